@@ -1,0 +1,53 @@
+"""What lands on the machine, as the real files that run there.
+
+The rule: nothing here knows CloudFormation, and every file is delivered as it is. What differs from stack to stack
+reaches the machine as /opt/quilt/config.json and as secrets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class InstanceFile:
+    """A file of this folder and where it goes; it belongs to root unless it is the administrator's."""
+
+    source: str
+    path: str
+    executable: bool = False
+    owner: str | None = None
+
+    @property
+    def text(self) -> str:
+        return read(self.source)
+
+
+def read(source: str) -> str:
+    """The text of a file of this folder."""
+    return (_HERE / source).read_text(encoding="ascii")
+
+
+FILES = (
+    InstanceFile("boot", "/opt/quilt/boot"),
+    InstanceFile("configure.py", "/opt/quilt/configure.py"),
+    InstanceFile("ship_log.py", "/opt/quilt/ship_log.py"),
+    InstanceFile("start.sh", "/home/ec2-user/start.sh", executable=True, owner="ec2-user"),
+    InstanceFile("create_admin.sh", "/home/ec2-user/create_admin.sh", executable=True, owner="ec2-user"),
+    InstanceFile("nginx.conf", "/opt/quilt/nginx.conf"),
+    InstanceFile("aws-config", "/opt/quilt/aws/config"),
+    InstanceFile("quilt-refresh.service", "/etc/systemd/system/quilt-refresh.service"),
+)
+"""What every edition's instance gets."""
+
+CREDENTIALS = InstanceFile("credentials.py", "/opt/quilt/credentials.py")
+"""What an instance gets in addition whose role signs URLs."""
+
+LINKS = {
+    "/opt/quilt/catalog-log/access.log": "/dev/stdout",
+    "/opt/quilt/catalog-log/error.log": "/dev/stderr",
+}
+"""Symbolic links: where the catalog's nginx writes its logs -> its container's output."""

@@ -1,0 +1,67 @@
+"""Writes the containers' environment files, from the stack's configuration and its secrets.
+
+Runs as root, at boot and every few minutes after; with --restart, a change restarts the containers. A value that
+somebody edited by hand stays until the stack's own value for it changes. No value is ever printed.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HOME = Path("/home/ec2-user")
+WRITTEN = Path("/opt/quilt/written.json")  # what was written last, to tell somebody's edits from our own lines
+
+
+def read_secret(arn, region):
+    command = ["aws", "secretsmanager", "get-secret-value", "--output=json", "--region", region, "--secret-id", arn]
+    reply = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return json.loads(reply.stdout)["SecretString"]
+
+
+def line(name, template, secrets):
+    """A line that bash reads as exactly this value; its {placeholders} are filled in one pass."""
+    value = re.sub(r"\{(\w+)\}", lambda match: secrets[match[1]], str(template))
+    return "export {}='{}'".format(name, value.replace("'", "'\\''"))
+
+
+def merge(old, written, ours):
+    """Our lines, except where an edited one stands and ours is as it was."""
+    edited = {match[1]: text for text in old for match in [re.match(r"(?:export )?(\w+)=", text)] if match}
+    return {**ours, **{name: text for name, text in edited.items() if written.get(name) == ours.get(name)}}
+
+
+def write(path, text, owner):
+    """Replaces a file in one step, readable by its owner only."""
+    new = Path(f"{path}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        os.fsync(file.fileno())
+    os.chown(new, owner, owner)
+    os.replace(new, path)
+
+
+def main():
+    config = json.loads(Path("/opt/quilt/config.json").read_text())
+    secrets = {name: read_secret(arn, config["Region"]) for name, arn in config["Secrets"].items()}
+    if "RegistryUserKey" in secrets:
+        secrets["AccessKeyId"], secrets["SecretAccessKey"] = secrets["RegistryUserKey"].split(":")
+    written = json.loads(WRITTEN.read_text()) if WRITTEN.exists() else {}
+    owner = HOME.stat().st_uid
+    ours = {}
+    for environment, variables in config["Environments"].items():
+        ours[environment] = {name: line(name, template, secrets) for name, template in variables.items()}
+        path = HOME / "env" / environment
+        path.parent.mkdir(exist_ok=True)
+        os.chown(path.parent, owner, owner)
+        old = path.read_text().splitlines() if path.exists() else []
+        write(path, "\n".join([*merge(old, written.get(environment, {}), ours[environment]).values(), ""]), owner)
+    if ours != written and "--restart" in sys.argv:
+        subprocess.run(["runuser", "--user", "ec2-user", "--", HOME / "start.sh"], check=True)
+    write(WRITTEN, json.dumps(ours), 0)
+
+
+if __name__ == "__main__":
+    main()

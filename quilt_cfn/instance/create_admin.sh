@@ -1,0 +1,9 @@
+#!/bin/bash
+# Creates an administrator of the registry: asks for user name, e-mail address and password.
+set -euo pipefail
+if [ "$(docker inspect --format '{{.State.Running}}' registry 2>/dev/null)" != true ]; then
+  echo "The registry is not running: run ./start.sh, then ./create_admin.sh again." >&2
+  exit 1
+fi
+[ -t 0 ] && terminal=--tty
+exec docker exec --interactive ${terminal:+"$terminal"} registry ./scripts/create_admin.py

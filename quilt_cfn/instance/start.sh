@@ -1,0 +1,76 @@
+#!/bin/bash
+# Starts the registry's three containers, replacing those that run. Or, with an argument, only does a part:
+#   --wait until the registry and the catalog answer, --fetch the images that are missing,
+#   --migrate the database to the schema of this release.
+set -euo pipefail
+cd "$(dirname "$(readlink --canonicalize "$0")")"
+# shellcheck source=/dev/null
+. env/stack
+aws=/opt/quilt/aws:/etc/quilt/aws:ro
+
+# run ENVIRONMENT ARGUMENT...: docker run with the variables of env/ENVIRONMENT, which bash reads, because docker would
+# read them differently, and docker gets by name, because values would show in the process list.
+run() (
+  file=env/$1
+  shift
+  set -o allexport
+  # shellcheck source=/dev/null
+  . "$file"
+  if [ -n "${AWS_SECRET_KEY:-}" ]; then
+    echo "$file sets AWS_SECRET_KEY: rename it to AWS_SECRET_ACCESS_KEY, then run ./start.sh again." >&2
+    exit 1
+  fi
+  mapfile -t names < <(sed -nE 's/^(export )?([A-Za-z_][A-Za-z0-9_]*)=.*/--env=\2/p' "$file")
+  docker run "${names[@]}" "$@"
+)
+
+start() { # NAME ENVIRONMENT ARGUMENT...
+  docker rm --force "$1" >/dev/null 2>&1 || true
+  run "$2" --detach --name "$1" --network quilt --restart unless-stopped "${@:3}" >/dev/null
+}
+
+fetch() {
+  for image in "$REGISTRY_IMAGE" "$CATALOG_IMAGE" "$NGINX_IMAGE"; do
+    docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image"
+  done
+}
+
+# One machine at a time: PostgreSQL gives the lock up with the connection. SQLAlchemy connects, because libpq would read
+# some characters of the password as a part of the URI.
+migrate() {
+  run registry --rm --interactive --volume "$aws" "$REGISTRY_IMAGE" python3 - <<'END'
+import os, subprocess, sys, sqlalchemy
+connection = sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"]).connect()
+connection.execute("SELECT pg_advisory_lock(7165001)")
+sys.exit(subprocess.call(["flask", "db", "upgrade"]))
+END
+}
+
+case ${1:-} in
+--wait)
+  sites=http://127.0.0.1:$SITES_PORT
+  until curl -fso /dev/null "$sites/healthcheck" && curl -fso /dev/null -H "Host: $CATALOG_HOST" "$sites/"; do
+    sleep 2
+  done
+  ;;
+--fetch) fetch ;;
+--migrate) migrate ;;
+'')
+  fetch
+  docker network inspect quilt >/dev/null 2>&1 || docker network create quilt >/dev/null
+  start registry registry --volume "$aws" "$REGISTRY_IMAGE"
+  # The catalog's nginx logs to files; these are links that lead to the container's output.
+  start catalog catalog --volume /opt/quilt/catalog-log:/var/log/nginx:ro "$CATALOG_IMAGE"
+  # shellcheck disable=SC2016  # for the shell in the container
+  start registry-nginx stack --volume /opt/quilt/nginx.conf:/etc/quilt/nginx.conf:ro \
+    --publish "$SITES_PORT:80" --publish "$REDIRECT_PORT:8080" "$NGINX_IMAGE" sh -c '
+      resolver=$(sed -n "s/^nameserver //p" /etc/resolv.conf | head -n 1)
+      sed "s/@RESOLVER@/$resolver/; s/@CATALOG_HOST@/$CATALOG_HOST/; s/@REGISTRY_HOST@/$REGISTRY_HOST/" \
+        /etc/quilt/nginx.conf >/tmp/nginx.conf
+      exec nginx -c /tmp/nginx.conf -g "daemon off;"'
+  ;;
+*)
+  echo "start.sh knows --wait, --fetch and --migrate, not $1; without them it starts the containers." >&2
+  exit 2
+  ;;
+esac

@@ -1,0 +1,57 @@
+"""The architecture of the Quilt Teams Registry on AWS.
+
+``build`` is the whole of it on one screen: every part in the order of dependency, each given just what it needs of the
+parts before it. No property is set here, and nothing but the edition and the release decides about the result: no AWS
+call, no clock, no environment variable, no chance.
+"""
+
+from __future__ import annotations
+
+from troposphere import Template
+
+from quilt_cfn.release import Release
+from quilt_cfn.render import TemplateDict, in_reading_order
+from quilt_cfn.stack.alarms import add_alarms
+from quilt_cfn.stack.balancer import add_balancer
+from quilt_cfn.stack.database import add_database
+from quilt_cfn.stack.dns import add_dns_records
+from quilt_cfn.stack.edition import EDITIONS, Edition
+from quilt_cfn.stack.firewall import add_firewall
+from quilt_cfn.stack.identity import add_instance_profile, add_signing_user
+from quilt_cfn.stack.logs import add_flow_log, add_registry_logs
+from quilt_cfn.stack.network import add_network
+from quilt_cfn.stack.outputs import add_outputs
+from quilt_cfn.stack.parameters import add_form
+from quilt_cfn.stack.protection import add_protection
+from quilt_cfn.stack.rules import add_rules
+from quilt_cfn.stack.secrets import add_secrets
+from quilt_cfn.stack.server import add_server
+from quilt_cfn.stack.storage import add_bucket
+
+__all__ = ["EDITIONS", "Edition", "build"]
+
+
+def build(edition: Edition, release: Release) -> TemplateDict:
+    """The template of one edition of one release, as a plain dict in reading order."""
+    t = Template(Description=f"Quilt Teams Registry {release.version}: {edition.title}.")
+    t.set_version("2010-09-09")
+    add_form(t, release)
+    add_rules(t)
+
+    network = add_network(t)
+    add_flow_log(t, network)
+    firewall = add_firewall(t, network)
+    bucket = add_bucket(t)
+    database = add_database(t, network, firewall, release)
+    add_protection(t, database)
+
+    user_key = add_signing_user(t, edition, bucket)
+    secrets = add_secrets(t, user_key)
+    logs = add_registry_logs(t)
+    profile = add_instance_profile(t, edition, bucket, logs, secrets)
+    server = add_server(t, edition, release, network, firewall, database, bucket, secrets, profile, logs)
+    balancer = add_balancer(t, network, firewall, server)
+    add_dns_records(t, balancer)
+    add_alarms(t, balancer, database)
+    add_outputs(t, balancer, server)
+    return in_reading_order(t.to_dict())

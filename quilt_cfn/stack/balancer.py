@@ -1,0 +1,94 @@
+"""The load balancer: where the internet ends and TLS with it.
+
+The rule: everything that reaches the instance came over TLS 1.2 or later, or is only told to come back that way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from troposphere import GetAtt, Ref, Template
+from troposphere import elasticloadbalancingv2 as elb
+
+from quilt_cfn.stack.firewall import HTTP_PORT, HTTPS_PORT, REDIRECT_PORT, SITES_PORT, Firewall
+from quilt_cfn.stack.network import Network
+from quilt_cfn.stack.parameters import CERTIFICATE_ARN
+from quilt_cfn.stack.server import HEALTH_CHECK_PATH, Server
+
+# TLS 1.3 and 1.2 with forward secrecy and authenticated encryption only.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/network/describe-ssl-policies.html
+_TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+
+
+@dataclass(frozen=True)
+class Balancer:
+    dns_name: GetAtt
+    hosted_zone: GetAtt
+    metric_name: GetAtt
+    """The name under which CloudWatch knows the load balancer."""
+    sites_metric_name: GetAtt
+    """The name under which CloudWatch knows the target group of both sites."""
+
+
+def add_balancer(t: Template, network: Network, firewall: Firewall, server: Server) -> Balancer:
+    """A Network Load Balancer with a TLS listener for both sites and a TCP listener for redirects."""
+    balancer = t.add_resource(
+        elb.LoadBalancer(
+            "LoadBalancer",
+            # The gateway: an internet-facing load balancer can't be created before its VPC has one.
+            DependsOn=list(network.internet),
+            Type="network",
+            Scheme="internet-facing",
+            Subnets=list(network.public_subnets),
+            SecurityGroups=[firewall.balancer],
+        )
+    )
+
+    def target_group(name: str, port: int) -> elb.TargetGroup:
+        return t.add_resource(
+            elb.TargetGroup(
+                name,
+                VpcId=network.vpc,
+                TargetType="instance",
+                Protocol="TCP",
+                Port=port,
+                Targets=[elb.TargetDescription(Id=server.instance, Port=port)],
+                HealthCheckProtocol="HTTP",
+                HealthCheckPort=str(SITES_PORT),
+                HealthCheckPath=HEALTH_CHECK_PATH,
+                HealthCheckIntervalSeconds=10,
+                HealthyThresholdCount=2,
+                UnhealthyThresholdCount=3,
+                # nginx logs the client's own address.
+                TargetGroupAttributes=[elb.TargetGroupAttribute(Key="preserve_client_ip.enabled", Value="true")],
+            )
+        )
+
+    sites = target_group("SitesTargetGroup", SITES_PORT)
+    redirect = target_group("RedirectTargetGroup", REDIRECT_PORT)
+    t.add_resource(
+        elb.Listener(
+            "HttpsListener",
+            LoadBalancerArn=Ref(balancer),
+            Protocol="TLS",
+            Port=HTTPS_PORT,
+            SslPolicy=_TLS_POLICY,
+            Certificates=[elb.Certificate(CertificateArn=CERTIFICATE_ARN.ref)],
+            DefaultActions=[elb.Action(Type="forward", TargetGroupArn=Ref(sites))],
+        )
+    )
+    t.add_resource(
+        elb.Listener(
+            "HttpListener",
+            LoadBalancerArn=Ref(balancer),
+            Protocol="TCP",
+            Port=HTTP_PORT,
+            DefaultActions=[elb.Action(Type="forward", TargetGroupArn=Ref(redirect))],
+        )
+    )
+    return Balancer(
+        dns_name=GetAtt(balancer, "DNSName"),
+        hosted_zone=GetAtt(balancer, "CanonicalHostedZoneID"),
+        metric_name=GetAtt(balancer, "LoadBalancerFullName"),
+        sites_metric_name=GetAtt(sites, "TargetGroupFullName"),
+    )

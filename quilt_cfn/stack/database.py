@@ -1,0 +1,94 @@
+"""The registry's PostgreSQL on RDS.
+
+The rule: what can't change without replacing the database (user, database name, encryption, subnet group) is right in
+version 1, and whatever deletes or replaces the database takes a snapshot first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from troposphere import GetAtt, NoValue, Ref, Template, rds
+
+from quilt_cfn.release import Release
+from quilt_cfn.stack.firewall import POSTGRES_PORT, Firewall
+from quilt_cfn.stack.network import Network
+from quilt_cfn.stack.parameters import (
+    BACKUP_RETENTION_DAYS,
+    DB_INSTANCE_TYPE,
+    DB_PASSWORD,
+    DB_SNAPSHOT_IDENTIFIER,
+)
+
+_USER = "quilt"
+_DATABASE = "quilt"
+
+
+@dataclass(frozen=True)
+class Database:
+    """How to reach the database; the password is a secret of its own."""
+
+    resource: rds.DBInstance
+    host: GetAtt
+    port: GetAtt
+    user: str
+    name: str
+
+
+def add_database(t: Template, network: Network, firewall: Firewall, release: Release) -> Database:
+    """An encrypted instance in the private subnets that accepts TLS only."""
+    subnets = t.add_resource(
+        rds.DBSubnetGroup(
+            "DatabaseSubnets",
+            DBSubnetGroupDescription="Quilt registry, private subnets",
+            SubnetIds=list(network.private_subnets),
+        )
+    )
+    settings = t.add_resource(
+        rds.DBParameterGroup(
+            # A parameter group belongs to one major version: the next one gets a new group beside this one.
+            f"DatabaseSettings{release.postgres_major}",
+            Description="Quilt registry",
+            Family=f"postgres{release.postgres_major}",
+            Parameters={"rds.force_ssl": "1"},
+        )
+    )
+    restored = DB_SNAPSHOT_IDENTIFIER.if_given
+    instance = t.add_resource(
+        rds.DBInstance(
+            "Database",
+            DeletionPolicy="Snapshot",
+            UpdateReplacePolicy="Snapshot",
+            Engine="postgres",
+            EngineVersion=release.postgres,
+            # A release decides about versions: RDS refuses an update that names an older one than it has moved to.
+            AutoMinorVersionUpgrade=False,
+            DBInstanceClass=DB_INSTANCE_TYPE.ref,
+            StorageType="gp3",
+            AllocatedStorage="20",
+            MaxAllocatedStorage=1000,
+            # A restored database brings its name, its user and its encryption along; RDS refuses to be told again.
+            DBSnapshotIdentifier=restored(DB_SNAPSHOT_IDENTIFIER.ref),
+            DBName=restored(NoValue, _DATABASE),
+            MasterUsername=restored(NoValue, _USER),
+            MasterUserPassword=DB_PASSWORD.ref,
+            StorageEncrypted=restored(NoValue, True),
+            Port=str(POSTGRES_PORT),
+            DBSubnetGroupName=Ref(subnets),
+            VPCSecurityGroups=[firewall.database],
+            PubliclyAccessible=False,
+            DBParameterGroupName=Ref(settings),
+            BackupRetentionPeriod=BACKUP_RETENTION_DAYS.ref,
+            CopyTagsToSnapshot=True,
+            EnableCloudwatchLogsExports=["postgresql", "upgrade"],
+            # Deletion protection is armed by protection.py once a launch has succeeded: a protected database would
+            # keep a failed one from rolling back.
+        )
+    )
+    return Database(
+        resource=instance,
+        host=GetAtt(instance, "Endpoint.Address"),
+        port=GetAtt(instance, "Endpoint.Port"),
+        user=_USER,
+        name=_DATABASE,
+    )

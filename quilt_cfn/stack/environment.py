@@ -1,0 +1,90 @@
+"""The variables with which the containers run; the names and their meaning are the containers'.
+
+The rule: everything that the product decides about a container stands here, once. ``{Name}`` in a value is where the
+instance puts a secret of that name, so no secret and no text that a person typed passes through here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import Ref, Sub
+
+from quilt_cfn.release import Release
+from quilt_cfn.stack.database import Database
+from quilt_cfn.stack.edition import Edition, Signer
+from quilt_cfn.stack.firewall import REDIRECT_PORT, SITES_PORT
+from quilt_cfn.stack.parameters import CATALOG_HOST, REGISTRY_HOST, SMTP_HOST, SMTP_PORT, TEAM_ID
+from quilt_cfn.stack.pseudo import endpoint
+
+Variables = dict[str, Any]
+
+_TEAM: Variables = {"TEAM_ID": TEAM_ID.ref, "TEAM_NAME": "{TeamName}"}
+_REGISTRY_URL = Sub(f"https://${{{REGISTRY_HOST.name}}}")
+_CATALOG_URL = Sub(f"https://${{{CATALOG_HOST.name}}}")
+# Several of the containers' switches are on for any value at all, "false" included: off is leaving them out.
+_ON = "true"
+
+_SIGNER: dict[Signer, Variables] = {
+    Signer.USER: {"AWS_ACCESS_KEY_ID": "{AccessKeyId}", "AWS_SECRET_ACCESS_KEY": "{SecretAccessKey}"},
+    Signer.ROLE: {"AWS_SHARED_CREDENTIALS_FILE": "/etc/quilt/aws/credentials"},
+}
+
+
+def registry_environment(edition: Edition, database: Database, bucket: Ref) -> Variables:
+    """``env/registry``: the registry's configuration, read by its env_config.py and by botocore."""
+    return {
+        **_TEAM,
+        "QUILT_SERVER_CONFIG": "env_config.py",
+        "REGISTRY_URL": _REGISTRY_URL,
+        "CATALOG_URL": _CATALOG_URL,
+        "SQLALCHEMY_DATABASE_URI": Sub(
+            f"postgresql://{database.user}:{{DBPassword}}@${{Host}}:${{Port}}/{database.name}",
+            Host=database.host,
+            Port=database.port,
+        ),
+        "PGSSLMODE": "require",
+        "PACKAGE_BUCKET_NAME": bucket,
+        "S3_ENDPOINT": Sub("https://s3.${AWS::Region}.${AWS::URLSuffix}"),
+        "AWS_DEFAULT_REGION": Ref("AWS::Region"),
+        "AWS_CONFIG_FILE": "/etc/quilt/aws/config",
+        **_SIGNER[edition.signer],
+        "SMTP_HOST": SMTP_HOST.if_given(SMTP_HOST.ref, endpoint("email-smtp")),
+        "SMTP_PORT": SMTP_PORT.ref,
+        "SMTP_USE_TLS": _ON,
+        "SMTP_USERNAME": "{SmtpUsername}",
+        "SMTP_PASSWORD": "{SmtpPassword}",
+        "QUILT_DEFAULT_SENDER": "{SmtpDefaultSender}",
+        "QUILT_SECRET_KEY": "{QuiltSecretKey}",
+        "ALLOW_TEAM_ACCESS": _ON,
+        "ENABLE_USER_ENDPOINTS": _ON,
+        "DISABLE_SIGNUP": _ON,
+        # Set but empty: no statistics go to the vendor.
+        "MIXPANEL_PROJECT_TOKEN": "",
+    }
+
+
+def catalog_environment() -> Variables:
+    """``env/catalog``: what the catalog shows to browsers, so nothing in it is secret."""
+    return {
+        **_TEAM,
+        "REGISTRY_URL": _REGISTRY_URL,
+        "ALWAYS_REQUIRES_AUTH": _ON,
+        # Set but empty: no payment pages, no crash reports, no statistics.
+        "STRIPE_KEY": "",
+        "SENTRY_DSN": "",
+        "MIXPANEL_TOKEN": "",
+    }
+
+
+def stack_environment(release: Release) -> Variables:
+    """``env/stack``: what start.sh has to know about this stack."""
+    return {
+        "REGISTRY_IMAGE": release.registry.reference,
+        "CATALOG_IMAGE": release.catalog.reference,
+        "NGINX_IMAGE": release.nginx.reference,
+        "CATALOG_HOST": CATALOG_HOST.ref,
+        "REGISTRY_HOST": REGISTRY_HOST.ref,
+        "SITES_PORT": str(SITES_PORT),
+        "REDIRECT_PORT": str(REDIRECT_PORT),
+    }

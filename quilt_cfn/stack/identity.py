@@ -1,0 +1,67 @@
+"""Who the registry is when it talks to AWS.
+
+The rule: one identity signs the URLs of the bucket's objects, and it may do with the bucket what the documentation
+promises and nothing else. Which identity that is, is the edition's one difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import GetAtt, Ref, Template, iam, s3
+from troposphere.logs import LogGroup
+
+from quilt_cfn.stack import permissions
+from quilt_cfn.stack.edition import Edition, Signer
+from quilt_cfn.stack.pseudo import service
+
+_S3_POLICY = "quilt-registry-s3"
+
+
+@dataclass(frozen=True)
+class UserKey:
+    """The access key of the IAM user that signs URLs."""
+
+    id: Ref
+    secret: GetAtt
+
+
+def add_signing_user(t: Template, edition: Edition, bucket: s3.Bucket) -> UserKey | None:
+    """The IAM user of the documented system and its first access key; None where the instance's role signs."""
+    if edition.signer is not Signer.USER:
+        return None
+    user = t.add_resource(
+        iam.User(
+            "RegistryUser",
+            Path="/",
+            Policies=[permissions.policy(_S3_POLICY, *permissions.use_packages(bucket))],
+        )
+    )
+    key = t.add_resource(iam.AccessKey("RegistryUserKey", UserName=Ref(user), Status="Active"))
+    return UserKey(id=Ref(key), secret=GetAtt(key, "SecretAccessKey"))
+
+
+def add_instance_profile(
+    t: Template, edition: Edition, bucket: s3.Bucket, logs: LogGroup, secrets: dict[str, Ref]
+) -> iam.InstanceProfile:
+    """The instance's role: read its own secrets, write its own logs, be managed by SSM, and sign URLs if it is to."""
+    policies = [
+        permissions.policy(
+            "quilt-server",
+            permissions.read_secrets(*secrets.values()),
+            permissions.write_logs(GetAtt(logs, "Arn")),
+            permissions.be_managed(),
+        )
+    ]
+    if edition.signer is Signer.ROLE:
+        policies.append(permissions.policy(_S3_POLICY, *permissions.use_packages(bucket)))
+    role = t.add_resource(
+        iam.Role(
+            "ServerRole",
+            AssumeRolePolicyDocument=permissions.trusts(service("ec2")),
+            Policies=policies,
+        )
+    )
+    profile: Any = t.add_resource(iam.InstanceProfile("ServerProfile", Roles=[Ref(role)]))
+    return profile

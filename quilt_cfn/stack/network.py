@@ -1,0 +1,94 @@
+"""The registry's own network: one public subnet for the load balancer and the instance, two private ones.
+
+The rule: an address range is written once, as the range of the VPC; every subnet is a slice of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from troposphere import Cidr, GetAtt, GetAZs, Ref, Select, Sub, Tags, Template, ec2
+
+_RANGE = "10.42.0.0/16"
+_SUBNET_HOST_BITS = 8  # /24: 251 usable addresses
+_SUBNETS = 3
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where things stand: ``internet`` is what a machine has to wait for before it can reach anything."""
+
+    vpc: Ref
+    public_subnets: tuple[Ref, ...]
+    private_subnets: tuple[Ref, ...]
+    internet: tuple[str, ...]
+
+
+def named(suffix: str) -> Tags:
+    """The Name tag under which the console lists a resource."""
+    return Tags(Name=Sub(f"${{AWS::StackName}}-{suffix}"))
+
+
+def add_network(t: Template) -> Network:
+    """VPC, three subnets in the Region's first two zones, and the way to the internet for the public one."""
+    vpc = t.add_resource(
+        ec2.VPC(
+            "Vpc",
+            CidrBlock=_RANGE,
+            EnableDnsHostnames=True,
+            Tags=named("vpc"),
+        )
+    )
+    gateway = t.add_resource(ec2.InternetGateway("InternetGateway"))
+    attachment = t.add_resource(
+        ec2.VPCGatewayAttachment(
+            "InternetGatewayAttachment",
+            VpcId=Ref(vpc),
+            InternetGatewayId=Ref(gateway),
+        )
+    )
+
+    def subnet(name: str, index: int, zone: int, public: bool) -> ec2.Subnet:
+        return t.add_resource(
+            ec2.Subnet(
+                name,
+                VpcId=Ref(vpc),
+                AvailabilityZone=Select(zone, GetAZs("")),
+                CidrBlock=Select(index, Cidr(GetAtt(vpc, "CidrBlock"), _SUBNETS, _SUBNET_HOST_BITS)),
+                # The instance signals CloudFormation before its fixed address is attached: it needs one of its own.
+                **({"MapPublicIpOnLaunch": True} if public else {}),
+                Tags=named(f"{'public' if public else 'private'}-{zone + 1}"),
+            )
+        )
+
+    public = subnet("PublicSubnet1", index=0, zone=0, public=True)
+    private = [
+        subnet("PrivateSubnet1", index=1, zone=0, public=False),
+        subnet("PrivateSubnet2", index=2, zone=1, public=False),
+    ]
+
+    public_routes = t.add_resource(ec2.RouteTable("PublicRouteTable", VpcId=Ref(vpc)))
+    default_route = t.add_resource(
+        ec2.Route(
+            "PublicDefaultRoute",
+            DependsOn=attachment,
+            RouteTableId=Ref(public_routes),
+            DestinationCidrBlock="0.0.0.0/0",
+            GatewayId=Ref(gateway),
+        )
+    )
+    association = t.add_resource(
+        ec2.SubnetRouteTableAssociation(
+            "PublicSubnet1RouteTableAssociation",
+            SubnetId=Ref(public),
+            RouteTableId=Ref(public_routes),
+        )
+    )
+    # The private subnets stay with the VPC's main route table, which has no route but the VPC's own: nothing in them
+    # reaches the internet, or is reached from it.
+    return Network(
+        vpc=Ref(vpc),
+        public_subnets=(Ref(public),),
+        private_subnets=tuple(Ref(each) for each in private),
+        internet=(default_route.title, association.title),
+    )

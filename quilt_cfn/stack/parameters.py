@@ -1,0 +1,351 @@
+"""The form that a customer fills in: every parameter, declared once and completely.
+
+The rule: label, group, sentence, type, pattern and constraint sentence of a parameter stand together, here and nowhere
+else. The console's groups, the documentation and the tests derive from ``FORM``.
+
+CloudFormation matches a pattern against the whole value with Java's regular expressions. The patterns keep to what
+Java and Python read alike: explicit ASCII classes (no ``\\d``), no ``[`` or ``&&`` inside a class (Java nests and
+intersects there), no anchors, ``\\uXXXX`` for letters beyond ASCII (the template stays ASCII), and every repetition
+ends at a character that it can't contain, so that matching takes linear time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Template
+
+from quilt_cfn.release import Release
+from quilt_cfn.stack.regions import DB_INSTANCE_CLASSES, INSTANCE_TYPES
+
+
+@dataclass(frozen=True)
+class Field:
+    """One row of the form.
+
+    ``required`` marks the documented parameters without which there is no registry; ``free_text`` marks values that may
+    hold characters a shell or a script gives a meaning to, and that therefore reach the instance only by way of
+    Secrets Manager; ``secret`` values are also hidden in the console (``NoEcho``).
+    """
+
+    name: str
+    label: str
+    description: str
+    pattern: str | None = None
+    constraint: str | None = None
+    type: str = "String"
+    default: str | int | None = None
+    lengths: tuple[int, int] | None = None
+    values: tuple[str, ...] | tuple[int, ...] = ()
+    limits: tuple[int, int] | None = None
+    secret: bool = False
+    free_text: bool = False
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(self.name)
+
+    @property
+    def given(self) -> str:
+        """The name of the condition that holds when a value that may be left empty was filled in."""
+        return f"Has{self.name}"
+
+    def if_given(self, value: Any, otherwise: Any = NoValue) -> If:
+        return If(self.given, value, otherwise)
+
+    @property
+    def optional(self) -> bool:
+        """Whether the field may be left empty."""
+        return self.default == ""
+
+    def declaration(self) -> Parameter:
+        properties: dict[str, Any] = {
+            "Type": self.type,
+            "Description": self.description,
+            "AllowedPattern": self.pattern,
+            "ConstraintDescription": self.constraint,
+            "Default": self.default,
+            "AllowedValues": list(self.values) or None,
+            "NoEcho": self.secret or None,
+        }
+        if self.lengths:
+            properties["MinLength"], properties["MaxLength"] = self.lengths[0] or None, self.lengths[1]
+        if self.limits:
+            properties["MinValue"], properties["MaxValue"] = self.limits
+        return Parameter(self.name, **{name: value for name, value in properties.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class Group:
+    """A headed section of the form, in the console's order."""
+
+    label: str
+    fields: tuple[Field, ...] = field(default_factory=tuple)
+
+
+_HOST = r"([a-z0-9][a-z0-9-]{0,62}(?<!-)\.)+[a-z]{2,63}"  # RFC 1035, 2.3.1, lower case
+_MAIL = rf"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@{_HOST}"
+_PARTITION = "aws(-cn|-us-gov|-eusc|-iso(-[bef])?)?"
+_REGION = "[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"
+_ACCOUNT = "[0-9]{12}"
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_FIRST_OCTET = "(22[0-3]|2[01][0-9]|1[0-9]{2}|[1-9][0-9]?)"  # 0 is "this network", 224 and above no host has
+_SNAPSHOT = "(arn:aws[a-z-]*:rds:[a-z0-9-]+:[0-9]{12}:snapshot:)?((rds|awsbackup):)?[a-zA-Z](-?[a-zA-Z0-9])*"
+# CloudFormation would replace such a text by what it points to, wherever the value ends up.
+_NO_DYNAMIC_REFERENCE = r"(?!.*\{\{resolve:)"
+# Letters, digits and combining marks of the scripts that companies write their names in; no symbols, no controls, no
+# direction marks. The test holds every character of these ranges against the Unicode database.
+_LETTERS = (
+    r"\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02AF\u1E00-\u1EFF"  # Latin, with Vietnamese
+    r"\u0386\u0388-\u038A\u038C\u038E-\u03A1\u03A3-\u03F5"  # Greek
+    r"\u0400-\u0481\u048A-\u052F"  # Cyrillic
+    r"\u05D0-\u05EA\u0620-\u064A\u0671-\u06D3"  # Hebrew, Arabic
+    r"\u0904-\u0939\u093E-\u094D\u0E01-\u0E3A\u0E40-\u0E4E"  # Devanagari, Thai
+    r"\u3041-\u3096\u30A1-\u30FA\u30FC\u3400-\u4DBF\u4E00-\u9FFF\uAC00-\uD7A3"  # Japanese, Chinese, Korean
+)
+_PUNCTUATION = r"\x20&.,:!#+()/_\u2019-"
+
+CATALOG_HOST = Field(
+    name="CatalogHost",
+    label="Host name of the catalog",
+    description="Host name at which people open the catalog, for example quilt.example.com.",
+    pattern=_HOST,
+    lengths=(4, 128),
+    constraint="A host name in lower case such as quilt.example.com, without https://, port or path.",
+)
+REGISTRY_HOST = Field(
+    name="RegistryHost",
+    label="Host name of the registry",
+    description=(
+        "Another host name, at which the quilt command will reach the registry, for example quilt-registry.example.com."
+    ),
+    pattern=_HOST,
+    lengths=(4, 128),
+    constraint="A host name in lower case such as quilt-registry.example.com, without https://, port or path.",
+)
+CERTIFICATE_ARN = Field(
+    name="CertificateArn",
+    label="Certificate",
+    description="ARN of an issued ACM certificate in this Region that covers both host names.",
+    pattern=(
+        rf"arn:{_PARTITION}:acm:{_REGION}:{_ACCOUNT}:certificate/"
+        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    ),
+    constraint=("The ARN of a certificate as Certificate Manager shows it: arn:aws:acm:REGION:ACCOUNT:certificate/ID"),
+)
+HOSTED_ZONE_ID = Field(
+    name="HostedZoneId",
+    label="Route 53 hosted zone (optional)",
+    description=(
+        "If Route 53 serves your domain, the ID of its hosted zone: it then gets the records of both host names. "
+        "Empty: you create the two CNAME records."
+    ),
+    pattern="(Z[A-Z0-9]{3,31})?",
+    lengths=(0, 32),
+    constraint="The ID of a hosted zone, such as Z0123456789ABCDEFGHIJ, or empty.",
+    default="",
+)
+PACKAGE_BUCKET = Field(
+    name="PackageBucket",
+    label="Bucket to create",
+    description=(
+        "Name of the S3 bucket to create for package data, unique in all of AWS. Never change it; "
+        "the bucket stays when the stack is deleted."
+    ),
+    pattern=(
+        "(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{2,62}"
+        "(?<!-)(?<!-s3alias)(?<!--ol-s3)(?<!--x-s3)(?<!--table-s3)(?<!-an)"
+    ),
+    lengths=(3, 63),
+    constraint=(
+        "3 to 63 lower-case letters, digits and hyphens, not at an end; not beginning with xn--, sthree- or "
+        "amzn-s3-demo-, nor ending in -s3alias, --ol-s3, --x-s3, --table-s3 or -an."
+    ),
+)
+DB_INSTANCE_TYPE = Field(
+    name="DBInstanceType",
+    label="Database instance class",
+    description="db.t3.small below 1000 users, db.m5.large for very active registries.",
+    values=DB_INSTANCE_CLASSES,
+    default="db.t3.small",
+)
+DB_PASSWORD = Field(
+    name="DBPassword",
+    label="Database password",
+    description="Password with which the registry reaches its database; nobody types it again.",
+    # 0x21 to 0x7E but not " % / @: RDS refuses the quotation mark, the slash and the at sign, the registry's
+    # migrations break on the percent sign.
+    pattern=_NO_DYNAMIC_REFERENCE + "[!#$&-.0-?A-~]{8,128}",
+    lengths=(8, 128),
+    constraint='8 to 128 ASCII letters, digits and punctuation marks but " % / @, without {{resolve:',
+    secret=True,
+    free_text=True,
+)
+BACKUP_RETENTION_DAYS = Field(
+    name="BackupRetentionDays",
+    label="Days to keep database backups",
+    description="The database can be restored to any second of so many days.",
+    type="Number",
+    default=14,
+    limits=(1, 35),
+)
+DB_SNAPSHOT_IDENTIFIER = Field(
+    name="DBSnapshotIdentifier",
+    label="Snapshot to restore (optional)",
+    description=(
+        "Name or ARN of an earlier registry's database snapshot; empty: an empty database. "
+        "Never change it in an update, that would replace the database."
+    ),
+    pattern=f"({_SNAPSHOT})?",
+    lengths=(0, 400),
+    constraint="The name or the ARN of an RDS snapshot in this Region, or empty.",
+    default="",
+)
+INSTANCE_TYPE = Field(
+    name="InstanceType",
+    label="EC2 instance type",
+    description="t3.small below 1000 users, m5.large for very active registries.",
+    values=INSTANCE_TYPES,
+    default="t3.small",
+)
+KEY_NAME = Field(
+    name="KeyName",
+    label="Key pair",
+    description="EC2 key pair for SSH to the instance as ec2-user.",
+    type="AWS::EC2::KeyPair::KeyName",
+)
+SSH_INPUT_CIDR = Field(
+    name="SshInputCIDR",
+    label="Addresses that may use SSH",
+    description="IPv4 range that may SSH to the instance; for a single address add /32, for example 198.51.100.7/32.",
+    pattern=rf"{_FIRST_OCTET}(\.{_OCTET}){{3}}/([89]|[12][0-9]|3[0-2])",
+    lengths=(9, 18),
+    constraint="An IPv4 range from /8 to /32, such as 198.51.100.0/24.",
+)
+SMTP_DEFAULT_SENDER = Field(
+    name="SmtpDefaultSender",
+    label="Sender address",
+    description="From address of the registry's mail, which your mail service has to allow.",
+    pattern=_MAIL,
+    lengths=(6, 254),
+    constraint="One plain mail address such as quilt@example.com.",
+    free_text=True,
+)
+SMTP_USERNAME = Field(
+    name="SmtpUsername",
+    label="SMTP user name",
+    description="User name at the mail service; for Amazon SES, the SMTP user name that its console created.",
+    pattern=_NO_DYNAMIC_REFERENCE + "[!-~]{1,256}",
+    lengths=(1, 256),
+    constraint="1 to 256 ASCII letters, digits and punctuation marks, without {{resolve:",
+    free_text=True,
+)
+SMTP_PASSWORD = Field(
+    name="SmtpPassword",
+    label="SMTP password",
+    description="Password at the mail service; for Amazon SES, the SMTP password, not a secret access key.",
+    pattern=_NO_DYNAMIC_REFERENCE + "[!-~]{1,256}",
+    lengths=(1, 256),
+    constraint="1 to 256 ASCII letters, digits and punctuation marks, without {{resolve:",
+    secret=True,
+    free_text=True,
+)
+SMTP_HOST = Field(
+    name="SmtpHost",
+    label="SMTP host (optional)",
+    description="Host name of the mail service. Empty means Amazon SES in this Region.",
+    pattern=f"({_HOST})?",
+    lengths=(0, 128),
+    constraint="A host name in lower case such as smtp.example.com, or empty.",
+    default="",
+)
+SMTP_PORT = Field(
+    name="SmtpPort",
+    label="SMTP port",
+    description="Port of the mail service for STARTTLS. EC2 blocks port 25 unless AWS opened it for you.",
+    type="Number",
+    values=(587, 2587, 2525, 25),
+    default=587,
+)
+TEAM_ID = Field(
+    name="TeamId",
+    label="Team alias",
+    description="Short alias of the team, one word in lower case: people will write alias:user/package.",
+    pattern="(?!(team|public|anonymous|quilt)(?![a-z]))[a-z]{2,20}",
+    lengths=(2, 20),
+    constraint="2 to 20 lower-case letters; team, public, anonymous and quilt are reserved.",
+)
+TEAM_NAME = Field(
+    name="TeamName",
+    label="Team name",
+    description="Name of the team as the catalog's front page shows it, for example Example Data Science.",
+    # No apostrophe, quotation mark, backslash, dollar, backquote or angle bracket: the catalog pastes the name into
+    # single-quoted JavaScript. No question mark either: DescribeStacks shows letters beyond ASCII as question marks,
+    # and an update that sends those back is refused here instead of renaming the team.
+    pattern=rf"(?![{_PUNCTUATION}])[A-Za-z0-9{_LETTERS}{_PUNCTUATION}]{{1,64}}(?<!\x20)",
+    lengths=(1, 64),
+    constraint=(
+        "1 to 64 letters, digits, spaces and & . , : ! # + ( ) / _ - beginning with a letter or digit. "
+        "For an apostrophe use the typographic one."
+    ),
+    free_text=True,
+)
+LOG_RETENTION_DAYS = Field(
+    name="LogRetentionDays",
+    label="Days to keep logs",
+    description="How long CloudWatch Logs keeps the registry's logs and the flow log.",
+    type="Number",
+    values=(7, 14, 30, 60, 90, 180, 365, 400, 731, 1827, 3653),
+    default=90,
+)
+ALARM_EMAIL = Field(
+    name="AlarmEmail",
+    label="Address for alarms (optional)",
+    description="Mail address to notify when the registry needs attention; it has to confirm the first mail.",
+    pattern=f"({_MAIL})?",
+    lengths=(0, 254),
+    constraint="One plain mail address, or empty.",
+    default="",
+    free_text=True,
+)
+AMI_ID = Field(
+    name="AmiId",
+    label="Machine image",
+    description="SSM parameter that names the Amazon Machine Image; leave it as it is.",
+    type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+)
+
+FORM = (
+    Group("Team", (TEAM_ID, TEAM_NAME)),
+    Group("Host names", (CATALOG_HOST, REGISTRY_HOST, CERTIFICATE_ARN, HOSTED_ZONE_ID)),
+    Group("Package data", (PACKAGE_BUCKET,)),
+    Group("Mail", (SMTP_DEFAULT_SENDER, SMTP_USERNAME, SMTP_PASSWORD, SMTP_HOST, SMTP_PORT)),
+    Group("Database", (DB_PASSWORD, DB_INSTANCE_TYPE, BACKUP_RETENTION_DAYS, DB_SNAPSHOT_IDENTIFIER)),
+    Group("Instance", (KEY_NAME, SSH_INPUT_CIDR, INSTANCE_TYPE, AMI_ID)),
+    Group("Operations", (ALARM_EMAIL, LOG_RETENTION_DAYS)),
+)
+"""The form from top to bottom; every parameter of every edition."""
+
+FIELDS = tuple(field for group in FORM for field in group.fields)
+
+
+def add_form(t: Template, release: Release) -> None:
+    """The parameters, the console's groups and labels, and a condition for each that may be left empty."""
+    for each in FIELDS:
+        parameter = t.add_parameter(each.declaration())
+        if each is AMI_ID:
+            parameter.Default = release.ami_default
+        if each.optional:
+            t.add_condition(each.given, Not(Equals(each.ref, "")))
+    t.set_metadata(
+        {
+            "AWS::CloudFormation::Interface": {
+                "ParameterGroups": [
+                    {"Label": {"default": group.label}, "Parameters": [field.name for field in group.fields]}
+                    for group in FORM
+                ],
+                "ParameterLabels": {field.name: {"default": field.label} for field in FIELDS},
+            }
+        }
+    )

@@ -1,0 +1,23 @@
+"""Names of AWS's own that hold in every partition and Region.
+
+The rule: no Region, partition or DNS suffix is spelled out anywhere in the stack; it comes from a pseudo parameter.
+"""
+
+from __future__ import annotations
+
+from troposphere import Sub
+
+
+def service(name: str) -> Sub:
+    """A service principal."""
+    return Sub(f"{name}.${{AWS::URLSuffix}}")
+
+
+def endpoint(name: str) -> Sub:
+    """Host name of a Regional service endpoint."""
+    return Sub(f"{name}.${{AWS::Region}}.${{AWS::URLSuffix}}")
+
+
+def arn(rest: str, **values: object) -> Sub:
+    """An ARN of this partition from what comes after ``arn:partition:``."""
+    return Sub(f"arn:${{AWS::Partition}}:{rest}", **values)

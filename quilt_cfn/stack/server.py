@@ -1,0 +1,199 @@
+"""The instance: what it is, what lands on it, and how CloudFormation learns that it works.
+
+The rule: an instance is never changed in place. Whatever its boot depends on is in the launch template, as the image,
+the type or the user data; a change gives the stack a new instance, which has to report success before it takes over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import Base64, FindInMap, GetAtt, Ref, Sub, Template, ec2, encode_to_dict, iam, policies, s3
+from troposphere.logs import LogGroup
+
+from quilt_cfn import instance
+from quilt_cfn.instance import InstanceFile
+from quilt_cfn.release import Release
+from quilt_cfn.stack.database import Database
+from quilt_cfn.stack.edition import Edition, Signer
+from quilt_cfn.stack.environment import (
+    Variables,
+    catalog_environment,
+    registry_environment,
+    stack_environment,
+)
+from quilt_cfn.stack.firewall import Firewall
+from quilt_cfn.stack.network import Network, named
+from quilt_cfn.stack.parameters import AMI_ID, INSTANCE_TYPE, KEY_NAME
+
+HEALTH_CHECK_PATH = "/healthcheck"
+
+_LOGICAL_ID = "Server"
+# The deadlines of all boot steps together stay below this; a test adds them up.
+_LONGEST_BOOT = "PT25M"
+_DISK_GIB = 20
+
+
+@dataclass(frozen=True)
+class Server:
+    instance: Ref
+    address: Ref
+    """The fixed IPv4 address."""
+
+
+def add_server(
+    t: Template,
+    edition: Edition,
+    release: Release,
+    network: Network,
+    firewall: Firewall,
+    database: Database,
+    bucket: s3.Bucket,
+    secrets: dict[str, Ref],
+    profile: iam.InstanceProfile,
+    logs: LogGroup,
+) -> Server:
+    """The launch template, the instance made from it, and the address that outlives it."""
+    environments = {
+        "registry": registry_environment(edition, database, Ref(bucket)),
+        "catalog": catalog_environment(),
+        "stack": stack_environment(release),
+    }
+    configuration = {
+        "Region": Ref("AWS::Region"),
+        "LogGroup": Ref(logs),
+        "Secrets": secrets,
+        "Environments": environments,
+    }
+    files = [*instance.FILES, *([instance.CREDENTIALS] if edition.signer is Signer.ROLE else [])]
+    t.add_mapping(_MAPPING, {_key(file): {"Text": file.text} for file in files})
+    template = t.add_resource(
+        ec2.LaunchTemplate(
+            f"{_LOGICAL_ID}Template",
+            LaunchTemplateData=ec2.LaunchTemplateData(
+                ImageId=AMI_ID.ref,
+                InstanceType=INSTANCE_TYPE.ref,
+                KeyName=KEY_NAME.ref,
+                IamInstanceProfile=ec2.IamInstanceProfile(Arn=GetAtt(profile, "Arn")),
+                SecurityGroupIds=[firewall.server, firewall.ssh],
+                # Version 2 only, and not from inside the containers: an answer makes a single hop.
+                MetadataOptions=ec2.MetadataOptions(HttpTokens="required", HttpPutResponseHopLimit=1),
+                BlockDeviceMappings=[
+                    ec2.LaunchTemplateBlockDeviceMapping(
+                        DeviceName="/dev/xvda",
+                        Ebs=ec2.EBSBlockDevice(VolumeType="gp3", VolumeSize=_DISK_GIB, Encrypted=True),
+                    )
+                ],
+                TagSpecifications=[ec2.TagSpecifications(ResourceType="instance", Tags=named("server"))],
+                UserData=Base64(Sub(_user_data(release, environments))),
+            ),
+        )
+    )
+    server = t.add_resource(
+        ec2.Instance(
+            _LOGICAL_ID,
+            # What its boot needs and nothing in it refers to.
+            DependsOn=[*network.internet, firewall.database_opened],
+            CreationPolicy=policies.CreationPolicy(
+                ResourceSignal=policies.ResourceSignal(Count=1, Timeout=_LONGEST_BOOT)
+            ),
+            Metadata=_metadata(files, configuration, logs),
+            LaunchTemplate=ec2.LaunchTemplateSpecification(
+                LaunchTemplateId=Ref(template), Version=GetAtt(template, "LatestVersionNumber")
+            ),
+            SubnetId=network.public_subnets[0],
+        )
+    )
+    address = t.add_resource(
+        ec2.EIP("ServerAddress", DependsOn=list(network.internet), Domain="vpc", Tags=named("server"))
+    )
+    t.add_resource(
+        ec2.EIPAssociation(
+            "ServerAddressAssociation", AllocationId=GetAtt(address, "AllocationId"), InstanceId=Ref(server)
+        )
+    )
+    return Server(instance=Ref(server), address=Ref(address))
+
+
+# The files stand among the mappings, near the left edge of the template, where they can be read; the metadata refers
+# to them there.
+_MAPPING = "Files"
+
+
+def _key(file: InstanceFile) -> str:
+    """A file's key in the mapping, where CloudFormation allows letters, digits, dots and hyphens."""
+    return file.source.replace("_", "-")
+
+
+def _metadata(files: list[InstanceFile], configuration: dict[str, Any], logs: LogGroup) -> dict[str, Any]:
+    """What cfn-init puts on the machine: the files, and as JSON what differs from stack to stack."""
+    contents: dict[str, dict[str, Any]] = {}
+    for file in files:
+        contents[file.path] = {"content": FindInMap(_MAPPING, _key(file), "Text")}
+        if file.executable:
+            contents[file.path]["mode"] = "000755"
+        if file.owner:
+            contents[file.path]["owner"] = file.owner
+    for path, target in instance.LINKS.items():
+        contents[path] = {"content": target, "mode": "120644"}
+    contents["/opt/quilt/config.json"] = {"content": configuration}
+    contents["/etc/docker/daemon.json"] = {"content": _docker_settings(logs)}
+    return {"AWS::CloudFormation::Init": {"config": {"files": contents}}}
+
+
+def _docker_settings(logs: LogGroup) -> dict[str, Any]:
+    """Every container's output goes to CloudWatch Logs, with a bounded copy on the disk for ``docker logs``.
+
+    In non-blocking mode a container starts and runs on while CloudWatch Logs can't be reached.
+    https://docs.docker.com/engine/logging/drivers/awslogs/
+    """
+    return {
+        "live-restore": True,
+        "log-driver": "awslogs",
+        "log-opts": {
+            "awslogs-region": Ref("AWS::Region"),
+            "awslogs-group": Ref(logs),
+            "tag": "{{.Name}}-{{.ID}}",
+            "mode": "non-blocking",
+            "cache-max-size": "20m",
+            "cache-max-file": "5",
+        },
+    }
+
+
+def _user_data(release: Release, environments: dict[str, Variables]) -> str:
+    """The script that cloud-init runs, for ``Fn::Sub``.
+
+    It names the release and every value that CloudFormation fills into the environments, so that a new one makes a new
+    version of the launch template, and with it a new instance.
+    """
+    return (
+        instance.read("user-data.sh")
+        .replace("${RELEASE}", release.version)
+        .replace("${INPUTS}", " ".join(f"${{{name}}}" for name in dict.fromkeys(_references(environments))))
+        .replace("${STACK}", "${AWS::StackName}")
+        .replace("${REGION}", "${AWS::Region}")
+    )
+
+
+def _references(value: Any) -> Iterator[str]:
+    """What a value refers to in this template, as Fn::Sub names it; pseudo parameters never change."""
+    value = encode_to_dict(value)
+    match value:
+        case {"Ref": str(name)}:
+            if not name.startswith("AWS::"):
+                yield name
+        case {"Fn::GetAtt": [str(resource), str(attribute)]}:
+            yield f"{resource}.{attribute}"
+        case {"Fn::Sub": str(text)}:
+            yield from (name for name in re.findall(r"\$\{([^}!]+)\}", text) if not name.startswith("AWS::"))
+        case {"Fn::Sub": [_, dict(variables)]}:
+            yield from _references(list(variables.values()))
+        case dict():
+            yield from _references(list(value.values()))
+        case list():
+            for item in value:
+                yield from _references(item)

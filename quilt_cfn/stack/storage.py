@@ -1,0 +1,71 @@
+"""The bucket that holds the packages.
+
+The rule: nothing that happens to the stack loses an object. The bucket survives the stack's deletion and any
+replacement; only a first launch that failed takes it away again, while it is empty, so that a retry finds its name
+free.
+"""
+
+from __future__ import annotations
+
+from troposphere import Ref, Template, s3
+
+from quilt_cfn.stack import permissions
+from quilt_cfn.stack.parameters import PACKAGE_BUCKET
+
+_KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+
+
+def add_bucket(t: Template) -> s3.Bucket:
+    """The package bucket and its policy; logical ID and CORS rule are documented."""
+    bucket = t.add_resource(
+        s3.Bucket(
+            "Bucket",
+            **_KEPT,
+            BucketName=PACKAGE_BUCKET.ref,
+            VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
+            CorsConfiguration=s3.CorsConfiguration(
+                CorsRules=[
+                    s3.CorsRules(
+                        AllowedMethods=["GET"],
+                        AllowedOrigins=["*"],
+                        AllowedHeaders=["Authorization"],
+                        MaxAge=3000,
+                    )
+                ]
+            ),
+            BucketEncryption=s3.BucketEncryption(
+                ServerSideEncryptionConfiguration=[
+                    s3.ServerSideEncryptionRule(
+                        ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
+                    )
+                ]
+            ),
+            OwnershipControls=s3.OwnershipControls(
+                Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]
+            ),
+            PublicAccessBlockConfiguration=s3.PublicAccessBlockConfiguration(
+                BlockPublicAcls=True,
+                BlockPublicPolicy=True,
+                IgnorePublicAcls=True,
+                RestrictPublicBuckets=True,
+            ),
+            LifecycleConfiguration=s3.LifecycleConfiguration(
+                Rules=[
+                    s3.LifecycleRule(
+                        Id="forget-incomplete-uploads",
+                        Status="Enabled",
+                        AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
+                    )
+                ]
+            ),
+        )
+    )
+    t.add_resource(
+        s3.BucketPolicy(
+            "BucketPolicy",
+            **_KEPT,
+            Bucket=Ref(bucket),
+            PolicyDocument=permissions.document(permissions.refuse_plain_http(bucket)),
+        )
+    )
+    return bucket
