@@ -7,9 +7,8 @@ absent, and the commands that need it say so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -17,6 +16,8 @@ from quilt_cfn.errors import Trouble
 
 RELEASE_FILE = Path(__file__).resolve().parent.parent / "marketplace" / "release.yaml"
 """The release that this checkout builds."""
+
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 # The tag is as the OCI distribution specification has it; the repository is kept to what registries really use.
@@ -27,8 +28,7 @@ _AMI_DEFAULT = re.compile(r"/aws/service/[A-Za-z0-9_./-]+")
 _AMI_ID = re.compile(r"ami-[0-9a-f]{8}([0-9a-f]{9})?")
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(NamedTuple):
     """A container image: ``name`` is repository and tag, ``digest`` pins its bytes where the vendor gave it."""
 
     name: str
@@ -40,8 +40,7 @@ class Image:
         return f"{self.name}@{self.digest}" if self.digest else self.name
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(NamedTuple):
     """One release of the product; building a template is a function of this and of the edition."""
 
     version: str
@@ -63,7 +62,7 @@ class Release:
 def read_release(path: Path = RELEASE_FILE) -> Release:
     """The release described by a YAML file; raises ``Trouble`` that names the field and what it should be."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_SafeLoader)
     except OSError as error:
         raise Trouble(
             f"The release file {path} could not be read: {error.strerror}.",

@@ -91,7 +91,7 @@ def _short_form(mapping: dict[str, Any]) -> str | None:
     return f"!{name[4:]}" if name.startswith("Fn::") else None
 
 
-def _mapping(dumper: Any, mapping: dict[str, Any]) -> yaml.Node:
+def _mapping(dumper: Any, mapping: dict[str, Any]) -> Any:
     tag = _short_form(mapping)
     (value,) = mapping.values() if tag else (mapping,)
     if tag == "!GetAtt":
@@ -107,11 +107,11 @@ def _mapping(dumper: Any, mapping: dict[str, Any]) -> yaml.Node:
     return dumper.represent_mapping(tag, value.items(), flow_style=_fits_on_a_line(value))
 
 
-def _sequence(dumper: Any, items: list[Any]) -> yaml.SequenceNode:
+def _sequence(dumper: Any, items: list[Any]) -> Any:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=_fits_on_a_line(items))
 
 
-def _text(dumper: Any, text: str) -> yaml.ScalarNode:
+def _text(dumper: Any, text: str) -> Any:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
@@ -122,18 +122,26 @@ def _fits_on_a_line(value: Any) -> bool:
     """Whether a mapping or list is small enough to be read on one line; a list of mere words may go on below."""
     if isinstance(value, list) and all(isinstance(item, str) and "\n" not in item for item in value):
         return True
-    return _width(value) <= _LINE
+    return _room_after(value, _LINE) >= 0
 
 
-def _width(value: Any) -> int:
-    """About how many characters a value takes on one line; very many for a text of several lines."""
+def _room_after(value: Any, room: int) -> int:
+    """How many characters of a line are left after a value; less than none as soon as it doesn't fit."""
     if isinstance(value, str):
-        return len(value) + 2 if "\n" not in value else 10 * _LINE
+        return -1 if "\n" in value else room - len(value) - 2
     if isinstance(value, dict):
-        return 2 + sum(len(name) + 2 + _width(child) for name, child in value.items())
+        for name, child in value.items():
+            room = _room_after(child, room - len(name) - 2)
+            if room < 0:
+                break
+        return room - 2
     if isinstance(value, list):
-        return 2 + sum(2 + _width(child) for child in value)
-    return len(str(value))
+        for child in value:
+            room = _room_after(child, room - 2)
+            if room < 0:
+                break
+        return room - 2
+    return room - len(str(value))
 
 
 _TemplateDumper.add_representer(dict, _mapping)

@@ -6,14 +6,13 @@ reaches the machine as /opt/quilt/config.json and as secrets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _HERE = Path(__file__).parent
 
 
-@dataclass(frozen=True)
-class InstanceFile:
+class InstanceFile(NamedTuple):
     """A file of this folder and where it goes; it belongs to root unless it is the administrator's."""
 
     source: str

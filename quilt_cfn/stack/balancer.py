@@ -5,7 +5,7 @@ The rule: everything that reaches the instance came over TLS 1.2 or later, or is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from troposphere import GetAtt, Ref, Template
 from troposphere import elasticloadbalancingv2 as elb
@@ -20,8 +20,7 @@ from quilt_cfn.stack.server import HEALTH_CHECK_PATH, Server
 _TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 
 
-@dataclass(frozen=True)
-class Balancer:
+class Balancer(NamedTuple):
     dns_name: GetAtt
     hosted_zone: GetAtt
     metric_name: GetAtt

@@ -6,7 +6,7 @@ version 1, and whatever deletes or replaces the database takes a snapshot first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from troposphere import GetAtt, NoValue, Ref, Template, rds
 
@@ -24,8 +24,7 @@ _USER = "quilt"
 _DATABASE = "quilt"
 
 
-@dataclass(frozen=True)
-class Database:
+class Database(NamedTuple):
     """How to reach the database; the password is a secret of its own."""
 
     resource: rds.DBInstance

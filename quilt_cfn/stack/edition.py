@@ -7,7 +7,7 @@ module asks it only the question that the module is about.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Signer(enum.Enum):
@@ -17,8 +17,7 @@ class Signer(enum.Enum):
     ROLE = "the instance's role; its URLs live as long as a session, six hours at most"
 
 
-@dataclass(frozen=True)
-class Edition:
+class Edition(NamedTuple):
     """One of the products: ``name`` on the command line, ``file`` among the templates, and what sets it apart."""
 
     name: str

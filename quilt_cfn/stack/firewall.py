@@ -7,8 +7,7 @@ end is a rule of its own, because groups that name each other can't be created.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Ref, Template, ec2
 
@@ -27,8 +26,7 @@ REDIRECT_PORT = 8080
 _ANYWHERE = "0.0.0.0/0"
 
 
-@dataclass(frozen=True)
-class Firewall:
+class Firewall(NamedTuple):
     balancer: GetAtt
     server: GetAtt
     ssh: GetAtt

@@ -6,8 +6,7 @@ promises and nothing else. Which identity that is, is the edition's one differen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Ref, Template, iam, s3
 from troposphere.logs import LogGroup
@@ -19,8 +18,7 @@ from quilt_cfn.stack.pseudo import service
 _S3_POLICY = "quilt-registry-s3"
 
 
-@dataclass(frozen=True)
-class UserKey:
+class UserKey(NamedTuple):
     """The access key of the IAM user that signs URLs."""
 
     id: Ref

@@ -5,7 +5,7 @@ The rule: an address range is written once, as the range of the VPC; every subne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from troposphere import Cidr, GetAtt, GetAZs, Ref, Select, Sub, Tags, Template, ec2
 
@@ -14,8 +14,7 @@ _SUBNET_HOST_BITS = 8  # /24: 251 usable addresses
 _SUBNETS = 3
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """Where things stand: ``internet`` is what a machine has to wait for before it can reach anything."""
 
     vpc: Ref

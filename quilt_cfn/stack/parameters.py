@@ -11,8 +11,7 @@ ends at a character that it can't contain, so that matching takes linear time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Template
 
@@ -20,8 +19,7 @@ from quilt_cfn.release import Release
 from quilt_cfn.stack.regions import DB_INSTANCE_CLASSES, INSTANCE_TYPES
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One row of the form.
 
     ``required`` marks the documented parameters without which there is no registry; ``free_text`` marks values that may
@@ -76,12 +74,11 @@ class Field:
         return Parameter(self.name, **{name: value for name, value in properties.items() if value is not None})
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """A headed section of the form, in the console's order."""
 
     label: str
-    fields: tuple[Field, ...] = field(default_factory=tuple)
+    fields: tuple[Field, ...]
 
 
 _HOST = r"([a-z0-9][a-z0-9-]{0,62}(?<!-)\.)+[a-z]{2,63}"  # RFC 1035, 2.3.1, lower case

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import Base64, FindInMap, GetAtt, Ref, Sub, Template, ec2, encode_to_dict, iam, policies, s3
 from troposphere.logs import LogGroup
@@ -37,8 +36,7 @@ _LONGEST_BOOT = "PT25M"
 _DISK_GIB = 20
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(NamedTuple):
     instance: Ref
     address: Ref
     """The fixed IPv4 address."""
