@@ -1,0 +1,13 @@
+# `make template` and `make test` are all that a fresh machine needs; both set themselves up in .venv.
+PYTHON ?= python3
+RUN := .venv/bin
+
+template: .venv/ready ; @$(RUN)/quilt-cfn build && $(RUN)/quilt-cfn lint
+test: .venv/ready ; @$(RUN)/python -m pytest --numprocesses 2
+check: .venv/ready ; @$(RUN)/ruff check . && $(RUN)/ruff format --check . && $(RUN)/mypy
+bench: .venv/ready ; @$(RUN)/python -m benchmarks
+format: .venv/ready ; @$(RUN)/ruff check --fix . && $(RUN)/ruff format .
+clean: ; @rm -rf .venv build dist *.egg-info
+
+.venv/ready: setup.cfg constraints.txt bin/set-up ; @PYTHON=$(PYTHON) bin/set-up .venv
+.PHONY: template test check bench format clean

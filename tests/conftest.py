@@ -1,0 +1,46 @@
+"""The editions, built once, and launched as a customer would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from quilt_cfn.release import Release, read_release
+from quilt_cfn.stack import EDITIONS, build
+from tests.cloudformation import Launch, launch
+
+# The same examples on every run, and no deadline: a slow machine is not a broken product.
+settings.register_profile("suite", derandomize=True, deadline=None, max_examples=200)
+settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def release() -> Release:
+    return read_release()
+
+
+@pytest.fixture(scope="session")
+def templates(release: Release) -> dict[str, dict[str, Any]]:
+    """Edition name -> template."""
+    return {name: build(edition, release) for name, edition in EDITIONS.items()}
+
+
+@pytest.fixture(scope="session", params=EDITIONS)
+def edition(request: pytest.FixtureRequest) -> str:
+    """Every edition's name in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def template(edition: str, templates: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Every edition's template in turn."""
+    return templates[edition]
+
+
+@pytest.fixture(scope="session")
+def stack(template: dict[str, Any]) -> Launch:
+    """Every edition in turn, launched with nothing but the documented form."""
+    return launch(template)

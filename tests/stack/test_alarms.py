@@ -1,0 +1,48 @@
+"""Alarms always exist; an address decides whether anybody is mailed."""
+
+from __future__ import annotations
+
+from tests.cloudformation import DOCUMENTED, launch
+
+
+def alarms(stack):
+    return stack.of_type("AWS::CloudWatch::Alarm")
+
+
+def test_what_is_watched(stack):
+    watched = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms(stack).values()}
+    assert watched == {
+        ("AWS/NetworkELB", "HealthyHostCount"),
+        ("AWS/RDS", "FreeStorageSpace"),
+        ("AWS/CertificateManager", "DaysToExpiry"),
+    }
+
+
+def test_a_registry_that_stopped_reporting_is_a_registry_that_is_down(stack):
+    assert stack.properties("UnhealthyAlarm")["TreatMissingData"] == "breaching"
+
+
+def test_every_alarm_is_about_this_stacks_own_resources(stack):
+    values = {each["Value"] for alarm in alarms(stack).values() for each in alarm["Dimensions"]}
+    assert values == {
+        "<LoadBalancer.LoadBalancerFullName>",
+        "<SitesTargetGroup.TargetGroupFullName>",
+        "<Database>",
+        DOCUMENTED["CertificateArn"],
+    }
+
+
+def test_without_an_address_nobody_is_mailed(stack):
+    assert not stack.of_type("AWS::SNS::Topic")
+    assert all("AlarmActions" not in alarm for alarm in alarms(stack).values())
+
+
+def test_with_an_address_every_alarm_is_mailed_to_it(template):
+    stack = launch(template, DOCUMENTED | {"AlarmEmail": "ops@example.com"})
+    assert stack.properties("AlarmTopic")["Subscription"] == [{"Protocol": "email", "Endpoint": "ops@example.com"}]
+    assert all(alarm["AlarmActions"] == ["<AlarmTopic>"] for alarm in alarms(stack).values())
+
+
+def test_every_alarm_says_what_happens(stack):
+    for alarm in alarms(stack).values():
+        assert alarm["AlarmDescription"].endswith(".")

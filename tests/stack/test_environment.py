@@ -1,0 +1,141 @@
+"""What the containers are told; the names and what breaks without them are the containers' own."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.cloudformation import DOCUMENTED, launch
+
+# Without one of these the registry answers 500 to everything, or refuses pushes, or loses the administrator's pages.
+NEEDED = {
+    "ALLOW_TEAM_ACCESS",
+    "AWS_DEFAULT_REGION",
+    "CATALOG_URL",
+    "ENABLE_USER_ENDPOINTS",
+    "MIXPANEL_PROJECT_TOKEN",
+    "PACKAGE_BUCKET_NAME",
+    "QUILT_DEFAULT_SENDER",
+    "QUILT_SECRET_KEY",
+    "QUILT_SERVER_CONFIG",
+    "REGISTRY_URL",
+    "S3_ENDPOINT",
+    "SMTP_HOST",
+    "SMTP_PASSWORD",
+    "SMTP_PORT",
+    "SMTP_USERNAME",
+    "SMTP_USE_TLS",
+    "SQLALCHEMY_DATABASE_URI",
+    "TEAM_ID",
+    "TEAM_NAME",
+}
+# On for any value, "false" included: leaving them out is the only way to switch them off.
+ON_FOR_ANY_VALUE = {"ALLOW_ANONYMOUS_ACCESS"}
+
+
+def environments(stack):
+    return stack.file("/opt/quilt/config.json")["Environments"]
+
+
+def test_the_registry_has_everything_that_it_needs(stack):
+    registry = environments(stack)["registry"]
+    assert set(registry) >= NEEDED
+    assert not ON_FOR_ANY_VALUE & set(registry), "a private registry has no anonymous readers"
+
+
+def test_urls_are_public_https_without_a_trailing_slash(stack):
+    registry = environments(stack)["registry"]
+    assert registry["REGISTRY_URL"] == f"https://{DOCUMENTED['RegistryHost']}"
+    assert registry["CATALOG_URL"] == f"https://{DOCUMENTED['CatalogHost']}"
+    assert environments(stack)["catalog"]["REGISTRY_URL"] == registry["REGISTRY_URL"]
+
+
+def test_the_database_is_reached_over_tls_with_the_secret_password(stack):
+    registry = environments(stack)["registry"]
+    assert registry["SQLALCHEMY_DATABASE_URI"] == (
+        "postgresql://quilt:{DBPassword}@<Database.Endpoint.Address>:<Database.Endpoint.Port>/quilt"
+    )
+    assert registry["PGSSLMODE"] == "require"
+
+
+def test_the_user_the_uri_names_owns_the_database_it_names(stack):
+    user, database = re.fullmatch(
+        r"postgresql://(\w+):.*/(\w+)", environments(stack)["registry"]["SQLALCHEMY_DATABASE_URI"]
+    ).groups()
+    assert stack.properties("Database")["MasterUsername"] == user
+    assert stack.properties("Database")["DBName"] == database
+
+
+def test_smtp_works_from_ec2_with_the_configuration_that_knows_the_port(stack):
+    registry = environments(stack)["registry"]
+    assert registry["QUILT_SERVER_CONFIG"] == "env_config.py", "prod_config.py is fixed at port 25"
+    assert registry["SMTP_PORT"] == "587"
+    assert registry["SMTP_USE_TLS"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint"),
+    [
+        ("us-east-1", "email-smtp.us-east-1.amazonaws.com"),
+        ("eu-central-1", "email-smtp.eu-central-1.amazonaws.com"),
+        ("us-gov-west-1", "email-smtp.us-gov-west-1.amazonaws.com"),
+    ],
+)
+def test_mail_goes_to_the_regions_ses_unless_a_host_is_given(template, region, endpoint):
+    assert environments(launch(template, region=region))["registry"]["SMTP_HOST"] == endpoint
+    chosen = launch(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
+    assert environments(chosen)["registry"]["SMTP_HOST"] == "smtp.example.com"
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint"),
+    [("us-west-2", "https://s3.us-west-2.amazonaws.com"), ("cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn")],
+)
+def test_urls_are_signed_for_the_buckets_own_region(template, region, endpoint):
+    stack = launch(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
+    registry = environments(stack)["registry"]
+    assert registry["S3_ENDPOINT"] == endpoint
+    assert registry["AWS_DEFAULT_REGION"] == region
+    assert "AWS_REGION" not in registry, "the registry's botocore does not read it"
+
+
+def test_signature_version_4_is_forced(stack):
+    assert environments(stack)["registry"]["AWS_CONFIG_FILE"] == "/etc/quilt/aws/config"
+    assert "signature_version = s3v4" in stack.file("/opt/quilt/aws/config")
+
+
+def test_whose_credentials_sign(edition, stack):
+    variables = {name for name in environments(stack)["registry"] if re.search("ACCESS_KEY|CREDENTIALS", name)}
+    assert variables == {
+        "registry": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
+        "marketplace": {"AWS_SHARED_CREDENTIALS_FILE"},
+    }[edition], "half a pair, or both kinds, kills the registry at start or signs with the wrong one"
+
+
+def test_the_catalog_shows_no_payment_pages_and_reports_to_nobody(stack):
+    catalog = environments(stack)["catalog"]
+    assert catalog["ALWAYS_REQUIRES_AUTH"] == "true"
+    assert {catalog[name] for name in ("STRIPE_KEY", "SENTRY_DSN", "MIXPANEL_TOKEN")} == {""}
+
+
+def test_nothing_that_browsers_see_is_secret(stack):
+    secrets = {"DBPassword", "SmtpPassword", "SmtpUsername", "QuiltSecretKey", "AccessKeyId", "SecretAccessKey"}
+    placeholders = set(re.findall(r"\{(\w+)\}", str(environments(stack)["catalog"])))
+    assert not placeholders & secrets
+
+
+def test_every_placeholder_is_a_secret_that_the_instance_has(stack):
+    known = set(stack.file("/opt/quilt/config.json")["Secrets"])
+    if "RegistryUserKey" in known:
+        known |= {"AccessKeyId", "SecretAccessKey"}
+    for environment in environments(stack).values():
+        for value in environment.values():
+            assert set(re.findall(r"\{(\w+)\}", value)) <= known
+
+
+def test_images_are_the_releases(stack, release):
+    images = environments(stack)["stack"]
+    assert images["REGISTRY_IMAGE"] == release.registry.reference
+    assert images["CATALOG_IMAGE"] == release.catalog.reference
+    assert images["NGINX_IMAGE"] == release.nginx.reference

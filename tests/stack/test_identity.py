@@ -1,0 +1,110 @@
+"""Each identity may do what the product needs, on its own resources, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from quilt_cfn.stack.edition import EDITIONS, Signer
+from tests.cloudformation import launch
+
+# https://docs.aws.amazon.com/service-authorization/latest/reference: these actions know no resource to narrow them to.
+NO_RESOURCE_LEVEL = {
+    "logs:DescribeLogGroups",
+    "logs:DescribeLogStreams",
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+}
+PACKAGES = {
+    ("s3:DeleteObject", "<Bucket.Arn>/*"),
+    ("s3:GetObject", "<Bucket.Arn>/*"),
+    ("s3:PutObject", "<Bucket.Arn>/*"),
+    ("s3:ListBucket", "<Bucket.Arn>"),
+}
+
+
+def policies(stack, logical_id):
+    """Policy name -> (action, resource) of every statement."""
+    result = {}
+    for policy in stack.properties(logical_id).get("Policies", []):
+        permitted = set()
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            permitted |= {(action, resource) for action in statement["Action"] for resource in statement["Resource"]}
+        result[policy["PolicyName"]] = permitted
+    return result
+
+
+def test_the_user_of_the_registry_edition_may_do_what_is_documented_and_nothing_else(templates):
+    stack = launch(templates["registry"])
+    user = stack.properties("RegistryUser")
+    assert stack.resources["RegistryUser"]["Type"] == "AWS::IAM::User"
+    assert user["Path"] == "/"
+    assert policies(stack, "RegistryUser") == {"quilt-registry-s3": PACKAGES}
+    assert "UserName" not in user, "a name of our choosing would need CAPABILITY_NAMED_IAM and meet itself on a retry"
+    assert not {"Groups", "LoginProfile", "ManagedPolicyArns"} & set(user)
+
+
+def test_the_role_of_the_marketplace_edition_signs_instead(templates):
+    stack = launch(templates["marketplace"])
+    assert policies(stack, "ServerRole")["quilt-registry-s3"] == PACKAGES
+
+
+def test_one_identity_signs_urls(edition, stack):
+    signing = [
+        name
+        for name, resource in stack.resources.items()
+        if resource["Type"] in ("AWS::IAM::User", "AWS::IAM::Role") and "quilt-registry-s3" in policies(stack, name)
+    ]
+    assert signing == (["RegistryUser"] if EDITIONS[edition].signer is Signer.USER else ["ServerRole"])
+
+
+def test_the_marketplace_edition_has_no_long_term_keys(templates):
+    stack = launch(templates["marketplace"])
+    types = {resource["Type"] for resource in stack.resources.values()}
+    assert not types & {"AWS::IAM::AccessKey", "AWS::IAM::User"}
+    assert "SecretAccessKey" not in str(templates["marketplace"]["Resources"])
+    assert "ACCESS_KEY" not in str(stack.file("/opt/quilt/config.json"))
+
+
+def test_the_instance_reads_its_own_secrets_and_writes_its_own_log(stack):
+    permitted = policies(stack, "ServerRole")["quilt-server"]
+    secrets = {f"<{name}>" for name in stack.of_type("AWS::SecretsManager::Secret")}
+    assert {resource for action, resource in permitted if action == "secretsmanager:GetSecretValue"} == secrets
+    logs = {(action, resource) for action, resource in permitted if action.startswith("logs:")}
+    assert logs == {("logs:CreateLogStream", "<RegistryLogs.Arn>"), ("logs:PutLogEvents", "<RegistryLogs.Arn>")}
+
+
+def test_no_statement_is_wider_than_iam_makes_it(stack):
+    for name, resource in stack.resources.items():
+        if not resource["Type"].startswith("AWS::IAM::"):
+            continue
+        assert "ManagedPolicyArns" not in resource["Properties"], "managed policies grant what nobody here needs"
+        for permitted in policies(stack, name).values():
+            for action, target in permitted:
+                assert "*" not in action, (name, action)
+                assert target != "*" or action in NO_RESOURCE_LEVEL, (name, action)
+
+
+@pytest.mark.parametrize(
+    ("role", "services"),
+    [
+        ("ServerRole", ["ec2.amazonaws.com"]),
+        ("NetworkLogsRole", ["vpc-flow-logs.amazonaws.com"]),
+        ("DatabaseProtectionRole", ["events.amazonaws.com", "states.amazonaws.com"]),
+    ],
+)
+def test_a_role_is_taken_by_its_service_alone(stack, role, services):
+    (statement,) = stack.properties(role)["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": services}
+    assert statement["Action"] == ["sts:AssumeRole"]
+    if role != "ServerRole":
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+
+
+def test_there_are_no_identities_that_nobody_knows_of(edition, stack):
+    identities = {name for name, each in stack.resources.items() if each["Type"] in ("AWS::IAM::User", "AWS::IAM::Role")}
+    user = {"RegistryUser"} if edition == "registry" else set()
+    assert identities == {"ServerRole", "NetworkLogsRole", "DatabaseProtectionRole"} | user

@@ -1,0 +1,151 @@
+"""The instance: hardened, made anew whenever its boot would differ, and waited for until it says that it works."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from quilt_cfn import instance
+from quilt_cfn.stack.edition import EDITIONS
+from tests.cloudformation import DOCUMENTED, launch
+
+SECONDS = {"H": 3600, "M": 60, "S": 1}
+
+
+@pytest.fixture
+def machine(stack):
+    return stack.properties("ServerTemplate")["LaunchTemplateData"]
+
+
+def test_metadata_is_served_by_version_2_only_and_not_to_containers(machine):
+    assert machine["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+
+
+def test_its_disk_is_encrypted(machine):
+    (disk,) = machine["BlockDeviceMappings"]
+    assert disk["DeviceName"] == "/dev/xvda"
+    assert disk["Ebs"]["Encrypted"] is True
+
+
+def test_it_is_of_the_type_and_has_the_key_that_the_customer_chose(machine):
+    assert machine["InstanceType"] == DOCUMENTED["InstanceType"]
+    assert machine["KeyName"] == DOCUMENTED["KeyName"]
+
+
+def test_its_image_is_a_parameter_that_marketplace_can_rewrite(template, release):
+    assert template["Resources"]["ServerTemplate"]["Properties"]["LaunchTemplateData"]["ImageId"] == {"Ref": "AmiId"}
+    assert template["Parameters"]["AmiId"]["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
+    assert template["Parameters"]["AmiId"]["Default"] == release.ami_default
+    assert release.ami_default.startswith("/aws/service/")
+
+
+def test_it_is_made_from_the_newest_version_of_its_launch_template(stack):
+    """LaunchTemplate is create-only: a new version replaces the instance, and the new one has to signal."""
+    assert stack.properties("Server")["LaunchTemplate"] == {
+        "LaunchTemplateId": "<ServerTemplate>",
+        "Version": "<ServerTemplate.LatestVersionNumber>",
+    }
+
+
+def test_cloudformation_waits_for_one_signal(stack):
+    signal = stack.resources["Server"]["CreationPolicy"]["ResourceSignal"]
+    assert signal["Count"] == 1
+    assert "--resource Server " in stack.user_data
+
+
+def test_all_deadlines_together_stay_below_what_cloudformation_waits(stack):
+    match = re.fullmatch(r"PT(\d+)([HMS])", stack.resources["Server"]["CreationPolicy"]["ResourceSignal"]["Timeout"])
+    patience = int(match[1]) * SECONDS[match[2]]
+    steps = [int(deadline) for deadline in re.findall(r"\bstep [a-z-]+ (\d+) ", stack.file("/opt/quilt/boot"))]
+    assert len(steps) >= 8, "the pattern above finds the steps of the boot script"
+    fetching = int(re.search(r"timeout --kill-after=10 (\d+) /opt/aws/bin/cfn-init", stack.user_data)[1])
+    log, grace = 30, 10
+    assert fetching + sum(steps) + log + grace * (len(steps) + 1) < patience
+
+
+def test_it_is_not_made_before_it_can_reach_the_internet_and_the_database(stack):
+    assert set(stack.resources["Server"]["DependsOn"]) == {
+        "PublicDefaultRoute",
+        "PublicSubnet1RouteTableAssociation",
+        "DatabaseIngress",
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameter", "other"),
+    [
+        ("CatalogHost", "data.example.com"),
+        ("RegistryHost", "other.example.com"),
+        ("TeamId", "other"),
+        ("SmtpHost", "smtp.example.com"),
+        ("SmtpPort", 2587),
+    ],
+)
+def test_a_changed_value_makes_another_instance(template, stack, parameter, other):
+    changed = launch(template, DOCUMENTED | {parameter: other})
+    assert changed.user_data != stack.user_data
+    assert str(other) in changed.user_data
+
+
+def test_another_database_makes_another_instance(stack):
+    assert "<Database.Endpoint.Address>" in stack.user_data
+
+
+def test_another_release_makes_another_instance(release, stack):
+    assert f"release {release.version} " in stack.user_data
+
+
+def test_nothing_in_the_user_data_is_left_unfilled(stack):
+    assert "${" not in stack.user_data
+
+
+def test_user_data_fits(stack):
+    assert len(stack.user_data.encode()) < 16 * 1024
+
+
+def test_every_file_lands_as_it_is(edition, stack):
+    files = {file.path: file.text for file in instance.FILES}
+    if edition == "marketplace":
+        files[instance.CREDENTIALS.path] = instance.CREDENTIALS.text
+    delivered = {path: stack.file(path) for path in files}
+    assert delivered == files
+
+
+def test_only_an_instance_whose_role_signs_gets_the_role_s_credentials(templates):
+    for name in EDITIONS:
+        paths = launch(templates[name]).resources["Server"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
+        assert (instance.CREDENTIALS.path in paths) == (name == "marketplace")
+
+
+def test_the_administrators_scripts_are_theirs_to_run(stack):
+    files = stack.resources["Server"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
+    for name in ("start.sh", "create_admin.sh"):
+        file = files[f"/home/ec2-user/{name}"]
+        assert (file["mode"], file["owner"]) == ("000755", "ec2-user")
+
+
+def test_every_container_logs_to_cloudwatch_and_keeps_a_bounded_copy(stack):
+    settings = stack.file("/etc/docker/daemon.json")
+    assert settings["log-driver"] == "awslogs"
+    options = settings["log-opts"]
+    assert (options["awslogs-group"], options["awslogs-region"]) == ("<RegistryLogs>", "us-east-1")
+    assert options["mode"] == "non-blocking", "a container starts while CloudWatch Logs can't be reached"
+    assert options["cache-max-size"] == "20m"
+    assert options["cache-max-file"] == "5"
+
+
+def test_the_catalogs_log_files_lead_to_its_output(stack):
+    files = stack.resources["Server"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
+    assert files["/opt/quilt/catalog-log/access.log"] == {"content": "/dev/stdout", "mode": "120644"}
+    assert files["/opt/quilt/catalog-log/error.log"] == {"content": "/dev/stderr", "mode": "120644"}
+
+
+def test_the_log_outlives_a_failed_launch(stack):
+    assert stack.resources["RegistryLogs"]["DeletionPolicy"] == "Retain"
+
+
+def test_its_address_stays_when_the_instance_is_another(stack):
+    association = stack.properties("ServerAddressAssociation")
+    assert association == {"AllocationId": "<ServerAddress.AllocationId>", "InstanceId": "<Server>"}
+    assert "InstanceId" not in stack.properties("ServerAddress")
