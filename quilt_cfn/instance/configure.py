@@ -11,9 +11,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-HOME = Path("/home/ec2-user")
-WRITTEN = Path("/opt/quilt/written.json")  # what was written last, to tell somebody's edits from our own lines
-
 
 def read_secret(arn, region):
     command = ["aws", "secretsmanager", "get-secret-value", "--output=json", "--region", region, "--secret-id", arn]
@@ -43,24 +40,26 @@ def write(path, text, owner):
     os.replace(new, path)
 
 
-def main():
-    config = json.loads(Path("/opt/quilt/config.json").read_text())
+def main(root=Path("/")):
+    config = json.loads((root / "opt/quilt/config.json").read_text())
+    home = root / "home/ec2-user"
+    state = root / "opt/quilt/written.json"  # what was written last, to tell somebody's edits from our own lines
     secrets = {name: read_secret(arn, config["Region"]) for name, arn in config["Secrets"].items()}
     if "RegistryUserKey" in secrets:
         secrets["AccessKeyId"], secrets["SecretAccessKey"] = secrets["RegistryUserKey"].split(":")
-    written = json.loads(WRITTEN.read_text()) if WRITTEN.exists() else {}
-    owner = HOME.stat().st_uid
+    written = json.loads(state.read_text()) if state.exists() else {}
+    owner = home.stat().st_uid
     ours = {}
     for environment, variables in config["Environments"].items():
         ours[environment] = {name: line(name, template, secrets) for name, template in variables.items()}
-        path = HOME / "env" / environment
+        path = home / "env" / environment
         path.parent.mkdir(exist_ok=True)
         os.chown(path.parent, owner, owner)
         old = path.read_text().splitlines() if path.exists() else []
         write(path, "\n".join([*merge(old, written.get(environment, {}), ours[environment]).values(), ""]), owner)
     if ours != written and "--restart" in sys.argv:
-        subprocess.run(["runuser", "--user", "ec2-user", "--", HOME / "start.sh"], check=True)
-    write(WRITTEN, json.dumps(ours), 0)
+        subprocess.run(["runuser", "--user", "ec2-user", "--", home / "start.sh"], check=True)
+    write(state, json.dumps(ours), 0)
 
 
 if __name__ == "__main__":

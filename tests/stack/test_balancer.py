@@ -6,7 +6,9 @@ from tests.cloudformation import DOCUMENTED
 
 
 def listener(stack, port):
-    (found,) = [each for each in stack.of_type("AWS::ElasticLoadBalancingV2::Listener").values() if each["Port"] == port]
+    (found,) = [
+        each for each in stack.of_type("AWS::ElasticLoadBalancingV2::Listener").values() if each["Port"] == port
+    ]
     return found
 
 

@@ -107,10 +107,13 @@ def test_signature_version_4_is_forced(stack):
 
 def test_whose_credentials_sign(edition, stack):
     variables = {name for name in environments(stack)["registry"] if re.search("ACCESS_KEY|CREDENTIALS", name)}
-    assert variables == {
-        "registry": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
-        "marketplace": {"AWS_SHARED_CREDENTIALS_FILE"},
-    }[edition], "half a pair, or both kinds, kills the registry at start or signs with the wrong one"
+    assert (
+        variables
+        == {
+            "registry": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
+            "marketplace": {"AWS_SHARED_CREDENTIALS_FILE"},
+        }[edition]
+    ), "half a pair, or both kinds, kills the registry at start or signs with the wrong one"
 
 
 def test_the_catalog_shows_no_payment_pages_and_reports_to_nobody(stack):

@@ -26,7 +26,13 @@ def rules(stack, direction):
         assert rule["IpProtocol"] == "tcp"
         assert str(rule["FromPort"]) == str(rule["ToPort"]), "a rule is about one port"
         (peer,) = peers
-        result.add((group.strip("<>").removesuffix(".GroupId"), peer.strip("<>").removesuffix(".GroupId"), int(rule["FromPort"])))
+        result.add(
+            (
+                group.strip("<>").removesuffix(".GroupId"),
+                peer.strip("<>").removesuffix(".GroupId"),
+                int(rule["FromPort"]),
+            )
+        )
     return result
 
 

@@ -105,6 +105,8 @@ def test_a_role_is_taken_by_its_service_alone(stack, role, services):
 
 
 def test_there_are_no_identities_that_nobody_knows_of(edition, stack):
-    identities = {name for name, each in stack.resources.items() if each["Type"] in ("AWS::IAM::User", "AWS::IAM::Role")}
+    identities = {
+        name for name, each in stack.resources.items() if each["Type"] in ("AWS::IAM::User", "AWS::IAM::Role")
+    }
     user = {"RegistryUser"} if edition == "registry" else set()
     assert identities == {"ServerRole", "NetworkLogsRole", "DatabaseProtectionRole"} | user

@@ -1,0 +1,156 @@
+"""Values that each field of the form accepts, and values that it refuses: what people type, mistype and try."""
+
+from __future__ import annotations
+
+UUID = "01234567-89ab-cdef-0123-456789abcdef"
+CERTIFICATE = f"arn:aws:acm:us-east-1:111122223333:certificate/{UUID}"
+PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+LABEL63 = "a" * 63
+
+HOSTS_ACCEPTED = [
+    "quilt.example.com", "example.com", "a.bc", "quilt-registry.example.com", "q1.example.com", "1.example.com",
+    "xn--bcher-kva.example.com", "a-b-c.d-e.example.org", f"{LABEL63}.com", "data.science.team.example.co.uk",
+    "quilt.corp.internal", "quilt.example.technology", "a.b.c.d.e.f.g.h.io", "0.0.0.0.example.net", "x--y.example.com",
+    "quilt2.eu-west-1.example.com", "q.example.museum", f"{'a' * 60}.{'b' * 60}.ab", "9lives.example.com", "m.io",
+    f"{LABEL63}.{'b' * 61}.de",
+]  # fmt: skip
+HOSTS_REFUSED = [
+    "localhost", "https://quilt.example.com", "quilt.example.com/", "quilt.example.com:443", "*.example.com",
+    "quilt.example.com.", ".example.com", "quilt..example.com", "-quilt.example.com", "quilt-.example.com",
+    "quilt.example.c", "quilt.example.c0m", "192.0.2.1", "quilt_1.example.com", "Quilt.example.com", " quilt.example.com",
+    "quilt.example.com ", "quilt.example.com\n", "quilt example.com", "", f"{LABEL63}a.com", "quilt.example.xn--p1ai",
+    f"{LABEL63}.{LABEL63}.com", "2001:db8::1", "münchen.example.com", "quilt.example.com?x", "a@example.com", "quilt.-a.com",
+]  # fmt: skip
+MAIL_ACCEPTED = [
+    "quilt@example.com", "a@b.cd", "quilt.registry@example.com", "quilt+test@example.com", "quilt_1@example.com",
+    "no-reply@mail.example.co.uk", "Quilt@example.com", "0@example.com", "a.b.c.d@example.com", "q-u-i@x-y.example.org",
+    "first.last+tag@sub.example.io", "QUILT@example.com", "1.2@3.example.com", "x_y_z@example.museum", "_@example.com",
+    "team@data.example.technology", "-a@example.com", f"{'a' * 64}@example.com", "alerts@example.net", "ops@example.de",
+]  # fmt: skip
+MAIL_REFUSED = [
+    "quilt", "@example.com", "quilt@", "quilt@example", "Quilt <quilt@example.com>", "quilt@example.com, b@example.com",
+    "quilt@@example.com", "a@b@example.com", ".quilt@example.com", "quilt.@example.com", "qu..ilt@example.com",
+    "quilt@example.com.", "quilt@-example.com", "quilt@192.0.2.1", "quilt@[192.0.2.1]", "o'brien@example.com",
+    '"quilt"@example.com', "quilt@exa mple.com", " quilt@example.com", "quilt@example.com\n", "quilt$HOME@example.com",
+    "`id`@example.com", "münz@example.com", "a\\b@example.com", "quilt@EXAMPLE.com", f"a@{'b.' * 126}com",
+]  # fmt: skip
+SECRET_ACCEPTED = [
+    "AKIAIOSFODNN7EXAMPLE", "BPJ1wLkn8tTnUlQeQ0/sGYm9S7dFp+4Kxq==", "apikey", "postmaster@mg.example.com", "a", PRINTABLE,
+    "$HOME", "`id`", "$(id)", "'quoted'", '"quoted"', "back\\slash", "a;b|c&d", "{{name}}", "{{resolve}}", "%s%n", "x" * 256,
+    "#!/bin/sh", "!history", "~root", "a=b", "{{-resolve:x}}", "*?[a-z]",
+]  # fmt: skip
+SECRET_REFUSED = [
+    "", "with space", " leading", "trailing ", "tab\tin", "new\nline", "ends\n", "ümlaut", "nul\0", "del\x7f", "x" * 257,
+    "{{resolve:ssm:name:1}}", "a{{resolve:secretsmanager:b}}", "{{resolve:", "x{{resolve:x", "日本語", "é", "\u2028", "\r",
+    "a\u00a0b", "\x1b[0m", "😀",
+]  # fmt: skip
+
+ACCEPTED: dict[str, list[str]] = {
+    "CatalogHost": HOSTS_ACCEPTED,
+    "RegistryHost": HOSTS_ACCEPTED,
+    "SmtpHost": ["", *HOSTS_ACCEPTED],
+    "SmtpDefaultSender": MAIL_ACCEPTED,
+    "AlarmEmail": ["", *MAIL_ACCEPTED],
+    "SmtpUsername": SECRET_ACCEPTED,
+    "SmtpPassword": SECRET_ACCEPTED,
+    "CertificateArn": [
+        CERTIFICATE,
+        *(
+            f"arn:{partition}:acm:{region}:111122223333:certificate/{UUID}"
+            for partition, region in [
+                ("aws", "eu-central-1"), ("aws", "ap-southeast-7"), ("aws", "mx-central-1"), ("aws", "us-west-2"),
+                ("aws", "af-south-1"), ("aws", "il-central-1"), ("aws", "ca-west-1"), ("aws", "me-south-1"),
+                ("aws", "sa-east-1"), ("aws", "eu-isoe-west-1"), ("aws-cn", "cn-north-1"), ("aws-cn", "cn-northwest-1"),
+                ("aws-us-gov", "us-gov-east-1"), ("aws-us-gov", "us-gov-west-1"), ("aws-eusc", "eusc-de-east-1"),
+                ("aws-iso", "us-iso-east-1"), ("aws-iso-b", "us-isob-east-1"), ("aws-iso-e", "eu-isoe-west-1"),
+                ("aws-iso-f", "us-isof-south-1"), ("aws-iso-f", "us-isof-east-1"),
+            ]
+        ),
+    ],
+    "PackageBucket": [
+        "example-packages", "abc", "a" * 63, "123", "a-b", "a--b", "quilt.".rstrip("."), "packages-111122223333", "xn-bucket",
+        "sthre-e", "amzn-s3-demobucket", "s3alias", "my-s3alias1", "ol-s3", "data-ol-s3", "x-s3", "my-x-s3", "table-s3",
+        "my-table-s3", "ban", "kansan", "data-and", "0data0",
+    ],
+    "DBPassword": [
+        "correct-horse-battery", "a" * 8, "a" * 128, "a:b?c=d&e#$x", "'quoted'1", "back\\slash", "$(reboot)", "`reboot`",
+        "{{name}}12", "{{resolve}}", "!#$&'()*+,-.", ":;<=>?[]^_`{|}~0", "Tr0ub4dor&3", "12345678", "p|p|p|p|", "~~~~~~~~",
+        "<script>1", "a=b;c=d;e", "--------", "\\'\\'\\'\\'\\'",
+    ],
+    "HostedZoneId": ["", "Z0123456789ABCDEFGHIJ", "Z1234", "ZABC", f"Z{'A' * 31}", *(f"Z{n:019d}X" for n in range(16))],
+    "DBSnapshotIdentifier": [
+        "", "quilt-2026-11-01", "a", "rds:my-registry-database-2026-11-01-03-12", "awsbackup:job-0f1e2d3c", "A1", "a-b-c",
+        "arn:aws:rds:us-east-1:111122223333:snapshot:quilt", "arn:aws-cn:rds:cn-north-1:111122223333:snapshot:rds:quilt-1",
+        "arn:aws-us-gov:rds:us-gov-west-1:111122223333:snapshot:awsbackup:job-1", "Quilt", "q1-2", "snap-0", "final-snapshot",
+        "my-registry-snapshot-database-1abc2def", "x" * 255, "a1b2", "Before-Upgrade", "rds:a", "old",
+    ],
+    "SshInputCIDR": [
+        "198.51.100.7/32", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "203.0.113.0/24", "1.1.1.1/32", "223.255.255.255/32",
+        "100.64.0.0/10", "8.8.8.8/31", "11.12.13.14/9", "99.100.101.102/19", "199.200.249.250/25", "209.210.219.220/30",
+        "1.0.0.0/8", "9.99.199.255/20", "127.0.0.1/32", "192.0.2.0/29", "192.0.2.128/26", "20.30.40.50/11", "5.6.7.8/28",
+    ],
+    "TeamId": [
+        "example", "ab", "a" * 20, "teams", "quilts", "publicx", "anonymousx", "myteam", "zz", "datascience", "ateam", "xpublic",
+        "qui", "pub", "anon", "teamx", "genomics", "lab", "research", "acme",
+    ],
+    "TeamName": [
+        "Example Data Science", "A", "x" * 64, "Johnson & Johnson", "Müller + Söhne (Berlin)", "Société Générale", "東京データ",
+        "株式会社", "Яндекс", "Ελλάδα", "תל אביב", "شركة", "한국 데이터", "L\u2019Oréal", "3M", "Yahoo!", "R&D, Team #1", "A/B: Test_2",
+        "e-commerce.", "Đà Nẵng", "Ørsted A/S", "กรุงเทพ", "हिन्दी",
+    ],
+}  # fmt: skip
+REFUSED: dict[str, list[str]] = {
+    "CatalogHost": HOSTS_REFUSED,
+    "RegistryHost": HOSTS_REFUSED,
+    "SmtpHost": [host for host in HOSTS_REFUSED if host],
+    "SmtpDefaultSender": ["", *MAIL_REFUSED],
+    "AlarmEmail": MAIL_REFUSED,
+    "SmtpUsername": SECRET_REFUSED,
+    "SmtpPassword": SECRET_REFUSED,
+    "CertificateArn": [
+        "", UUID, CERTIFICATE.upper(), f" {CERTIFICATE}", f"{CERTIFICATE} ", f"{CERTIFICATE}\n", CERTIFICATE[:-1],
+        f"{CERTIFICATE}0", CERTIFICATE.replace("acm", "iam"), CERTIFICATE.replace("certificate/", "certificate:"),
+        CERTIFICATE.replace("certificate", "server-certificate"), CERTIFICATE.replace("111122223333", "11112222333"),
+        CERTIFICATE.replace("111122223333", ""), CERTIFICATE.replace("us-east-1", ""), CERTIFICATE.replace("us-east-1", "*"),
+        CERTIFICATE.replace("us-east-1", "useast1"), CERTIFICATE.replace("arn:aws:", "arn:aws-xx:"),
+        CERTIFICATE.replace("arn:aws:", "arn:amazon:"), CERTIFICATE.replace("arn:aws:", "arn:aws-iso-a:"),
+        CERTIFICATE.replace("arn:", ""), CERTIFICATE.replace("89ab", "89ag"), "arn:aws:iam::111122223333:server-certificate/x",
+        f"{CERTIFICATE},{CERTIFICATE}",
+    ],
+    "PackageBucket": [
+        "", "ab", "a" * 64, "Example", "under_score", "with.dot", "192.168.5.4", "-leading", "trailing-", "xn--bucket",
+        "sthree-bucket", "sthree-configurator-x", "amzn-s3-demo-bucket", "bucket-s3alias", "bucket--ol-s3", "bucket--x-s3",
+        "bucket--table-s3", "bucket-111122223333-us-west-2-an", "bucket.mrap", "with space", "bucket\n", "bücket", "a/b", "a*b",
+    ],
+    "DBPassword": [
+        "", "a" * 7, "a" * 129, "with space1", "with/slash", "with@sign", 'with"quote', "with%percent", "new\nline12",
+        "tab\ttab12", "ümlaut12", "{{resolve:ssm:x}}", "aaaa{{resolve:", "12345678 ", " 12345678", "1234567\n", "12345678\n",
+        "日本語日本語日本", "del\x7f12345", "%%%%%%%%", "a\u00a0bcdefgh",
+    ],
+    "HostedZoneId": [
+        "Z", "ZAB", "z0123456789", "Y0123456789", "/hostedzone/Z0123456789", " Z0123456789", "Z0123456789 ", "example.com",
+        "Z0123456789\n", f"Z{'A' * 32}", "Z-123456", "Z_123456", "0123456789", "Z012345678é", "Z0123456789,Z1", "ZONE.", "zone",
+        "Z 123", "*", "none", "Z0123456789abc",
+    ],
+    "DBSnapshotIdentifier": [
+        "1snapshot", "-snapshot", "snapshot-", "snap--shot", "snap_shot", "snap shot", "snap.shot", " snapshot", "snapshot ",
+        "snapshot\n", "other:snapshot", "rds:", "arn:aws:rds:us-east-1:111122223333:db:quilt", "é", "a/b",
+        "arn:aws:rds:us-east-1:111122223333:snapshot:", "arn:aws:rds::111122223333:snapshot:a", "snap'shot", "$(id)", "a" * 401,
+        "arn:aws:rds:us-east-1:1111:snapshot:quilt",
+    ],
+    "SshInputCIDR": [
+        "", "0.0.0.0/0", "0.0.0.0/8", "10.0.0.0/7", "10.0.0.0/0", "10.0.0.0", "10.0.0.0/33", "256.0.0.1/32", "10.256.0.1/32",
+        "10.0.0.999/32", "010.0.0.1/32", "10.01.0.1/32", "10.0.0.1/08", "224.0.0.1/32", "255.255.255.255/32", "10.0.0/24",
+        "10.0.0.0.0/24", "::/0", "2001:db8::/32", "10.0.0.1 /32", " 10.0.0.1/32", "10.0.0.1/32\n", "a.b.c.d/32", "10.0.0.1/",
+        "10.0.0.1/24,10.0.1.0/24", "-1.0.0.0/8",
+    ],
+    "TeamId": [
+        "", "a", "a" * 21, "Example", "example1", "ex-ample", "ex_ample", "ex ample", "team", "public", "anonymous", "quilt",
+        " example", "example ", "example\n", "exämple", "éa", "EXAMPLE", "a.b", "12", "a:b", "a/b", "team\n",
+    ],
+    "TeamName": [
+        "", " ", " Example", "Example ", "x" * 65, "O'Brien", 'The "Team"', "back\\slash", "new\nline", "tab\there", "</script>",
+        "<b>", "a>b", "$HOME", "$(id)", "`id`", "100%", "a=b", "What?", "????", "[x]", "{x}", "a|b", "a~b", "a^b", "a@b", "a;b", "a*b",
+        "\u2028", "\u200f", "-dash", "!bang", "\u2019quote", "Example\n", "emoji 😀", "\x00", "‘x’", "\ufeffx", ".", "&", "\xa0x",
+    ],
+}  # fmt: skip

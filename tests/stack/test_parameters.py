@@ -1,0 +1,180 @@
+"""What each field of the form accepts and refuses: in Python and, where there is a JDK, in CloudFormation's Java."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import signal
+import subprocess
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quilt_cfn.stack.parameters import FIELDS
+from tests.cloudformation import DOCUMENTED, refusal
+from tests.stack.form_values import ACCEPTED, REFUSED
+
+DECLARED = {field.name: field.declaration().to_dict() for field in FIELDS}
+FREE = [field.name for field in FIELDS if field.pattern]
+CASES = [(name, value) for table in (ACCEPTED, REFUSED) for name, values in table.items() for value in values]
+
+
+def test_every_field_with_a_pattern_is_tried_in_both_directions():
+    assert set(ACCEPTED) == set(REFUSED) == set(FREE)
+    for name in FREE:
+        assert len(set(ACCEPTED[name])) >= 20, name
+        assert len(set(REFUSED[name])) >= 20, name
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_accepts(name):
+    assert {value: refusal(DECLARED[name], value) for value in ACCEPTED[name]} == dict.fromkeys(ACCEPTED[name])
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_refuses(name):
+    assert [value for value in REFUSED[name] if refusal(DECLARED[name], value) is None] == []
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_says_in_one_sentence_what_it_wants(name):
+    sentence = DECLARED[name]["ConstraintDescription"]
+    assert sentence.isascii()
+    assert len(sentence) < 250
+
+
+def test_the_documented_examples_are_accepted():
+    assert {name: refusal(DECLARED[name], value) for name, value in DOCUMENTED.items()} == dict.fromkeys(DOCUMENTED)
+
+
+@pytest.mark.parametrize("name", [name for name, declared in DECLARED.items() if "AllowedValues" in declared])
+def test_lists_contain_their_default_and_refuse_everything_else(name):
+    declared = DECLARED[name]
+    assert declared["Default"] in declared["AllowedValues"]
+    assert refusal(declared, "t1.micro") is not None
+
+
+@pytest.mark.parametrize(("days", "accepted"), [("1", True), ("35", True), ("0", False), ("36", False), ("x", False)])
+def test_backups_can_be_kept_from_1_to_35_days(days, accepted):
+    assert (refusal(DECLARED["BackupRetentionDays"], days) is None) == accepted
+
+
+def test_a_name_that_cloudformation_shows_as_question_marks_is_refused_when_it_comes_back():
+    """DescribeStacks shows letters beyond ASCII as question marks; the console's update form sends those back."""
+    for name in ACCEPTED["TeamName"]:
+        shown = "".join(character if character.isascii() else "?" for character in name)
+        assert shown == name or refusal(DECLARED["TeamName"], shown) is not None
+
+
+def test_letters_beyond_ascii_are_letters_digits_or_marks():
+    pattern = re.compile(DECLARED["TeamName"]["AllowedPattern"])
+    allowed = {chr(code) for code in range(0x80, 0x10000) if pattern.fullmatch(f"A{chr(code)}A")}
+    assert len(allowed) > 10_000
+    assert {unicodedata.category(character)[0] for character in allowed - {"\u2019"}} <= {"L", "M", "N"}
+    assert not {
+        character for character in allowed if unicodedata.bidirectional(character) in ("RLO", "LRO", "RLE", "LRE")
+    }
+
+
+@given(st.text(min_size=1, max_size=64))
+def test_a_team_name_never_leaves_a_javascript_string_a_shell_word_or_a_line(name):
+    if refusal(DECLARED["TeamName"], name) is None:
+        assert not set(name) & set("'\"\\`$<>\n\r\u2028\u2029\0")
+
+
+@given(st.from_regex(re.compile(DECLARED["DBPassword"]["AllowedPattern"]), fullmatch=True))
+def test_a_database_password_never_holds_what_rds_or_the_migrations_refuse(password):
+    assert not set(password) & set('/@" %')
+    assert password.isascii()
+    assert password.isprintable()
+
+
+@given(
+    st.sampled_from(["DBPassword", "SmtpPassword", "SmtpUsername"]),
+    st.text(alphabet="{resolve:}sm-1", max_size=20),
+    st.text(alphabet="{resolve:}sm-1", max_size=20),
+)
+def test_no_dynamic_reference_gets_into_a_secret(name, before, after):
+    assert refusal(DECLARED[name], f"{before}{{{{resolve:{after}") is not None
+
+
+@given(st.sampled_from(FREE), st.text(alphabet="a-.b1:/@{Z ", min_size=1, max_size=12), st.integers(10, 400))
+def test_no_pattern_backtracks_badly(name, unit, times):
+    """A pattern that does would take longer than the age of the universe for some of these."""
+    with at_most(seconds=5):
+        for value in (unit * times, unit * times + "!", "a" * times + unit, "1." * times, "a-" * times + "\n"):
+            re.fullmatch(DECLARED[name]["AllowedPattern"], value)
+
+
+@contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise AssertionError(f"still matching after {seconds} s")
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_patterns_keep_to_what_java_and_python_read_alike(name):
+    pattern = DECLARED[name]["AllowedPattern"]
+    assert pattern.isascii()
+    assert not re.search(r"\\[dDwWsSbBAZzGQEpPhHvVRXk]", pattern), "classes and anchors that differ"
+    assert not re.search(r"[\^$]", re.sub(r"\[[^\]]*\]", "", pattern)), "CloudFormation matches the whole value"
+    for inside in re.findall(r"\[((?:[^\]\\]|\\.)*)\]", pattern):
+        assert "[" not in inside, "Java nests classes"
+        assert "&&" not in inside, "Java intersects classes"
+
+
+JAVA = """
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
+import java.util.Scanner;
+
+public class Match {
+    public static void main(String[] arguments) {
+        Scanner lines = new Scanner(System.in);
+        while (lines.hasNextLine()) {
+            String[] words = lines.nextLine().split(" ", -1);
+            System.out.println(decode(words[1]).matches(decode(words[0])));
+        }
+    }
+
+    static String decode(String word) {
+        return new String(Base64.getDecoder().decode(word), StandardCharsets.UTF_8);
+    }
+}
+"""
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.skipif(shutil.which("javac") is None, reason="there is no JDK to ask how Java reads the patterns")
+def test_java_agrees_on_every_value(tmp_path):
+    """CloudFormation matches with java.util.regex: String.matches, the whole value."""
+    (tmp_path / "Match.java").write_text(JAVA)
+    near_misses = [
+        (name, changed)
+        for name, value in CASES
+        for changed in (value + "\n", value + "\u2028", value.swapcase(), value[::-1], value * 2)
+    ]
+    cases = [*CASES, *near_misses]
+    asked = "".join(f"{encoded(DECLARED[name]['AllowedPattern'])} {encoded(value)}\n" for name, value in cases)
+    command = ["java", "-XX:TieredStopAtLevel=1", "Match.java"]
+    answers = subprocess.run(command, cwd=tmp_path, input=asked, capture_output=True, text=True, check=True).stdout
+    java = [answer == "true" for answer in answers.split()]
+    python = [bool(re.fullmatch(DECLARED[name]["AllowedPattern"], value)) for name, value in cases]
+    assert len(java) == len(cases) > 3_000
+    assert [case for case, one, other in zip(cases, java, python, strict=True) if one != other] == []

@@ -1,0 +1,77 @@
+"""Combinations that could not work are refused with a sentence before anything is created."""
+
+from __future__ import annotations
+
+import pytest
+
+from quilt_cfn.stack.regions import (
+    DB_INSTANCE_CLASSES,
+    DB_INSTANCE_FAMILIES_MISSING,
+    INSTANCE_FAMILIES_MISSING,
+    INSTANCE_TYPES,
+    REGIONS_WITHOUT_SES,
+)
+from tests.cloudformation import DOCUMENTED, Refused, launch
+
+
+def test_one_host_name_for_both_is_refused(template):
+    with pytest.raises(Refused, match="two different host names"):
+        launch(template, DOCUMENTED | {"RegistryHost": DOCUMENTED["CatalogHost"]})
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "region"),
+    [
+        ("InstanceType", "t2.small", "eu-north-1"),
+        ("InstanceType", "t2.small", "us-gov-east-1"),
+        ("InstanceType", "m5.large", "mx-central-1"),
+        ("InstanceType", "m6i.xlarge", "eu-south-2"),
+        ("DBInstanceType", "db.m5.large", "ca-west-1"),
+    ],
+)
+def test_a_size_that_the_region_lacks_is_refused_with_one_that_it_has(template, parameter, value, region):
+    with pytest.raises(
+        Refused, match=r"This Region does not offer .*: choose another type, for example (db\.)?\w+\.\w+"
+    ) as refused:
+        launch(template, DOCUMENTED | {parameter: value, "SmtpHost": "smtp.example.com"}, region)
+    substitute = str(refused.value).rstrip(".").rsplit(" ", 1)[1]
+    launch(template, DOCUMENTED | {parameter: substitute, "SmtpHost": "smtp.example.com"}, region)
+
+
+@pytest.mark.parametrize("value", INSTANCE_TYPES)
+def test_instance_types_are_refused_exactly_where_they_are_missing(template, value):
+    missing = INSTANCE_FAMILIES_MISSING.get(value.partition(".")[0], ())
+    assert refusing_regions(template, "InstanceType", value) == set(missing)
+
+
+@pytest.mark.parametrize("value", DB_INSTANCE_CLASSES)
+def test_database_classes_are_refused_exactly_where_they_are_missing(template, value):
+    missing = DB_INSTANCE_FAMILIES_MISSING.get(value.rpartition(".")[0], ())
+    assert refusing_regions(template, "DBInstanceType", value) == set(missing)
+
+
+def refusing_regions(template, parameter, value):
+    """The Regions, of all that any fact knows, in which a value is refused."""
+    known = {"us-east-1", "eu-west-1", "ap-southeast-2"}
+    for facts in (INSTANCE_FAMILIES_MISSING, DB_INSTANCE_FAMILIES_MISSING):
+        known |= {region for regions in facts.values() for region in regions}
+    refusing = set()
+    for region in known:
+        try:
+            launch(template, DOCUMENTED | {parameter: value, "SmtpHost": "smtp.example.com"}, region)
+        except Refused:
+            refusing.add(region)
+    return refusing
+
+
+@pytest.mark.parametrize("region", REGIONS_WITHOUT_SES)
+def test_without_ses_in_the_region_a_mail_host_is_asked_for(template, region):
+    with pytest.raises(Refused, match="Amazon SES does not exist in this Region"):
+        launch(template, DOCUMENTED, region)
+    launch(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
+
+
+def test_every_rule_says_what_to_do(template):
+    for rule in template["Rules"].values():
+        for assertion in rule["Assertions"]:
+            assert assertion["AssertDescription"].endswith(".")

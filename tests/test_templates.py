@@ -1,0 +1,48 @@
+"""The templates in the checkout: what this code builds, small enough to be sent inline, and without fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quilt_cfn.checks.linting import lint
+from quilt_cfn.render import to_yaml
+from quilt_cfn.stack import EDITIONS
+
+FOLDER = Path(__file__).parent.parent / "templates"
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+INLINE_LIMIT = 51_200
+
+
+def test_the_rendered_template_is_the_one_in_the_checkout(edition, template):
+    assert (FOLDER / EDITIONS[edition].file).read_text() == to_yaml(template), "run make template, and read the diff"
+
+
+def test_it_can_be_sent_inline(edition):
+    assert (FOLDER / EDITIONS[edition].file).stat().st_size <= INLINE_LIMIT
+
+
+def test_it_stays_within_cloudformations_quotas(template):
+    assert len(template["Parameters"]) <= 200
+    assert len(template["Resources"]) <= 500
+    assert len(template["Outputs"]) <= 200
+    assert len(template["Description"].encode()) <= 1024
+    assert all(len(parameter["Description"]) <= 4000 for parameter in template["Parameters"].values())
+
+
+def test_there_is_no_other_template():
+    assert sorted(path.name for path in FOLDER.glob("*.yaml")) == sorted(each.file for each in EDITIONS.values())
+
+
+@pytest.mark.parametrize("word", ["arn:aws:", "amazonaws.com", "us-east-1a"])
+def test_nothing_ties_it_to_a_partition_a_region_or_a_zone(template, word):
+    """Regions are named in one place: the rules that refuse what a Region lacks."""
+    searched = {name: section for name, section in template.items() if name not in ("Parameters", "Rules")}
+    assert word not in str(searched)
+
+
+def test_both_linters_find_no_fault_in_any_region():
+    report = lint([FOLDER / each.file for each in EDITIONS.values()], default_folder=FOLDER)
+    assert report.findings == ()
+    assert all(reason for _, reason in report.suppressed)
