@@ -72,6 +72,14 @@ def test_a_secret_that_looks_like_a_placeholder_stays_as_it_is():
     assert configure.line("V", "a{A}b{B}", secrets) == "export V='a{B}bsecret'"
 
 
+AWS = """#!{python} -SE
+import json, sys
+secrets = json.load(open("{root}/secrets.json"))
+open("{root}/calls", "a").write(" ".join(sys.argv[1:]) + "\\n")
+print(json.dumps({{"SecretString": secrets[sys.argv[sys.argv.index("--secret-id") + 1]]}}))
+"""
+
+
 class Machine:
     """A root folder with the stand-ins that configure.py calls: aws answers from a file and notes how it was called."""
 
@@ -82,9 +90,7 @@ class Machine:
         (root / "opt/quilt").mkdir(parents=True)
         (root / "bin").mkdir()
         (root / "opt/quilt/config.json").write_text(json.dumps(stack.file("/opt/quilt/config.json")))
-        self.stand_in("aws", f'#!{sys.executable} -SE\nimport json, sys\nsecrets = json.load(open("{root}/secrets.json"))\n'
-            f'open("{root}/calls", "a").write(" ".join(sys.argv[1:]) + "\\n")\n'
-            'print(json.dumps({"SecretString": secrets[sys.argv[sys.argv.index("--secret-id") + 1]]}))\n')  # fmt: skip
+        self.stand_in("aws", AWS.format(python=sys.executable, root=root))
         self.stand_in(
             "runuser", f'#!/bin/sh\necho "$@" >>{root}/restarts\nexit $(cat {root}/exit 2>/dev/null || echo 0)\n'
         )

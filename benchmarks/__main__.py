@@ -1,0 +1,79 @@
+"""``make bench``: what a cold build costs beside its floor, and what lint adds.
+
+The floor is a process that does nothing but import the troposphere modules that the stack uses and dump the finished
+template as JSON. All commands run in turn, round after round, so that a machine that slows down slows them all.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from quilt_cfn.release import read_release
+from quilt_cfn.stack import EDITIONS, build
+
+ROUNDS = 25
+LINT_ROUNDS = 3
+TARGET = 1.5
+"""The most that a cold build of one edition may cost, in floors."""
+
+FLOOR = """\
+import {modules}
+import json, marshal, sys
+with open(sys.argv[1], "rb") as file:
+    json.dump(marshal.load(file), sys.stdout)
+"""
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        template = folder / "template"
+        template.write_bytes(marshal.dumps(build(EDITIONS["registry"], read_release())))
+        floor = folder / "floor.py"
+        modules = sorted(name for name in sys.modules if name.partition(".")[0] == "troposphere")
+        floor.write_text(FLOOR.format(modules=", ".join(modules)))
+        quilt_cfn = str(Path(sys.executable).with_name("quilt-cfn"))
+        rendered = str(folder / "registry.yaml")
+        commands = {
+            "floor": [sys.executable, str(floor), str(template)],
+            "build": [quilt_cfn, "build", "registry", "--output", rendered],
+        }
+        times = measure(commands, ROUNDS)
+        lint = measure({"lint": [quilt_cfn, "lint", rendered]}, LINT_ROUNDS)["lint"]
+
+    floor_time, build_time = times["floor"], times["build"]
+    ratio = build_time / floor_time
+    print(f"cold, wall time, median of {ROUNDS} rounds")
+    print(f"  floor: {len(modules)} troposphere modules and json.dump   {floor_time:6.3f} s    1.00")
+    print(f"  quilt-cfn build registry                      {build_time:6.3f} s    {ratio:4.2f}   at most {TARGET}")
+    print(f"  quilt-cfn lint, all Regions, both engines     {lint:6.3f} s  {lint / build_time:6.1f}   times a build")
+    if ratio > TARGET:
+        print("A cold build costs more than it may: look at what it imports (python -X importtime -m quilt_cfn build).")
+    return 1 if ratio > TARGET else 0
+
+
+def measure(commands: dict[str, list[str]], rounds: int) -> dict[str, float]:
+    """Median seconds of each command, run in turn after one round that is not counted."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for round_number in range(rounds + 1):
+        for name, command in commands.items():
+            start = time.perf_counter()
+            done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+            seconds = time.perf_counter() - start
+            if done.returncode not in (0, 1):
+                raise SystemExit(f"{name} failed: {' '.join(command)}")
+            if round_number:
+                times[name].append(seconds)
+    return {name: statistics.median(all_times) for name, all_times in times.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
