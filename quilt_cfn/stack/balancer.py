@@ -11,7 +11,7 @@ from troposphere import GetAtt, Ref, Template
 from troposphere import elasticloadbalancingv2 as elb
 
 from quilt_cfn.stack.firewall import HTTP_PORT, HTTPS_PORT, REDIRECT_PORT, SITES_PORT, Firewall
-from quilt_cfn.stack.network import Network
+from quilt_cfn.stack.network import Network, named
 from quilt_cfn.stack.parameters import CERTIFICATE_ARN
 from quilt_cfn.stack.server import HEALTH_CHECK_PATH, Server
 
@@ -40,6 +40,7 @@ def add_balancer(t: Template, network: Network, firewall: Firewall, server: Serv
             Scheme="internet-facing",
             Subnets=list(network.public_subnets),
             SecurityGroups=[firewall.balancer],
+            Tags=named("balancer"),
         )
     )
 

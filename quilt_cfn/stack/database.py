@@ -12,7 +12,7 @@ from troposphere import GetAtt, NoValue, Ref, Template, rds
 
 from quilt_cfn.release import Release
 from quilt_cfn.stack.firewall import POSTGRES_PORT, Firewall
-from quilt_cfn.stack.network import Network
+from quilt_cfn.stack.network import Network, named
 from quilt_cfn.stack.parameters import (
     BACKUP_RETENTION_DAYS,
     DB_INSTANCE_TYPE,
@@ -80,6 +80,7 @@ def add_database(t: Template, network: Network, firewall: Firewall, release: Rel
             BackupRetentionPeriod=BACKUP_RETENTION_DAYS.ref,
             CopyTagsToSnapshot=True,
             EnableCloudwatchLogsExports=["postgresql", "upgrade"],
+            Tags=named("database"),
             # Deletion protection is armed by protection.py once a launch has succeeded: a protected database would
             # keep a failed one from rolling back.
         )

@@ -78,7 +78,7 @@ def add_network(t: Template) -> Network:
     )
     association = t.add_resource(
         ec2.SubnetRouteTableAssociation(
-            "PublicSubnet1RouteTableAssociation",
+            "PublicSubnet1Routes",
             SubnetId=Ref(public),
             RouteTableId=Ref(public_routes),
         )

@@ -99,7 +99,7 @@ _LETTERS = (
     r"\u0400-\u0481\u048A-\u052F"  # Cyrillic
     r"\u05D0-\u05EA\u0620-\u064A\u0671-\u06D3"  # Hebrew, Arabic
     r"\u0904-\u0939\u093E-\u094D\u0E01-\u0E3A\u0E40-\u0E4E"  # Devanagari, Thai
-    r"\u3041-\u3096\u30A1-\u30FA\u30FC\u3400-\u4DBF\u4E00-\u9FFF\uAC00-\uD7A3"  # Japanese, Chinese, Korean
+    r"\u3041-\u3096\u30A1-\u30FA\u30FC\u3400-\u4DBF\u4E00-\u9FFC\uAC00-\uD7A3"  # Japanese, Chinese, Korean
 )
 _PUNCTUATION = r"\x20&.,:!#+()/_\u2019-"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from troposphere import Ref, Template, s3
 
 from quilt_cfn.stack import permissions
+from quilt_cfn.stack.network import named
 from quilt_cfn.stack.parameters import PACKAGE_BUCKET
 
 _KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
@@ -58,6 +59,7 @@ def add_bucket(t: Template) -> s3.Bucket:
                     )
                 ]
             ),
+            Tags=named("packages"),
         )
     )
     t.add_resource(

@@ -104,3 +104,21 @@ def test_every_parameter_is_described_labelled_and_in_exactly_one_group(template
     for name, parameter in parameters.items():
         assert parameter["Description"], name
         assert "AllowedPattern" not in parameter or parameter["ConstraintDescription"], name
+
+
+def test_what_a_console_lists_by_name_has_the_stacks_name(stack):
+    tagged = [
+        "Vpc",
+        "PublicSubnet1",
+        "PrivateSubnet1",
+        "PrivateSubnet2",
+        "Bucket",
+        "Database",
+        "LoadBalancer",
+        "ServerAddress",
+    ]
+    names = {name: {tag["Key"]: tag["Value"] for tag in stack.properties(name)["Tags"]}["Name"] for name in tagged}
+    (instance,) = stack.properties("ServerTemplate")["LaunchTemplateData"]["TagSpecifications"]
+    names["Server"] = instance["Tags"][0]["Value"]
+    assert all(name.startswith("my-registry-") for name in names.values())
+    assert len(set(names.values())) >= 8

@@ -67,7 +67,7 @@ def test_all_deadlines_together_stay_below_what_cloudformation_waits(stack):
 def test_it_is_not_made_before_it_can_reach_the_internet_and_the_database(stack):
     assert set(stack.resources["Server"]["DependsOn"]) == {
         "PublicDefaultRoute",
-        "PublicSubnet1RouteTableAssociation",
+        "PublicSubnet1Routes",
         "DatabaseIngress",
     }
 
