@@ -54,7 +54,7 @@ def to_yaml(template: TemplateDict) -> str:
         template,
         Dumper=_TemplateDumper,
         sort_keys=False,
-        width=118,
+        width=124,
         allow_unicode=False,
         default_flow_style=False,
     )
@@ -115,7 +115,7 @@ def _text(dumper: Any, text: str) -> Any:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
-_LINE = 118
+_LINE = 124
 
 
 def _fits_on_a_line(value: Any) -> bool:

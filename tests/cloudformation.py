@@ -66,7 +66,7 @@ class Launch:
 
     def file(self, path: str) -> Any:
         """What cfn-init puts at a path of the instance."""
-        init = self.resources["Server"]["Metadata"]["AWS::CloudFormation::Init"]
+        init = self.resources["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]
         return init["config"]["files"][path]["content"]
 
     @property

@@ -25,6 +25,7 @@ run() (
 )
 
 start() { # NAME ENVIRONMENT ARGUMENT...
+  docker network inspect quilt >/dev/null 2>&1 || docker network create quilt >/dev/null
   docker rm --force "$1" >/dev/null 2>&1 || true
   run "$2" --detach --name "$1" --network quilt --restart unless-stopped "${@:3}" >/dev/null
 }
@@ -38,12 +39,13 @@ fetch() {
 # One machine at a time: PostgreSQL gives the lock up with the connection. SQLAlchemy connects, because libpq would read
 # some characters of the password as a part of the URI.
 migrate() {
-  run registry --rm --interactive --volume "$aws" "$REGISTRY_IMAGE" python3 - <<'END'
+  start migration registry --restart no --volume "$aws" "$REGISTRY_IMAGE" python3 -c '
 import os, subprocess, sys, sqlalchemy
 connection = sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"]).connect()
 connection.execute("SELECT pg_advisory_lock(7165001)")
-sys.exit(subprocess.call(["flask", "db", "upgrade"]))
-END
+sys.exit(subprocess.call(["flask", "db", "upgrade"]))'
+  docker logs --follow migration
+  exit "$(docker wait migration)"
 }
 
 case ${1:-} in
@@ -57,7 +59,6 @@ case ${1:-} in
 --migrate) migrate ;;
 '')
   fetch
-  docker network inspect quilt >/dev/null 2>&1 || docker network create quilt >/dev/null
   start registry registry --volume "$aws" "$REGISTRY_IMAGE"
   # The catalog's nginx logs to files; these are links that lead to the container's output.
   start catalog catalog --volume /opt/quilt/catalog-log:/var/log/nginx:ro "$CATALOG_IMAGE"

@@ -14,7 +14,7 @@ report() {
 trap report EXIT
 trap 'exit 143' HUP INT TERM
 
-# The files come with the template, in the metadata of the resource Server.
+# The files come with the template, in the metadata of the resource ServerTemplate.
 echo fetch-files >/run/quilt-step
-timeout --kill-after=10 120 /opt/aws/bin/cfn-init --stack "${STACK}" --resource Server --region "${REGION}" || exit
+timeout --kill-after=10 120 /opt/aws/bin/cfn-init --stack "${STACK}" --resource ServerTemplate --region "${REGION}" || exit
 bash /opt/quilt/boot

@@ -127,9 +127,10 @@ CERTIFICATE_ARN = Field(
     description="ARN of an issued ACM certificate in this Region that covers both host names.",
     pattern=(
         rf"arn:{_PARTITION}:acm:{_REGION}:{_ACCOUNT}:certificate/"
-        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+        "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     ),
-    constraint=("The ARN of a certificate as Certificate Manager shows it: arn:aws:acm:REGION:ACCOUNT:certificate/ID"),
+    lengths=(0, 128),
+    constraint="The ARN of a certificate as Certificate Manager shows it: arn:aws:acm:REGION:ACCOUNT:certificate/ID",
 )
 HOSTED_ZONE_ID = Field(
     name="HostedZoneId",
@@ -139,7 +140,6 @@ HOSTED_ZONE_ID = Field(
         "Empty: you create the two CNAME records."
     ),
     pattern="(Z[A-Z0-9]{3,31})?",
-    lengths=(0, 32),
     constraint="The ID of a hosted zone, such as Z0123456789ABCDEFGHIJ, or empty.",
     default="",
 )
@@ -154,7 +154,6 @@ PACKAGE_BUCKET = Field(
         "(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{2,62}"
         "(?<!-)(?<!-s3alias)(?<!--ol-s3)(?<!--x-s3)(?<!--table-s3)(?<!-an)"
     ),
-    lengths=(3, 63),
     constraint=(
         "3 to 63 lower-case letters, digits and hyphens, not at an end; not beginning with xn--, sthree- or "
         "amzn-s3-demo-, nor ending in -s3alias, --ol-s3, --x-s3, --table-s3 or -an."
@@ -175,7 +174,7 @@ DB_PASSWORD = Field(
     # migrations break on the percent sign.
     pattern=_NO_DYNAMIC_REFERENCE + "[!#$&-.0-?A-~]{8,128}",
     lengths=(8, 128),
-    constraint='8 to 128 ASCII letters, digits and punctuation marks but " % / @, without {{resolve:',
+    constraint='8 to 128 ASCII letters, digits and punctuation marks but " % / @, and no dynamic reference.',
     secret=True,
     free_text=True,
 )
@@ -217,7 +216,6 @@ SSH_INPUT_CIDR = Field(
     label="Addresses that may use SSH",
     description="IPv4 range that may SSH to the instance; for a single address add /32, for example 198.51.100.7/32.",
     pattern=rf"{_FIRST_OCTET}(\.{_OCTET}){{3}}/([89]|[12][0-9]|3[0-2])",
-    lengths=(9, 18),
     constraint="An IPv4 range from /8 to /32, such as 198.51.100.0/24.",
 )
 SMTP_DEFAULT_SENDER = Field(
@@ -235,7 +233,7 @@ SMTP_USERNAME = Field(
     description="User name at the mail service; for Amazon SES, the SMTP user name that its console created.",
     pattern=_NO_DYNAMIC_REFERENCE + "[!-~]{1,256}",
     lengths=(1, 256),
-    constraint="1 to 256 ASCII letters, digits and punctuation marks, without {{resolve:",
+    constraint="1 to 256 ASCII letters, digits and punctuation marks, and no dynamic reference.",
     free_text=True,
 )
 SMTP_PASSWORD = Field(
@@ -244,7 +242,7 @@ SMTP_PASSWORD = Field(
     description="Password at the mail service; for Amazon SES, the SMTP password, not a secret access key.",
     pattern=_NO_DYNAMIC_REFERENCE + "[!-~]{1,256}",
     lengths=(1, 256),
-    constraint="1 to 256 ASCII letters, digits and punctuation marks, without {{resolve:",
+    constraint="1 to 256 ASCII letters, digits and punctuation marks, and no dynamic reference.",
     secret=True,
     free_text=True,
 )
@@ -270,7 +268,6 @@ TEAM_ID = Field(
     label="Team alias",
     description="Short alias of the team, one word in lower case: people will write alias:user/package.",
     pattern="(?!(team|public|anonymous|quilt)(?![a-z]))[a-z]{2,20}",
-    lengths=(2, 20),
     constraint="2 to 20 lower-case letters; team, public, anonymous and quilt are reserved.",
 )
 TEAM_NAME = Field(

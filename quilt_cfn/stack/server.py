@@ -30,7 +30,6 @@ from quilt_cfn.stack.parameters import AMI_ID, INSTANCE_TYPE, KEY_NAME
 
 HEALTH_CHECK_PATH = "/healthcheck"
 
-_LOGICAL_ID = "Server"
 # The deadlines of all boot steps together stay below this; a test adds them up.
 _LONGEST_BOOT = "PT25M"
 _DISK_GIB = 20
@@ -70,7 +69,9 @@ def add_server(
     t.add_mapping(_MAPPING, {_key(file): {"Text": file.text} for file in files})
     template = t.add_resource(
         ec2.LaunchTemplate(
-            f"{_LOGICAL_ID}Template",
+            "ServerTemplate",
+            # Here and not at the instance: when an update makes another instance, CloudFormation is done with this.
+            Metadata=_metadata(files, configuration, logs),
             LaunchTemplateData=ec2.LaunchTemplateData(
                 ImageId=AMI_ID.ref,
                 InstanceType=INSTANCE_TYPE.ref,
@@ -92,13 +93,12 @@ def add_server(
     )
     server = t.add_resource(
         ec2.Instance(
-            _LOGICAL_ID,
+            "Server",
             # What its boot needs and nothing in it refers to.
             DependsOn=[*network.internet, firewall.database_opened],
             CreationPolicy=policies.CreationPolicy(
                 ResourceSignal=policies.ResourceSignal(Count=1, Timeout=_LONGEST_BOOT)
             ),
-            Metadata=_metadata(files, configuration, logs),
             LaunchTemplate=ec2.LaunchTemplateSpecification(
                 LaunchTemplateId=Ref(template), Version=GetAtt(template, "LatestVersionNumber")
             ),
@@ -143,7 +143,9 @@ def _metadata(files: list[InstanceFile], configuration: dict[str, Any], logs: Lo
 
 
 def _docker_settings(logs: LogGroup) -> dict[str, Any]:
-    """Every container's output goes to CloudWatch Logs, with a bounded copy on the disk for ``docker logs``.
+    """Every container's output goes to CloudWatch Logs.
+
+    ``docker logs`` reads Docker's own copy of the last 100 MB (cache-max-size 20m, cache-max-file 5 by default).
 
     In non-blocking mode a container starts and runs on while CloudWatch Logs can't be reached.
     https://docs.docker.com/engine/logging/drivers/awslogs/
@@ -156,8 +158,6 @@ def _docker_settings(logs: LogGroup) -> dict[str, Any]:
             "awslogs-group": Ref(logs),
             "tag": "{{.Name}}-{{.ID}}",
             "mode": "non-blocking",
-            "cache-max-size": "20m",
-            "cache-max-file": "5",
         },
     }
 

@@ -90,6 +90,9 @@ names = [word[6:] for word in sys.argv if word.startswith("--env=")]
 with open(f"{root}/docker.log", "a") as log:
     environment = {name: os.environ.get(name) for name in names}
     print(json.dumps({"arguments": sys.argv[1:], "environment": environment}), file=log)
+if sys.argv[1] == "wait":
+    path = f"{root}/exit-code"
+    print(open(path).read() if os.path.exists(path) else 0)
 if sys.argv[1:3] == ["image", "inspect"] and not os.path.exists(f"{root}/images"):
     sys.exit(1)
 """
@@ -205,17 +208,23 @@ def test_an_edited_line_without_export_is_passed_on_too(home):
     assert started(home)["registry"]["environment"]["AWS_ACCESS_KEY_ID"] == "AKIANEW"
 
 
-def test_migrations_run_in_the_registrys_image_under_a_lock(home):
+def test_migrations_run_once_in_the_registrys_image_under_a_lock(home):
     done = home.run("start.sh", "--migrate")
     assert done.returncode == 0, done.stderr
     (call,) = home.calls("run")
-    assert call["arguments"][-3:] == ["registry:1", "python3", "-"]
+    *_, image, python, command, program = call["arguments"]
+    assert (image, python, command) == ("registry:1", "python3", "-c")
+    assert " ".join(call["arguments"]).count("--restart") == 2
+    assert call["arguments"][call["arguments"].index("--restart", call["arguments"].index("--restart") + 1) + 1] == "no"
     assert call["environment"]["SMTP_PASSWORD"] == HOSTILE["registry"]["SMTP_PASSWORD"]
-    text = (home.folder / "start.sh").read_text()
-    program = text.split("<<'END'\n")[1].split("\nEND\n")[0]
     ast.parse(program, feature_version=(3, 5))
     assert "pg_advisory_lock" in program
     assert '"flask", "db", "upgrade"' in program
+
+
+def test_a_failed_migration_is_a_failed_step(home):
+    (home.folder / "exit-code").write_text("3")
+    assert home.run("start.sh", "--migrate").returncode == 3
 
 
 def test_an_unknown_word_is_refused_with_the_known_ones(home):

@@ -178,3 +178,16 @@ def test_java_agrees_on_every_value(tmp_path):
     python = [bool(re.fullmatch(DECLARED[name]["AllowedPattern"], value)) for name, value in cases]
     assert len(java) == len(cases) > 3_000
     assert [case for case, one, other in zip(cases, java, python, strict=True) if one != other] == []
+
+
+def test_every_text_is_bounded_by_a_length_or_by_its_pattern():
+    by_pattern = {name for name in FREE if "MaxLength" not in DECLARED[name]}
+    assert by_pattern == {"HostedZoneId", "PackageBucket", "SshInputCIDR", "TeamId"}
+    for name in by_pattern:
+        assert refusal(DECLARED[name], max(ACCEPTED[name], key=len) * 2) is not None
+
+
+def test_no_text_of_the_form_looks_like_a_dynamic_reference_itself():
+    """CloudFormation looks for them in a template's texts."""
+    for declared in DECLARED.values():
+        assert "{{" not in declared["Description"] + declared.get("ConstraintDescription", "")

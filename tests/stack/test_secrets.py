@@ -52,7 +52,7 @@ def test_free_texts_are_nowhere_else(marked):
 
 
 def test_nothing_secret_is_in_user_data_metadata_or_outputs(marked):
-    visible = [marked.user_data, as_text(marked.outputs), as_text(marked.resources["Server"]["Metadata"])]
+    visible = [marked.user_data, as_text(marked.outputs), as_text(marked.resources["ServerTemplate"]["Metadata"])]
     for mark in MARK.values():
         assert not any(mark in text for text in visible)
     assert not any("SecretAccessKey>" in text for text in visible)

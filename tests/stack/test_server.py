@@ -51,7 +51,15 @@ def test_it_is_made_from_the_newest_version_of_its_launch_template(stack):
 def test_cloudformation_waits_for_one_signal(stack):
     signal = stack.resources["Server"]["CreationPolicy"]["ResourceSignal"]
     assert signal["Count"] == 1
-    assert "--resource Server " in stack.user_data
+    assert "cfn-signal" in stack.user_data
+    assert re.search(r"cfn-signal .* --resource Server ", stack.user_data)
+
+
+def test_the_files_are_where_the_boot_looks_for_them_and_current_when_it_looks(stack):
+    """CloudFormation has updated the launch template, its metadata included, before it makes another instance."""
+    assert re.search(r"cfn-init .* --resource ServerTemplate ", stack.user_data)
+    assert "AWS::CloudFormation::Init" in stack.resources["ServerTemplate"]["Metadata"]
+    assert stack.properties("Server")["LaunchTemplate"]["LaunchTemplateId"] == "<ServerTemplate>"
 
 
 def test_all_deadlines_together_stay_below_what_cloudformation_waits(stack):
@@ -114,12 +122,14 @@ def test_every_file_lands_as_it_is(edition, stack):
 
 def test_only_an_instance_whose_role_signs_gets_the_role_s_credentials(templates):
     for name in EDITIONS:
-        paths = launch(templates[name]).resources["Server"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
+        paths = launch(templates[name]).resources["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]["config"][
+            "files"
+        ]
         assert (instance.CREDENTIALS.path in paths) == (name == "marketplace")
 
 
 def test_the_administrators_scripts_are_theirs_to_run(stack):
-    files = stack.resources["Server"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
+    files = stack.resources["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
     for name in ("start.sh", "create_admin.sh"):
         file = files[f"/home/ec2-user/{name}"]
         assert (file["mode"], file["owner"]) == ("000755", "ec2-user")
@@ -131,12 +141,11 @@ def test_every_container_logs_to_cloudwatch_and_keeps_a_bounded_copy(stack):
     options = settings["log-opts"]
     assert (options["awslogs-group"], options["awslogs-region"]) == ("<RegistryLogs>", "us-east-1")
     assert options["mode"] == "non-blocking", "a container starts while CloudWatch Logs can't be reached"
-    assert options["cache-max-size"] == "20m"
-    assert options["cache-max-file"] == "5"
+    assert not [name for name in options if name.startswith("cache-")], "Docker's own bounds: 5 files of 20 MB"
 
 
 def test_the_catalogs_log_files_lead_to_its_output(stack):
-    files = stack.resources["Server"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
+    files = stack.resources["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
     assert files["/opt/quilt/catalog-log/access.log"] == {"content": "/dev/stdout", "mode": "120644"}
     assert files["/opt/quilt/catalog-log/error.log"] == {"content": "/dev/stderr", "mode": "120644"}
 
