@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from quilt_cfn.errors import Trouble
+
 TemplateDict = dict[str, Any]
 
 SECTIONS = (
@@ -49,7 +51,15 @@ def in_reading_order(template: TemplateDict) -> TemplateDict:
 
 
 def to_yaml(template: TemplateDict) -> str:
-    """The template as YAML for CloudFormation; equal templates give equal text on every machine."""
+    """The template as YAML for CloudFormation; equal templates give equal text on every machine.
+
+    Raises ``Trouble`` where PyYAML lacks libyaml: its own emitter is slower and quotes differently.
+    """
+    if not yaml.__with_libyaml__:
+        raise Trouble(
+            "PyYAML was installed without libyaml here, and would write other bytes than everywhere else.",
+            "Install its wheel: pip install --force-reinstall --only-binary :all: PyYAML",
+        )
     text: str = yaml.dump(
         template,
         Dumper=_TemplateDumper,
@@ -71,7 +81,7 @@ def _by(order: tuple[str, ...], mapping: dict[str, Any]) -> dict[str, Any]:
     return dict(sorted(mapping.items(), key=lambda item: rank.get(item[0], len(order))))
 
 
-_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the C emitter is 10 times faster where PyYAML has it
+_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _TemplateDumper(_Base):  # type: ignore[misc]

@@ -165,3 +165,14 @@ def test_a_command_imports_nothing_heavy_that_it_does_not_need(statement, heavy)
     script = f"{statement}\nimport sys; print('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert heavy.isdisjoint(done.stdout.split())
+
+
+def test_an_interrupted_command_says_so_and_exits_as_shells_expect(monkeypatch, capsys):
+    from quilt_cfn import building, cli
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(building, "build_all", interrupted)
+    assert cli.main(["build"]) == 130
+    assert "interrupted" in capsys.readouterr().err

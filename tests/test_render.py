@@ -14,6 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quilt_cfn.errors import Trouble
 from quilt_cfn.render import SECTIONS, in_reading_order, to_json, to_yaml
 from quilt_cfn.stack import EDITIONS
 
@@ -154,6 +155,12 @@ def texts(value):
 def test_short_forms(value, text):
     script = "a line\n"  # more than fits on a line, so the whole is a block
     assert to_yaml({"P": value, "Q": script}) == f"{text}Q: |\n  a line\n"
+
+
+def test_another_emitter_is_refused_rather_than_other_bytes_written(monkeypatch):
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
+    with pytest.raises(Trouble, match="without libyaml"):
+        to_yaml({})
 
 
 @pytest.mark.parametrize(

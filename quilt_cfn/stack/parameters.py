@@ -1,12 +1,12 @@
 """The form that a customer fills in: every parameter, declared once and completely.
 
 The rule: label, group, sentence, type, pattern and constraint sentence of a parameter stand together, here and nowhere
-else. The console's groups, the documentation and the tests derive from ``FORM``.
+else. The console's groups, the conditions and the tests derive from ``FORM``.
 
 CloudFormation matches a pattern against the whole value with Java's regular expressions. The patterns keep to what
 Java and Python read alike: explicit ASCII classes (no ``\\d``), no ``[`` or ``&&`` inside a class (Java nests and
-intersects there), no anchors, ``\\uXXXX`` for letters beyond ASCII (the template stays ASCII), and every repetition
-ends at a character that it can't contain, so that matching takes linear time.
+intersects there), no anchors, ``\\uXXXX`` for letters beyond ASCII (the template stays ASCII), and no repetition
+that can match the same text in several ways, so that matching takes linear time.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from quilt_cfn.stack.regions import DB_INSTANCE_CLASSES, INSTANCE_TYPES
 class Field(NamedTuple):
     """One row of the form.
 
-    ``required`` marks the documented parameters without which there is no registry; ``free_text`` marks values that may
-    hold characters a shell or a script gives a meaning to, and that therefore reach the instance only by way of
-    Secrets Manager; ``secret`` values are also hidden in the console (``NoEcho``).
+    ``lengths`` and ``limits`` are the least and the most. ``free_text`` marks values that people write as they like, and
+    that therefore reach the instance only by way of Secrets Manager; ``secret`` ones are hidden in the console as well
+    (``NoEcho``).
     """
 
     name: str

@@ -25,9 +25,9 @@ def add_protection(t: Template, database: Database) -> None:
                 permissions.policy(
                     "protect-database",
                     permissions.modify_database(GetAtt(database.resource, "DBInstanceArn")),
-                    # The machine's name begins with its logical ID; its ARN would make a circle.
+                    # A generated name has the logical ID in it; the ARN itself would make a circle.
                     permissions.start_execution(
-                        arn("states:${AWS::Region}:${AWS::AccountId}:stateMachine:DatabaseProtection-*")
+                        arn("states:${AWS::Region}:${AWS::AccountId}:stateMachine:*DatabaseProtection-*")
                     ),
                 )
             ],

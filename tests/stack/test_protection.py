@@ -31,6 +31,6 @@ def test_its_role_may_start_it_and_change_this_database(stack):
     }
     assert permitted == {
         ("rds:ModifyDBInstance", "<Database.DBInstanceArn>"),
-        ("states:StartExecution", "arn:aws:states:us-east-1:111122223333:stateMachine:DatabaseProtection-*"),
+        ("states:StartExecution", "arn:aws:states:us-east-1:111122223333:stateMachine:*DatabaseProtection-*"),
     }
     assert "StateMachineName" not in stack.properties("DatabaseProtection"), "the pattern needs the generated name"
