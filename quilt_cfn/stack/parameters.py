@@ -22,8 +22,8 @@ from quilt_cfn.stack.regions import DB_INSTANCE_CLASSES, INSTANCE_TYPES
 class Field(NamedTuple):
     """One row of the form.
 
-    ``lengths`` and ``limits`` are the least and the most. ``free_text`` marks values that people write as they like, and
-    that therefore reach the instance only by way of Secrets Manager; ``secret`` ones are hidden in the console as well
+    ``lengths`` and ``limits`` are the least and the most. ``free_text`` marks values that people write as they like, so
+    that they reach the instance only by way of Secrets Manager; ``secret`` ones are hidden in the console as well
     (``NoEcho``).
     """
 
