@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin
 
 template: .venv/ready ; @$(RUN)/quilt-cfn build && $(RUN)/quilt-cfn lint
-test: .venv/ready ; @$(RUN)/python -m pytest --numprocesses 2
+test: .venv/ready ; @$(RUN)/python -m pytest --numprocesses 3 --dist loadfile
 check: .venv/ready ; @$(RUN)/ruff check . && $(RUN)/ruff format --check . && $(RUN)/mypy
 bench: .venv/ready ; @$(RUN)/python -m benchmarks
 format: .venv/ready ; @$(RUN)/ruff check --fix . && $(RUN)/ruff format .

@@ -44,9 +44,3 @@ FILES = (
 
 CREDENTIALS = InstanceFile("credentials.py", "/opt/quilt/credentials.py")
 """What an instance gets in addition whose role signs URLs."""
-
-LINKS = {
-    "/opt/quilt/catalog-log/access.log": "/dev/stdout",
-    "/opt/quilt/catalog-log/error.log": "/dev/stderr",
-}
-"""Symbolic links: where the catalog's nginx writes its logs -> its container's output."""

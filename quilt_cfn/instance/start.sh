@@ -60,7 +60,6 @@ case ${1:-} in
 '')
   fetch
   start registry registry --volume "$aws" "$REGISTRY_IMAGE"
-  # The catalog's nginx logs to files; these are links that lead to the container's output.
   start catalog catalog --volume /opt/quilt/catalog-log:/var/log/nginx:ro "$CATALOG_IMAGE"
   # shellcheck disable=SC2016  # for the shell in the container
   start registry-nginx stack --volume /opt/quilt/nginx.conf:/etc/quilt/nginx.conf:ro \

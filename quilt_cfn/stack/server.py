@@ -135,8 +135,6 @@ def _metadata(files: list[InstanceFile], configuration: dict[str, Any], logs: Lo
             contents[file.path]["mode"] = "000755"
         if file.owner:
             contents[file.path]["owner"] = file.owner
-    for path, target in instance.LINKS.items():
-        contents[path] = {"content": target, "mode": "120644"}
     contents["/opt/quilt/config.json"] = {"content": configuration}
     contents["/etc/docker/daemon.json"] = {"content": _docker_settings(logs)}
     return {"AWS::CloudFormation::Init": {"config": {"files": contents}}}

@@ -55,9 +55,10 @@ def test_a_fault_that_only_some_regions_have_names_them(tmp_path):
     assert any("eu-north-1" in finding.message for finding in cfn_lint([path]))
 
 
-@pytest.mark.parametrize("text", ["Resources: [", "", "just a text", "Resources: {A: {Type: [}}", "a: &x [*x]"])
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.__name__)
-def test_what_is_no_template_is_a_finding_and_no_crash(tmp_path, engine, text):
-    path = tmp_path / "t.yaml"
-    path.write_text(text)
-    assert any(finding.severity == "error" for finding in engine([path]))
+def test_what_is_no_template_is_a_finding_and_no_crash(tmp_path, engine):
+    texts = ["Resources: [", "", "just a text", "Resources: {A: {Type: [}}", "a: &x [*x]"]
+    paths = [tmp_path / f"{number}.yaml" for number in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text)
+    assert {finding.template for finding in engine(paths) if finding.severity == "error"} == set(map(str, paths))

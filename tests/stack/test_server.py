@@ -144,12 +144,6 @@ def test_every_container_logs_to_cloudwatch_and_keeps_a_bounded_copy(stack):
     assert not [name for name in options if name.startswith("cache-")], "Docker's own bounds: 5 files of 20 MB"
 
 
-def test_the_catalogs_log_files_lead_to_its_output(stack):
-    files = stack.resources["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
-    assert files["/opt/quilt/catalog-log/access.log"] == {"content": "/dev/stdout", "mode": "120644"}
-    assert files["/opt/quilt/catalog-log/error.log"] == {"content": "/dev/stderr", "mode": "120644"}
-
-
 def test_the_log_outlives_a_failed_launch(stack):
     assert stack.resources["RegistryLogs"]["DeletionPolicy"] == "Retain"
 

@@ -1,0 +1,92 @@
+"""The AWS that an instance sees: instance metadata, CloudFormation, Secrets Manager and CloudWatch Logs.
+
+    aws_apis.py FOLDER
+
+Answers from FOLDER/metadata.json (the resource's metadata) and FOLDER/secrets.json (ARN -> value), and writes a line of
+JSON to FOLDER/calls for each call. All of it is on one port of the loopback interface; iptables leads the metadata
+service's address there.
+"""
+
+import json
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+PORT = 9000
+INSTANCE = "i-0123456789abcdef0"
+FOLDER = Path(sys.argv[1])
+LOCK = threading.Lock()
+
+
+class Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_PUT(self):
+        self.reply(200, "a-token")
+
+    def do_GET(self):
+        path, query = urlsplit(self.path)[2:4]
+        if path.startswith("/latest/"):
+            self.instance_metadata(path[len("/latest/") :])
+        else:
+            self.cloudformation(dict(parse_qsl(query)))
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        target = self.headers.get("X-Amz-Target")
+        if target is None:
+            self.cloudformation(dict(parse_qsl(body)))
+        else:
+            self.service(target.rpartition(".")[2], json.loads(body))
+
+    def instance_metadata(self, path):
+        """Version 2 for whoever reads credentials; the published cfn-init is of a time before it."""
+        credentials = "meta-data/iam/security-credentials/"
+        if path.startswith(credentials) and self.headers.get("X-aws-ec2-metadata-token") != "a-token":
+            return self.reply(401, "")
+        answers = {
+            "dynamic/instance-identity/document": json.dumps({"region": "us-east-1", "instanceId": INSTANCE}),
+            "dynamic/instance-identity/signature": "signature",
+            "meta-data/instance-id": INSTANCE,
+            credentials: "the-role",
+            f"{credentials}the-role": (FOLDER / "credentials.json").read_text(),
+        }
+        return self.reply(200, answers[path]) if path in answers else self.reply(404, "")
+
+    def cloudformation(self, call):
+        self.note(call)
+        resource = {
+            "LogicalResourceId": call["LogicalResourceId"],
+            "PhysicalResourceId": "x",
+            "ResourceType": "AWS::EC2::LaunchTemplate",
+            "ResourceStatus": "CREATE_COMPLETE",
+            "StackName": call["StackName"],
+            "StackId": "arn:x",
+            "LastUpdatedTimestamp": 0,
+            "Metadata": (FOLDER / "metadata.json").read_text(),
+        }
+        result = {"DescribeStackResourceResult": {"StackResourceDetail": resource}}
+        self.reply(200, json.dumps({"DescribeStackResourceResponse": result}))
+
+    def service(self, action, call):
+        self.note({"Action": action, **call})
+        secrets = json.loads((FOLDER / "secrets.json").read_text())
+        self.reply(200, json.dumps({"SecretString": secrets[call["SecretId"]]} if action == "GetSecretValue" else {}))
+
+    def note(self, call):
+        with LOCK, (FOLDER / "calls").open("a") as file:
+            file.write(json.dumps(call) + "\n")
+
+    def reply(self, status, text):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+ThreadingHTTPServer(("127.0.0.1", PORT), Answer).serve_forever()

@@ -1,0 +1,156 @@
+"""The whole boot of both editions, executed: from the user data to answers where the load balancer would ask."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from quilt_cfn.stack import EDITIONS
+from tests.boot.machine import Machine, missing
+from tests.cloudformation import DOCUMENTED, launch
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+
+# Everything that the form accepts and a shell, a URI or JavaScript could trip over.
+HOSTILE = {
+    "DBPassword": "it's:a?b=c&d#e$x\\{TeamName}",
+    "SmtpPassword": "`id`'$(touch${IFS}/run/never)\"\\;|&<>%25",
+    "SmtpUsername": "$HOME*~!#'",
+    "TeamName": "Müller & Söhne (東京)",
+}
+
+
+@pytest.fixture(
+    scope="module",
+    params=EDITIONS,
+)
+def machine(request, templates, tmp_path_factory):
+    """An instance of each edition that has booted once."""
+    stack = launch(templates[request.param], DOCUMENTED | HOSTILE)
+    with Machine(tmp_path_factory.mktemp("instance"), stack) as machine:
+        machine.edition = request.param
+        machine.first_boot = machine.boot()
+        yield machine
+
+
+def test_the_boot_ends_in_one_signal_of_success(machine):
+    assert machine.first_boot.returncode == 0, machine.first_boot.stdout + machine.first_boot.stderr
+    (signal,) = machine.calls("SignalResource")
+    assert (signal["LogicalResourceId"], signal["Status"]) == ("Server", "SUCCESS")
+    assert signal["UniqueId"] == "i-0123456789abcdef0"
+
+
+def test_the_documented_containers_run(machine):
+    running = machine.run("docker ps --format '{{.Names}}'", user="ec2-user").stdout.split()
+    assert sorted(running) == ["catalog", "registry", "registry-nginx"]
+
+
+def test_each_host_name_leads_to_its_site(machine):
+    assert machine.get(DOCUMENTED["CatalogHost"], "/any/page") == (200, "<title>catalog</title>")
+    status, answer = machine.get(DOCUMENTED["RegistryHost"], "/api/x?y=z")
+    asked, _ = json.loads(answer)
+    assert (status, asked["REQUEST_URI"], asked["UWSGI_SCHEME"]) == (200, "/api/x?y=z", "https")
+
+
+def test_the_load_balancers_health_check_is_answered_by_address(machine):
+    assert machine.get("10.42.0.17", "/healthcheck") == (200, "ok")
+
+
+@pytest.mark.parametrize(
+    ("host", "path"), [("other.example.com", "/"), ("other.example.com", "/healthcheck"), ("10.42.0.17", "/")]
+)
+def test_nobody_else_gets_an_answer(machine, host, path):
+    assert machine.get(host, path) == (0, "")
+
+
+def test_what_came_without_tls_is_sent_to_https(machine):
+    host = DOCUMENTED["CatalogHost"]
+    assert machine.get(host, "/a?b=c", port=8080) == (301, f"https://{host}/a?b=c")
+    assert machine.get("other.example.com", port=8080) == (0, "")
+
+
+def test_every_value_arrives_byte_for_byte(machine):
+    _, environment = json.loads(machine.get(DOCUMENTED["RegistryHost"])[1])
+    assert environment["SMTP_PASSWORD"] == HOSTILE["SmtpPassword"]
+    assert environment["SMTP_USERNAME"] == HOSTILE["SmtpUsername"]
+    assert environment["TEAM_NAME"] == HOSTILE["TeamName"]
+    assert environment["SQLALCHEMY_DATABASE_URI"] == f"postgresql://quilt:{HOSTILE['DBPassword']}@10.42.1.10:5432/quilt"
+    assert machine.run("test -e /run/never").returncode == 1
+
+
+def test_the_database_was_migrated_over_tls(machine):
+    assert "migrated, TLS is True" in machine.first_boot.stdout
+
+
+def test_no_secret_is_in_what_the_boot_printed_sent_or_left_for_others(machine):
+    told = machine.first_boot.stdout + machine.first_boot.stderr
+    told += json.dumps([machine.calls(action) for action in ("SignalResource", "PutLogEvents", "CreateLogStream")])
+    readable = machine.run(
+        "cat /opt/quilt/config.json /var/log/quilt-boot.log; cat env/* /opt/quilt/written.json", user="nobody"
+    )
+    told += readable.stdout
+    assert "start-docker" in told
+    assert not [name for name in ("DBPassword", "SmtpPassword", "SmtpUsername") if HOSTILE[name] in told]
+
+
+def test_the_log_of_the_boot_is_in_cloudwatch(machine):
+    (sent,) = machine.calls("PutLogEvents")
+    assert sent["logStreamName"] == "boot-i-0123456789abcdef0"
+    assert "enable-refresh" in sent["logEvents"][0]["message"]
+
+
+def test_the_catalogs_own_log_is_the_containers_output(machine):
+    machine.get(DOCUMENTED["CatalogHost"], "/looked-for")
+    assert "catalog was asked for /looked-for" in machine.run("docker logs catalog").stdout
+
+
+def test_sourcing_the_environment_as_documented_is_harmless(machine):
+    done = machine.run('cd /home/ec2-user && . env/registry && printf %s "$SMTP_PASSWORD"', user="ec2-user")
+    assert (done.stdout, done.stderr) == (HOSTILE["SmtpPassword"], "")
+
+
+def test_the_first_admin_is_created_as_documented(machine):
+    answers = "ada\nada@example.com\nlong password\nlong password\n"
+    command = "cd /home/ec2-user && . env/registry && ./create_admin.sh"
+    assert "Success." in machine.run(command, user="ec2-user", input=answers).stdout
+
+
+def test_the_documented_restart_restores_service(machine):
+    machine.run("docker rm -f registry catalog registry-nginx", user="ec2-user")
+    assert machine.get("10.42.0.17", "/healthcheck") == (0, "")
+    done = machine.run("cd /home/ec2-user && ./start.sh && timeout 30 ./start.sh --wait", user="ec2-user")
+    assert done.returncode == 0, done.stderr
+    assert machine.get("10.42.0.17", "/healthcheck") == (200, "ok")
+
+
+def test_nginx_finds_a_container_that_came_back_on_another_address(machine):
+    address = "docker inspect --format '{{.NetworkSettings.Networks.quilt.IPAddress}}' registry"
+    before = machine.run(address).stdout
+    image = machine.run("docker inspect --format '{{.Config.Image}}' registry").stdout.strip()
+    again = f"docker run --detach --name registry --network quilt {image}"
+    machine.run(f"docker rm -f registry; docker run --detach --name in-between --network quilt {image}; {again}")
+    assert machine.run("timeout 30 /home/ec2-user/start.sh --wait").returncode == 0
+    assert machine.run(address).stdout not in (before, "\n")
+    machine.run("docker rm -f in-between; /home/ec2-user/start.sh; timeout 30 /home/ec2-user/start.sh --wait")
+
+
+def test_a_second_boot_gives_the_same_service(machine):
+    done = machine.boot()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing to migrate" in done.stdout
+    assert machine.calls("SignalResource")[-1]["Status"] == "SUCCESS"
+    assert machine.get("10.42.0.17", "/healthcheck") == (200, "ok")
+
+
+def test_the_roles_credentials_reach_the_registry_and_are_renewed(machine):
+    if machine.edition != "marketplace":
+        assert machine.run("test -e /opt/quilt/aws/credentials").returncode == 1
+        return
+    shown = "docker exec registry cat /etc/quilt/aws/credentials"
+    assert "aws_session_token=token of ASIAFIRST" in machine.run(shown).stdout
+    assert machine.run("stat --format %a%u /opt/quilt/aws/credentials").stdout == "6001234\n"
+    machine.renew_credentials("ASIASECOND")
+    machine.run("python3 /opt/quilt/credentials.py")
+    assert "aws_session_token=token of ASIASECOND" in machine.run(shown).stdout
+    assert machine.run("docker logs registry").stdout.count("reloading") == 1
