@@ -23,7 +23,7 @@ def serve(connection):
             length = int.from_bytes(data[:2], "little")
             words.append(data[2 : 2 + length].decode())
             data = data[2 + length :]
-        asked = dict(zip(words[::2], words[1::2]))  # noqa: B905
+        asked = dict(zip(words[::2], words[1::2], strict=True))
         body = "ok" if asked["REQUEST_URI"] == "/healthcheck" else json.dumps([asked, dict(os.environ)])
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body.encode())}\r\n\r\n"
         stream.write((head + body).encode())
