@@ -31,7 +31,9 @@ def merge(old, written, ours):
 
 
 def write(path, text, owner):
-    """Replaces a file in one step, readable by its owner only."""
+    """Replaces a file in one step, readable by its owner only; leaves it alone if nothing changed."""
+    if path.exists() and path.read_text() == text:
+        return
     new = Path(f"{path}.new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)

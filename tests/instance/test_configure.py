@@ -165,8 +165,10 @@ def test_no_secret_is_printed_or_an_argument(machine):
 def test_doing_it_again_changes_nothing(machine):
     machine.configure(**SECRETS)
     before = {name: machine.environment(name).read_text() for name in ("registry", "catalog", "stack")}
+    files = {name: machine.environment(name).stat().st_ino for name in before}
     machine.configure("--restart")
     assert {name: machine.environment(name).read_text() for name in before} == before
+    assert {name: machine.environment(name).stat().st_ino for name in before} == files, "an editor has it open"
     assert machine.restarts == []
 
 
