@@ -21,9 +21,8 @@ STANDARD_OUTPUT = "-"
 
 
 class Rendering(NamedTuple):
-    """One edition's template as text, and the file it belongs in; None is standard output."""
+    """A template as text, and the file it belongs in; None is standard output."""
 
-    edition: Edition
     text: str
     file: Path | None
 
@@ -35,15 +34,15 @@ def build_all(names: Sequence[str], output: str, format: str, release_file: Path
     release = read_release(release_file or RELEASE_FILE)
     to_text = to_json if format == "json" else to_yaml
     renderings = [
-        Rendering(edition, to_text(build(edition, release)), file)
-        for edition, file in zip(editions, files, strict=True)
+        Rendering(to_text(build(edition, release)), file) for edition, file in zip(editions, files, strict=True)
     ]
     for rendering in renderings:
         if rendering.file is None:
             sys.stdout.write(rendering.text)
             continue
-        changed = write_atomically(rendering.file, rendering.text.encode())
-        yield f"{rendering.file}: {'written' if changed else 'unchanged'}, {len(rendering.text.encode()):,} bytes"
+        content = rendering.text.encode()
+        changed = write_atomically(rendering.file, content)
+        yield f"{rendering.file}: {'written' if changed else 'unchanged'}, {len(content):,} bytes"
 
 
 def _edition(name: str) -> Edition:

@@ -70,6 +70,26 @@ class Launch:
         return init["config"]["files"][path]["content"]
 
     @property
+    def environments(self) -> dict[str, dict[str, str]]:
+        """Environment file -> variable -> value, before the instance puts the secrets in."""
+        environments: dict[str, dict[str, str]] = self.file("/opt/quilt/config.json")["Environments"]
+        return environments
+
+    def permissions(self, logical_id: str) -> dict[str, set[tuple[str, str]]]:
+        """Policy name -> (action, resource) of everything that it allows; a policy that denies is an error."""
+        permissions = {}
+        for policy in self.properties(logical_id).get("Policies", []):
+            statements = policy["PolicyDocument"]["Statement"]
+            assert {statement["Effect"] for statement in statements} == {"Allow"}
+            permissions[policy["PolicyName"]] = {
+                (action, resource)
+                for statement in statements
+                for action in statement["Action"]
+                for resource in statement["Resource"]
+            }
+        return permissions
+
+    @property
     def user_data(self) -> str:
         data = self.properties("ServerTemplate")["LaunchTemplateData"]["UserData"]
         return base64.b64decode(data).decode()

@@ -45,7 +45,7 @@ def registry_environment(edition: Edition, database: Database, bucket: Ref) -> V
         ),
         "PGSSLMODE": "require",
         "PACKAGE_BUCKET_NAME": bucket,
-        "S3_ENDPOINT": Sub("https://s3.${AWS::Region}.${AWS::URLSuffix}"),
+        "S3_ENDPOINT": endpoint("s3", "https://"),
         "AWS_DEFAULT_REGION": Ref("AWS::Region"),
         "AWS_CONFIG_FILE": "/etc/quilt/aws/config",
         **_SIGNER[edition.signer],

@@ -13,11 +13,11 @@ def service(name: str) -> Sub:
     return Sub(f"{name}.${{AWS::URLSuffix}}")
 
 
-def endpoint(name: str) -> Sub:
-    """Host name of a Regional service endpoint."""
-    return Sub(f"{name}.${{AWS::Region}}.${{AWS::URLSuffix}}")
+def endpoint(name: str, scheme: str = "") -> Sub:
+    """Host name of a Regional service endpoint, or its URL with a scheme such as ``https://``."""
+    return Sub(f"{scheme}{name}.${{AWS::Region}}.${{AWS::URLSuffix}}")
 
 
-def arn(rest: str, **values: object) -> Sub:
+def arn(rest: str) -> Sub:
     """An ARN of this partition from what comes after ``arn:partition:``."""
-    return Sub(f"arn:${{AWS::Partition}}:{rest}", **values)
+    return Sub(f"arn:${{AWS::Partition}}:{rest}")

@@ -39,10 +39,10 @@ def add_rules(t: Template) -> None:
 
 
 def _refuse_family(t: Template, name: str, field: Field, family: str, regions: tuple[str, ...]) -> None:
-    types = tuple(str(value) for value in field.values if str(value).startswith(f"{family}."))
-    substitute = next(
-        str(value) for value in field.values if str(value).endswith(types[0].rpartition(".")[2]) and value not in types
-    )
+    values = [str(value) for value in field.values]
+    types = tuple(value for value in values if value.startswith(f"{family}."))
+    size = types[0].rpartition(".")[2]
+    substitute = next(value for value in values if value.endswith(size) and value not in types)
     _refuse(
         t,
         name + family.rpartition(".")[2].upper(),

@@ -14,7 +14,6 @@ from troposphere import Base64, FindInMap, GetAtt, Ref, Sub, Template, ec2, enco
 from troposphere.logs import LogGroup
 
 from quilt_cfn import instance
-from quilt_cfn.instance import InstanceFile
 from quilt_cfn.release import Release
 from quilt_cfn.stack.database import Database
 from quilt_cfn.stack.edition import Edition, Signer
@@ -121,12 +120,12 @@ def add_server(
 _MAPPING = "Files"
 
 
-def _key(file: InstanceFile) -> str:
+def _key(file: instance.InstanceFile) -> str:
     """A file's key in the mapping, where CloudFormation allows letters, digits, dots and hyphens."""
     return file.source.replace("_", "-")
 
 
-def _metadata(files: list[InstanceFile], configuration: dict[str, Any], logs: LogGroup) -> dict[str, Any]:
+def _metadata(files: list[instance.InstanceFile], configuration: dict[str, Any], logs: LogGroup) -> dict[str, Any]:
     """What cfn-init puts on the machine: the files, and as JSON what differs from stack to stack."""
     contents: dict[str, dict[str, Any]] = {}
     for file in files:
@@ -166,18 +165,18 @@ def _user_data(release: Release, environments: dict[str, Variables]) -> str:
     It names the release and every value that CloudFormation fills into the environments, so that a new one makes a new
     version of the launch template, and with it a new instance.
     """
+    inputs = dict.fromkeys(_references(encode_to_dict(environments)))
     return (
         instance.read("user-data.sh")
         .replace("${RELEASE}", release.version)
-        .replace("${INPUTS}", " ".join(f"${{{name}}}" for name in dict.fromkeys(_references(environments))))
+        .replace("${INPUTS}", " ".join(f"${{{name}}}" for name in inputs))
         .replace("${STACK}", "${AWS::StackName}")
         .replace("${REGION}", "${AWS::Region}")
     )
 
 
 def _references(value: Any) -> Iterator[str]:
-    """What a value refers to in this template, as Fn::Sub names it; pseudo parameters never change."""
-    value = encode_to_dict(value)
+    """What an encoded value refers to in this template, as Fn::Sub names it; pseudo parameters never change."""
     match value:
         case {"Ref": str(name)}:
             if not name.startswith("AWS::"):

@@ -19,7 +19,15 @@ from tests.cloudformation import Launch
 
 HERE = Path(__file__).parent
 CFN_TOOLS = HERE.parent.parent / ".venv-cfn"
-PROGRAMS = ("docker", "podman", "runc", "nginx", "psql", "iptables", "unshare", "nsenter", "ip")
+PROGRAMS = ("docker", "podman", "runc", "nginx", "psql", "iptables", "unshare", "nsenter", "ip", "openssl")
+# What is not on the PATH: the containers' network, the database server, what the registry's stand-in imports.
+FILES = (
+    "/usr/lib/podman/netavark",
+    "/usr/lib/podman/aardvark-dns",
+    "/usr/lib/postgresql",
+    "/usr/lib/python3/dist-packages/sqlalchemy",
+    "/usr/lib/python3/dist-packages/psycopg2",
+)
 DATABASE = {"<Database.Endpoint.Address>": "10.42.1.10", "<Database.Endpoint.Port>": "5432"}
 
 
@@ -28,6 +36,7 @@ def missing() -> str:
     if sys.platform != "linux" or os.geteuid() != 0:
         return "booting an instance takes root on Linux"
     absent = [name for name in PROGRAMS if shutil.which(name) is None]
+    absent += [name for name in FILES if not Path(name).exists()]
     absent += [] if (CFN_TOOLS / "python2.7").exists() else ["AWS's cfn-init (bin/set-up-cfn-tools .venv-cfn)"]
     return f"booting an instance takes {', '.join(absent)}" if absent else ""
 
@@ -39,7 +48,7 @@ class Machine:
         self.folder = folder
         (folder / "disk").mkdir()
         metadata = self._known(json.dumps(stack.resources["ServerTemplate"]["Metadata"]))
-        images = stack.file("/opt/quilt/config.json")["Environments"]["stack"]
+        images = stack.environments["stack"]
         self._put("metadata.json", metadata)
         self._put("user-data", self._known(stack.user_data))
         self._put("images", "".join(f"{name}={value}\n" for name, value in images.items() if name.endswith("_IMAGE")))

@@ -10,7 +10,8 @@ from quilt_cfn.stack import EDITIONS
 from tests.boot.machine import Machine, missing
 from tests.cloudformation import DOCUMENTED, launch
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+WHY_NOT = missing()
+pytestmark = pytest.mark.skipif(WHY_NOT != "", reason=WHY_NOT)
 
 # Everything that the form accepts and a shell, a URI or JavaScript could trip over.
 HOSTILE = {
@@ -21,10 +22,7 @@ HOSTILE = {
 }
 
 
-@pytest.fixture(
-    scope="module",
-    params=EDITIONS,
-)
+@pytest.fixture(scope="module", params=EDITIONS)
 def machine(request, templates, tmp_path_factory):
     """An instance of each edition that has booted once."""
     stack = launch(templates[request.param], DOCUMENTED | HOSTILE)
@@ -132,7 +130,7 @@ def test_nginx_finds_a_container_that_came_back_on_another_address(machine):
     machine.run(f"docker rm -f registry; docker run --detach --name in-between --network quilt {image}; {again}")
     assert machine.run("timeout 30 /home/ec2-user/start.sh --wait").returncode == 0
     assert machine.run(address).stdout not in (before, "\n")
-    machine.run("docker rm -f in-between; /home/ec2-user/start.sh; timeout 30 /home/ec2-user/start.sh --wait")
+    machine.run("docker rm -f in-between")
 
 
 def test_a_second_boot_gives_the_same_service(machine):

@@ -30,7 +30,7 @@ def test_only_tls_1_2_and_1_3_are_spoken(stack):
 
 
 def test_what_comes_without_tls_arrives_where_nginx_redirects(stack):
-    ports = stack.file("/opt/quilt/config.json")["Environments"]["stack"]
+    ports = stack.environments["stack"]
     assert target(stack, 443) == int(ports["SITES_PORT"])
     assert target(stack, 80) == int(ports["REDIRECT_PORT"])
     assert len(stack.of_type("AWS::ElasticLoadBalancingV2::Listener")) == 2

@@ -34,25 +34,21 @@ NEEDED = {
 ON_FOR_ANY_VALUE = {"ALLOW_ANONYMOUS_ACCESS"}
 
 
-def environments(stack):
-    return stack.file("/opt/quilt/config.json")["Environments"]
-
-
 def test_the_registry_has_everything_that_it_needs(stack):
-    registry = environments(stack)["registry"]
+    registry = stack.environments["registry"]
     assert set(registry) >= NEEDED
     assert not ON_FOR_ANY_VALUE & set(registry), "a private registry has no anonymous readers"
 
 
 def test_urls_are_public_https_without_a_trailing_slash(stack):
-    registry = environments(stack)["registry"]
+    registry = stack.environments["registry"]
     assert registry["REGISTRY_URL"] == f"https://{DOCUMENTED['RegistryHost']}"
     assert registry["CATALOG_URL"] == f"https://{DOCUMENTED['CatalogHost']}"
-    assert environments(stack)["catalog"]["REGISTRY_URL"] == registry["REGISTRY_URL"]
+    assert stack.environments["catalog"]["REGISTRY_URL"] == registry["REGISTRY_URL"]
 
 
 def test_the_database_is_reached_over_tls_with_the_secret_password(stack):
-    registry = environments(stack)["registry"]
+    registry = stack.environments["registry"]
     assert registry["SQLALCHEMY_DATABASE_URI"] == (
         "postgresql://quilt:{DBPassword}@<Database.Endpoint.Address>:<Database.Endpoint.Port>/quilt"
     )
@@ -61,14 +57,14 @@ def test_the_database_is_reached_over_tls_with_the_secret_password(stack):
 
 def test_the_user_the_uri_names_owns_the_database_it_names(stack):
     user, database = re.fullmatch(
-        r"postgresql://(\w+):.*/(\w+)", environments(stack)["registry"]["SQLALCHEMY_DATABASE_URI"]
+        r"postgresql://(\w+):.*/(\w+)", stack.environments["registry"]["SQLALCHEMY_DATABASE_URI"]
     ).groups()
     assert stack.properties("Database")["MasterUsername"] == user
     assert stack.properties("Database")["DBName"] == database
 
 
 def test_smtp_works_from_ec2_with_the_configuration_that_knows_the_port(stack):
-    registry = environments(stack)["registry"]
+    registry = stack.environments["registry"]
     assert registry["QUILT_SERVER_CONFIG"] == "env_config.py", "prod_config.py is fixed at port 25"
     assert registry["SMTP_PORT"] == "587"
     assert registry["SMTP_USE_TLS"] == "true"
@@ -83,9 +79,9 @@ def test_smtp_works_from_ec2_with_the_configuration_that_knows_the_port(stack):
     ],
 )
 def test_mail_goes_to_the_regions_ses_unless_a_host_is_given(template, region, endpoint):
-    assert environments(launch(template, region=region))["registry"]["SMTP_HOST"] == endpoint
+    assert launch(template, region=region).environments["registry"]["SMTP_HOST"] == endpoint
     chosen = launch(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
-    assert environments(chosen)["registry"]["SMTP_HOST"] == "smtp.example.com"
+    assert chosen.environments["registry"]["SMTP_HOST"] == "smtp.example.com"
 
 
 @pytest.mark.parametrize(
@@ -94,19 +90,19 @@ def test_mail_goes_to_the_regions_ses_unless_a_host_is_given(template, region, e
 )
 def test_urls_are_signed_for_the_buckets_own_region(template, region, endpoint):
     stack = launch(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
-    registry = environments(stack)["registry"]
+    registry = stack.environments["registry"]
     assert registry["S3_ENDPOINT"] == endpoint
     assert registry["AWS_DEFAULT_REGION"] == region
     assert "AWS_REGION" not in registry, "the registry's botocore does not read it"
 
 
 def test_signature_version_4_is_forced(stack):
-    assert environments(stack)["registry"]["AWS_CONFIG_FILE"] == "/etc/quilt/aws/config"
+    assert stack.environments["registry"]["AWS_CONFIG_FILE"] == "/etc/quilt/aws/config"
     assert "signature_version = s3v4" in stack.file("/opt/quilt/aws/config")
 
 
 def test_whose_credentials_sign(edition, stack):
-    variables = {name for name in environments(stack)["registry"] if re.search("ACCESS_KEY|CREDENTIALS", name)}
+    variables = {name for name in stack.environments["registry"] if re.search("ACCESS_KEY|CREDENTIALS", name)}
     assert (
         variables
         == {
@@ -117,14 +113,14 @@ def test_whose_credentials_sign(edition, stack):
 
 
 def test_the_catalog_shows_no_payment_pages_and_reports_to_nobody(stack):
-    catalog = environments(stack)["catalog"]
+    catalog = stack.environments["catalog"]
     assert catalog["ALWAYS_REQUIRES_AUTH"] == "true"
     assert {catalog[name] for name in ("STRIPE_KEY", "SENTRY_DSN", "MIXPANEL_TOKEN")} == {""}
 
 
 def test_nothing_that_browsers_see_is_secret(stack):
     secrets = {"DBPassword", "SmtpPassword", "SmtpUsername", "QuiltSecretKey", "AccessKeyId", "SecretAccessKey"}
-    placeholders = set(re.findall(r"\{(\w+)\}", str(environments(stack)["catalog"])))
+    placeholders = set(re.findall(r"\{(\w+)\}", str(stack.environments["catalog"])))
     assert not placeholders & secrets
 
 
@@ -132,13 +128,13 @@ def test_every_placeholder_is_a_secret_that_the_instance_has(stack):
     known = set(stack.file("/opt/quilt/config.json")["Secrets"])
     if "RegistryUserKey" in known:
         known |= {"AccessKeyId", "SecretAccessKey"}
-    for environment in environments(stack).values():
+    for environment in stack.environments.values():
         for value in environment.values():
             assert set(re.findall(r"\{(\w+)\}", value)) <= known
 
 
 def test_images_are_the_releases(stack, release):
-    images = environments(stack)["stack"]
+    images = stack.environments["stack"]
     assert images["REGISTRY_IMAGE"] == release.registry.reference
     assert images["CATALOG_IMAGE"] == release.catalog.reference
     assert images["NGINX_IMAGE"] == release.nginx.reference

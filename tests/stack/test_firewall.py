@@ -76,7 +76,7 @@ def test_the_database_listens_where_its_group_is_open(stack):
 def test_the_load_balancer_sends_to_ports_that_are_open_and_that_nginx_is_published_on(stack):
     open_ports = {port for group, _, port in rules(stack, "Ingress") if group == "ServerSecurityGroup"}
     target_groups = stack.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").values()
-    published = stack.file("/opt/quilt/config.json")["Environments"]["stack"]
+    published = stack.environments["stack"]
     assert {group["Port"] for group in target_groups} == open_ports
     assert {int(published["SITES_PORT"]), int(published["REDIRECT_PORT"])} == open_ports
     assert {int(group["HealthCheckPort"]) for group in target_groups} <= open_ports
@@ -86,7 +86,7 @@ def test_the_load_balancer_sends_to_ports_that_are_open_and_that_nginx_is_publis
 def test_mail_leaves_on_the_port_that_the_customer_chose(template, port):
     stack = launch(template, DOCUMENTED | {"SmtpPort": port})
     assert ("ServerSecurityGroup", ANYWHERE, port) in rules(stack, "Egress")
-    assert stack.file("/opt/quilt/config.json")["Environments"]["registry"]["SMTP_PORT"] == str(port)
+    assert stack.environments["registry"]["SMTP_PORT"] == str(port)
 
 
 def test_each_machine_is_in_its_groups(stack):

@@ -25,38 +25,26 @@ PACKAGES = {
 }
 
 
-def policies(stack, logical_id):
-    """Policy name -> (action, resource) of every statement."""
-    result = {}
-    for policy in stack.properties(logical_id).get("Policies", []):
-        permitted = set()
-        for statement in policy["PolicyDocument"]["Statement"]:
-            assert statement["Effect"] == "Allow"
-            permitted |= {(action, resource) for action in statement["Action"] for resource in statement["Resource"]}
-        result[policy["PolicyName"]] = permitted
-    return result
-
-
 def test_the_user_of_the_registry_edition_may_do_what_is_documented_and_nothing_else(templates):
     stack = launch(templates["registry"])
     user = stack.properties("RegistryUser")
     assert stack.resources["RegistryUser"]["Type"] == "AWS::IAM::User"
     assert user["Path"] == "/"
-    assert policies(stack, "RegistryUser") == {"quilt-registry-s3": PACKAGES}
+    assert stack.permissions("RegistryUser") == {"quilt-registry-s3": PACKAGES}
     assert "UserName" not in user, "a name of our choosing would need CAPABILITY_NAMED_IAM and meet itself on a retry"
     assert not {"Groups", "LoginProfile", "ManagedPolicyArns"} & set(user)
 
 
 def test_the_role_of_the_marketplace_edition_signs_instead(templates):
     stack = launch(templates["marketplace"])
-    assert policies(stack, "ServerRole")["quilt-registry-s3"] == PACKAGES
+    assert stack.permissions("ServerRole")["quilt-registry-s3"] == PACKAGES
 
 
 def test_one_identity_signs_urls(edition, stack):
     signing = [
         name
         for name, resource in stack.resources.items()
-        if resource["Type"] in ("AWS::IAM::User", "AWS::IAM::Role") and "quilt-registry-s3" in policies(stack, name)
+        if resource["Type"] in ("AWS::IAM::User", "AWS::IAM::Role") and "quilt-registry-s3" in stack.permissions(name)
     ]
     assert signing == (["RegistryUser"] if EDITIONS[edition].signer is Signer.USER else ["ServerRole"])
 
@@ -70,7 +58,7 @@ def test_the_marketplace_edition_has_no_long_term_keys(templates):
 
 
 def test_the_instance_reads_its_own_secrets_and_writes_its_own_log(stack):
-    permitted = policies(stack, "ServerRole")["quilt-server"]
+    permitted = stack.permissions("ServerRole")["quilt-server"]
     secrets = {f"<{name}>" for name in stack.of_type("AWS::SecretsManager::Secret")}
     assert {resource for action, resource in permitted if action == "secretsmanager:GetSecretValue"} == secrets
     logs = {(action, resource) for action, resource in permitted if action.startswith("logs:")}
@@ -82,7 +70,7 @@ def test_no_statement_is_wider_than_iam_makes_it(stack):
         if not resource["Type"].startswith("AWS::IAM::"):
             continue
         assert "ManagedPolicyArns" not in resource["Properties"], "managed policies grant what nobody here needs"
-        for permitted in policies(stack, name).values():
+        for permitted in stack.permissions(name).values():
             for action, target in permitted:
                 assert "*" not in action, (name, action)
                 assert target != "*" or action in NO_RESOURCE_LEVEL, (name, action)

@@ -75,7 +75,7 @@ def test_the_documented_form_alone_makes_a_complete_stack(template, region, size
     assert len(stack.resources) > 40
     assert all("Type" in resource for resource in stack.resources.values())
     # Nothing that a customer may leave empty came out as an empty text on the way.
-    environment = stack.file("/opt/quilt/config.json")["Environments"]["registry"]
+    environment = stack.environments["registry"]
     switched_off = {"MIXPANEL_PROJECT_TOKEN"}
     assert {name for name, value in environment.items() if value == ""} == switched_off
 

@@ -22,13 +22,7 @@ def test_the_protection_is_one_call_about_this_database(stack):
 
 
 def test_its_role_may_start_it_and_change_this_database(stack):
-    (policy,) = stack.properties("DatabaseProtectionRole")["Policies"]
-    permitted = {
-        (action, resource)
-        for statement in policy["PolicyDocument"]["Statement"]
-        for action in statement["Action"]
-        for resource in statement["Resource"]
-    }
+    (permitted,) = stack.permissions("DatabaseProtectionRole").values()
     assert permitted == {
         ("rds:ModifyDBInstance", "<Database.DBInstanceArn>"),
         ("states:StartExecution", "arn:aws:states:us-east-1:111122223333:stateMachine:*DatabaseProtection-*"),
