@@ -127,7 +127,7 @@ def test_scripts_are_readable_blocks(template):
     assert re.search(r"^ +Fn::Base64: !Sub \|\n +#!/bin/bash\n", text, re.MULTILINE)
     scripts = [each for each in texts(template) if "\n" in each]
     assert len(scripts) >= 9
-    assert len(re.findall(r" \|[-+]?$", text, re.MULTILINE)) == len(scripts), "none fell back to a quoted text"
+    assert len(re.findall(r"(: |!Sub )\|[-+]?$", text, re.MULTILINE)) == len(scripts), "none fell back to a quoted text"
 
 
 def texts(value):

@@ -1,11 +1,13 @@
 """What lands on the machine, as the real files that run there.
 
-The rule: nothing here knows CloudFormation, and every file is delivered as it is. What differs from stack to stack
-reaches the machine as /opt/quilt/config.json and as secrets.
+The rule: nothing here knows CloudFormation, and every file is delivered line by line as it is, but for the comments
+after its first ones: a template has 51,200 bytes. What differs from stack to stack reaches the machine as
+/opt/quilt/config.json and as secrets.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +24,9 @@ class InstanceFile(NamedTuple):
 
     @property
     def text(self) -> str:
-        return read(self.source)
+        """What is delivered: the file without the comment lines inside it."""
+        head, *lines = re.split(r"(?<=\n)(?!#)", read(self.source), maxsplit=1)
+        return head + re.sub(r"(?m)^ *#.*\n", "", "".join(lines))
 
 
 def read(source: str) -> str:
@@ -44,3 +48,6 @@ FILES = (
 
 CREDENTIALS = InstanceFile("credentials.py", "/opt/quilt/credentials.py")
 """What an instance gets in addition whose role signs URLs."""
+
+ROTATE_KEY = InstanceFile("rotate_key.sh", "/home/ec2-user/rotate_key.sh", executable=True, owner="ec2-user")
+"""What an instance gets in addition where an IAM user signs URLs."""

@@ -1,9 +1,10 @@
 """Writes the containers' environment files, from the stack's configuration and its secrets.
 
-Runs as root, at boot and every few minutes after; with --restart, a change restarts the containers. A value that
-somebody edited by hand stays until the stack's own value for it changes. No value is ever printed.
+A value that somebody edited by hand stays until the stack's own value changes; with --restart, a change restarts the
+containers. No value is ever printed.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -43,9 +44,13 @@ def write(path, text, owner):
 
 
 def main(root=Path("/")):
+    # One at a time; the lock ends with the process.
+    lock = (root / "opt/quilt/lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     config = json.loads((root / "opt/quilt/config.json").read_text())
     home = root / "home/ec2-user"
-    state = root / "opt/quilt/written.json"  # what was written last, to tell somebody's edits from our own lines
+    # What was written last, to tell somebody's edits from our own lines.
+    state = root / "opt/quilt/written.json"
     secrets = {name: read_secret(arn, config["Region"]) for name, arn in config["Secrets"].items()}
     if "RegistryUserKey" in secrets:
         secrets["AccessKeyId"], secrets["SecretAccessKey"] = secrets["RegistryUserKey"].split(":")

@@ -5,12 +5,15 @@ A failure changes nothing: the old ones are used while they last, and the next r
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from urllib.request import ProxyHandler, Request, build_opener
 
 from configure import write
 
 FILE = Path("/opt/quilt/aws/credentials")
+# Of the credentials that the registry has read, or will read when it starts.
+LOADED = Path("/opt/quilt/loaded-key-id")
 TEXT = (
     "[default]\naws_access_key_id={AccessKeyId}\naws_secret_access_key={SecretAccessKey}\naws_session_token={Token}\n"
 )
@@ -23,11 +26,25 @@ def ask(path, method="GET", **headers):
         return reply.read().decode()
 
 
-token = {"X-aws-ec2-metadata-token": ask("api/token", "PUT", **{"X-aws-ec2-metadata-token-ttl-seconds": "60"})}
-role = "meta-data/iam/security-credentials/"
-text = TEXT.format(**json.loads(ask(role + ask(role, **token).split()[0], **token)))
-if not FILE.exists() or FILE.read_text() != text:
-    user = subprocess.run(["bash", "-c", USER], stdout=subprocess.PIPE, check=True).stdout
-    write(FILE, text, int(user))
+def run(*command):
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+
+
+def main():
+    token = {"X-aws-ec2-metadata-token": ask("api/token", "PUT", **{"X-aws-ec2-metadata-token-ttl-seconds": "60"})}
+    role = "meta-data/iam/security-credentials/"
+    new = json.loads(ask(role + ask(role, **token).split()[0], **token))
+    text = TEXT.format(**new)
+    if FILE.exists() and LOADED.exists() and LOADED.read_text() == new["AccessKeyId"]:
+        return
+    write(FILE, text, int(run("bash", "-c", USER)))
     # uwsgi reloads gracefully; at boot it does not run yet.
-    subprocess.run(["docker", "kill", "--signal=HUP", "registry"], stderr=subprocess.DEVNULL)
+    if run("docker", "ps", "--quiet", "--filter", "name=^registry$"):
+        run("docker", "kill", "--signal=HUP", "registry")
+    write(LOADED, new["AccessKeyId"], 0)
+
+
+try:
+    main()
+except (OSError, LookupError, ValueError, subprocess.SubprocessError) as error:
+    sys.exit(f"The role's credentials could not be renewed, the old ones stay, and the next run tries again: {error!r}")

@@ -8,44 +8,51 @@ cd "$(dirname "$(readlink --canonicalize "$0")")"
 . env/stack
 aws=/opt/quilt/aws:/etc/quilt/aws:ro
 
-# run ENVIRONMENT ARGUMENT...: docker run with the variables of env/ENVIRONMENT, which bash reads, because docker would
-# read them differently, and docker gets by name, because values would show in the process list.
-run() (
-  file=env/$1
-  shift
+# lacks KIND NAME: whether Docker has no such thing; an inspection that is killed is no answer.
+lacks() {
+  docker "$1" inspect "$2" >/dev/null 2>&1 && return 1
+  [ $? -eq 1 ] || exit 1
+}
+
+# start NAME ENVIRONMENT ARGUMENT...: a container with the variables of env/ENVIRONMENT, which bash reads, because docker
+# would read them differently, and docker gets by name, because values would show in the process list.
+start() (
+  names=$(sed -nE 's/^(export )?([A-Za-z_][A-Za-z0-9_]*)=.*/--env=\2/p' "env/$2")
   set -o allexport
   # shellcheck source=/dev/null
-  . "$file"
-  if [ -n "${AWS_SECRET_KEY:-}" ]; then
-    echo "$file sets AWS_SECRET_KEY: rename it to AWS_SECRET_ACCESS_KEY, then run ./start.sh again." >&2
-    exit 1
-  fi
-  mapfile -t names < <(sed -nE 's/^(export )?([A-Za-z_][A-Za-z0-9_]*)=.*/--env=\2/p' "$file")
-  docker run "${names[@]}" "$@"
+  . "env/$2"
+  if lacks network quilt; then docker network create quilt >/dev/null; fi
+  docker rm --force "$1" >/dev/null 2>&1
+  # shellcheck disable=SC2086  # names have no spaces
+  docker run $names --detach --name "$1" --network quilt --restart unless-stopped "${@:3}" >/dev/null
 )
-
-start() { # NAME ENVIRONMENT ARGUMENT...
-  docker network inspect quilt >/dev/null 2>&1 || docker network create quilt >/dev/null
-  docker rm --force "$1" >/dev/null 2>&1 || true
-  run "$2" --detach --name "$1" --network quilt --restart unless-stopped "${@:3}" >/dev/null
-}
 
 fetch() {
   for image in "$REGISTRY_IMAGE" "$CATALOG_IMAGE" "$NGINX_IMAGE"; do
-    docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image"
+    if lacks image "$image"; then docker pull --quiet "$image"; fi
   done
 }
 
 # One machine at a time: PostgreSQL gives the lock up with the connection. SQLAlchemy connects, because libpq would read
-# some characters of the password as a part of the URI.
+# some characters of the password as a part of the URI. A database that restarts gets two minutes.
 migrate() {
   start migration registry --restart no --volume "$aws" "$REGISTRY_IMAGE" python3 -c '
-import os, subprocess, sys, sqlalchemy
-connection = sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"]).connect()
+import os, subprocess, sys, time, sqlalchemy
+deadline = time.time() + 120
+while True:
+    try:
+        connection = sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"]).connect()
+        break
+    except sqlalchemy.exc.OperationalError as error:
+        if "authentication" in str(error) or time.time() > deadline:
+            sys.exit("The database does not answer the registry: %s" % error)
+        time.sleep(2)
 connection.execute("SELECT pg_advisory_lock(7165001)")
 sys.exit(subprocess.call(["flask", "db", "upgrade"]))'
   docker logs --follow migration
-  exit "$(docker wait migration)"
+  result=$(docker wait migration)
+  [ "$result" -eq 0 ] || echo "The database could not be migrated, see above; what ran before goes on running." >&2
+  exit "$result"
 }
 
 case ${1:-} in
@@ -58,8 +65,17 @@ case ${1:-} in
 --fetch) fetch ;;
 --migrate) migrate ;;
 '')
+  # One at a time: the refresh may want to restart as well.
+  exec 9<start.sh
+  flock 9
+  # Before anything is stopped.
+  if [[ $(<env/registry) =~ (^|$'\n'|export )AWS_SECRET_KEY= ]]; then
+    echo "env/registry sets AWS_SECRET_KEY: rename it to AWS_SECRET_ACCESS_KEY, then run ./start.sh again." >&2
+    exit 1
+  fi
   fetch
-  start registry registry --volume "$aws" "$REGISTRY_IMAGE"
+  # What waits for a database host that is gone gives up after half a minute instead of a quarter of an hour.
+  start registry registry --volume "$aws" --sysctl net.ipv4.tcp_retries2=6 "$REGISTRY_IMAGE"
   start catalog catalog --volume /opt/quilt/catalog-log:/var/log/nginx:ro "$CATALOG_IMAGE"
   # shellcheck disable=SC2016  # for the shell in the container
   start registry-nginx stack --volume /opt/quilt/nginx.conf:/etc/quilt/nginx.conf:ro \

@@ -4,17 +4,32 @@
 # ${INPUTS}
 
 # A signal has no room for a reason, but the stack's events show its ID: that names the step that failed.
-report() {
-  result=$?
-  trap '' HUP INT TERM
-  id=$(cat /var/lib/cloud/data/instance-id)
-  [ "$result" -eq 0 ] || id="$id-failed-in-step-$(cat /run/quilt-step)"
-  /opt/aws/bin/cfn-signal --exit-code "$result" --id "$id" --stack "${STACK}" --resource Server --region "${REGION}"
+signal() {
+  id=$(</var/lib/cloud/data/instance-id)
+  [ "$1" = 0 ] || id="$id-failed-in-step-$(</run/quilt-step)"
+  timeout --kill-after=10 60 \
+    /opt/aws/bin/cfn-signal --exit-code "$1" --id "$id" --stack "${STACK}" --resource Server --region "${REGION}"
 }
-trap report EXIT
-trap 'exit 143' HUP INT TERM
 
-# The files come with the template, in the metadata of the resource ServerTemplate.
+# Hears how the boot ended. It outlives what kills the boot, and then hears nothing more: that is a failure too.
+report() {
+  trap '' HUP INT TERM
+  read -r -t 1650 result || result=1
+  signal "$result"
+}
+
 echo fetch-files >/run/quilt-step
-timeout --kill-after=10 120 /opt/aws/bin/cfn-init --stack "${STACK}" --resource ServerTemplate --region "${REGION}" || exit
-bash /opt/quilt/boot
+trap 'exit 130' INT
+exec 3> >(report)
+reporter=$!
+# The files come with the template, in the metadata of the resource ServerTemplate.
+{
+  timeout --kill-after=10 120 /opt/aws/bin/cfn-init --stack "${STACK}" --resource ServerTemplate --region "${REGION}" &&
+    bash /opt/quilt/boot
+} 3>&-
+result=$?
+trap '' PIPE
+echo "$result" >&3
+exec 3>&-
+wait "$reporter" || signal 1
+exit "$result"

@@ -5,7 +5,7 @@ The rule: everything that reaches the instance came over TLS 1.2 or later, or is
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Ref, Template
 from troposphere import elasticloadbalancingv2 as elb
@@ -44,27 +44,21 @@ def add_balancer(t: Template, network: Network, firewall: Firewall, server: Serv
         )
     )
 
-    def target_group(name: str, port: int) -> elb.TargetGroup:
-        return t.add_resource(
-            elb.TargetGroup(
-                name,
-                VpcId=network.vpc,
-                TargetType="instance",
-                Protocol="TCP",
-                Port=port,
-                Targets=[elb.TargetDescription(Id=server.instance, Port=port)],
-                HealthCheckProtocol="HTTP",
-                HealthCheckPort=str(SITES_PORT),
-                HealthCheckPath=HEALTH_CHECK_PATH,
-                HealthCheckIntervalSeconds=10,
-                HealthyThresholdCount=2,
-                UnhealthyThresholdCount=3,
-                # nginx logs the client's own address.
-                TargetGroupAttributes=[elb.TargetGroupAttribute(Key="preserve_client_ip.enabled", Value="true")],
-            )
-        )
+    def target_group(name: str, port: int, **health_check: Any) -> elb.TargetGroup:
+        # Instances as targets see the client's own address, which nginx logs.
+        to = {"TargetType": "instance", "Targets": [elb.TargetDescription(Id=server.instance, Port=port)]}
+        return t.add_resource(elb.TargetGroup(name, VpcId=network.vpc, Protocol="TCP", Port=port, **to, **health_check))
 
-    sites = target_group("SitesTargetGroup", SITES_PORT)
+    sites = target_group(
+        "SitesTargetGroup",
+        SITES_PORT,
+        HealthCheckProtocol="HTTP",
+        HealthCheckPath=HEALTH_CHECK_PATH,
+        HealthCheckIntervalSeconds=10,
+        HealthyThresholdCount=2,
+        UnhealthyThresholdCount=3,
+    )
+    # To be redirected, a request needs no more than a port that takes connections: the default health check.
     redirect = target_group("RedirectTargetGroup", REDIRECT_PORT)
     t.add_resource(
         elb.Listener(

@@ -24,6 +24,9 @@ _REGISTRY_URL = Sub(f"https://${{{REGISTRY_HOST.name}}}")
 _CATALOG_URL = Sub(f"https://${{{CATALOG_HOST.name}}}")
 # Several of the containers' switches are on for any value at all, "false" included: off is leaving them out.
 _ON = "true"
+# A connection whose other end is gone without a word is noticed after half a minute instead of two hours.
+# https://www.postgresql.org/docs/16/libpq-connect.html#LIBPQ-KEEPALIVES-IDLE
+_KEEPALIVES = "keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
 
 _SIGNER: dict[Signer, Variables] = {
     Signer.USER: {"AWS_ACCESS_KEY_ID": "{AccessKeyId}", "AWS_SECRET_ACCESS_KEY": "{SecretAccessKey}"},
@@ -39,11 +42,12 @@ def registry_environment(edition: Edition, database: Database, bucket: Ref) -> V
         "REGISTRY_URL": _REGISTRY_URL,
         "CATALOG_URL": _CATALOG_URL,
         "SQLALCHEMY_DATABASE_URI": Sub(
-            f"postgresql://{database.user}:{{DBPassword}}@${{Host}}:${{Port}}/{database.name}",
+            f"postgresql://{database.user}:{{DBPassword}}@${{Host}}:${{Port}}/{database.name}?{_KEEPALIVES}",
             Host=database.host,
             Port=database.port,
         ),
         "PGSSLMODE": "require",
+        "PGCONNECT_TIMEOUT": "10",
         "PACKAGE_BUCKET_NAME": bucket,
         "S3_ENDPOINT": endpoint("s3", "https://"),
         "AWS_DEFAULT_REGION": Ref("AWS::Region"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from troposphere import GetAtt, Ref, Template, ec2
+from troposphere import Ref, Template, ec2
 
 from quilt_cfn.stack.network import Network
 from quilt_cfn.stack.parameters import SMTP_PORT, SSH_INPUT_CIDR
@@ -27,10 +27,10 @@ _ANYWHERE = "0.0.0.0/0"
 
 
 class Firewall(NamedTuple):
-    balancer: GetAtt
-    server: GetAtt
-    ssh: GetAtt
-    database: GetAtt
+    balancer: Ref
+    server: Ref
+    ssh: Ref
+    database: Ref
     database_opened: str
     """The rule that has to exist before the instance can reach its database."""
 
@@ -55,7 +55,7 @@ def add_firewall(t: Template, network: Network) -> Firewall:
         "ServerSecurityGroup",
         "Instance: web traffic from the load balancer",
         SecurityGroupEgress=[
-            _tcp(POSTGRES_PORT, "The database", DestinationSecurityGroupId=_id(database)),
+            _tcp(POSTGRES_PORT, "The database", DestinationSecurityGroupId=Ref(database)),
             _tcp(HTTPS_PORT, "AWS and the sources of packages and images", CidrIp=_ANYWHERE),
             _tcp(SMTP_PORT.ref, "The mail service", CidrIp=_ANYWHERE),
         ],
@@ -65,26 +65,26 @@ def add_firewall(t: Template, network: Network) -> Firewall:
         "Load balancer: HTTPS from anywhere, HTTP to be redirected",
         SecurityGroupIngress=[
             _tcp(HTTPS_PORT, "HTTPS from anywhere", CidrIp=_ANYWHERE),
-            _tcp(HTTP_PORT, "HTTP from anywhere, to be redirected", CidrIp=_ANYWHERE),
+            _tcp(HTTP_PORT, "HTTP from anywhere", CidrIp=_ANYWHERE),
         ],
         SecurityGroupEgress=[
-            _tcp(SITES_PORT, "Both sites and the health check", DestinationSecurityGroupId=_id(server)),
-            _tcp(REDIRECT_PORT, "Requests to be redirected", DestinationSecurityGroupId=_id(server)),
+            _tcp(SITES_PORT, "Sites and health check", DestinationSecurityGroupId=Ref(server)),
+            _tcp(REDIRECT_PORT, "Requests to be redirected", DestinationSecurityGroupId=Ref(server)),
         ],
     )
 
     def let_in(name: str, server: ec2.SecurityGroup, client: ec2.SecurityGroup, port: int, what: str) -> str:
         """The other end of a conversation between two groups; it would make a circle inside the group."""
         rule = ec2.SecurityGroupIngress(
-            name, GroupId=_id(server), **_rule(port, what), SourceSecurityGroupId=_id(client)
+            name, GroupId=Ref(server), **_rule(port, what), SourceSecurityGroupId=Ref(client)
         )
         title: str = t.add_resource(rule).title
         return title
 
-    let_in("ServerIngressSites", server, balancer, SITES_PORT, "Both sites and the health check")
+    let_in("ServerIngressSites", server, balancer, SITES_PORT, "Sites and health check")
     let_in("ServerIngressRedirect", server, balancer, REDIRECT_PORT, "Requests to be redirected")
     opened = let_in("DatabaseIngress", database, server, POSTGRES_PORT, "PostgreSQL from the instance")
-    return Firewall(_id(balancer), _id(server), _id(ssh), _id(database), opened)
+    return Firewall(Ref(balancer), Ref(server), Ref(ssh), Ref(database), opened)
 
 
 # EC2 gives a group without egress rules one that allows everything; a rule that leads nowhere takes its place.
@@ -98,7 +98,3 @@ def _tcp(port: int | Ref, why: str, **peer: Any) -> ec2.SecurityGroupRule:
 
 def _rule(port: int | Ref, why: str) -> dict[str, Any]:
     return {"Description": why, "IpProtocol": "tcp", "FromPort": port, "ToPort": port}
-
-
-def _id(group: ec2.SecurityGroup) -> GetAtt:
-    return GetAtt(group, "GroupId")

@@ -17,6 +17,9 @@ from quilt_cfn.stack.pseudo import service
 
 _S3_POLICY = "quilt-registry-s3"
 
+USER_KEY = "RegistryUserKey"
+"""The secret that holds the access key of the IAM user."""
+
 
 class UserKey(NamedTuple):
     """The access key of the IAM user that signs URLs."""
@@ -44,14 +47,15 @@ def add_instance_profile(
     t: Template, edition: Edition, bucket: s3.Bucket, logs: LogGroup, secrets: dict[str, Ref]
 ) -> iam.InstanceProfile:
     """The instance's role: read its own secrets, write its own logs, be managed by SSM, and sign URLs if it is to."""
-    policies = [
-        permissions.policy(
-            "quilt-server",
-            permissions.read_secrets(*secrets.values()),
-            permissions.write_logs(GetAtt(logs, "Arn")),
-            permissions.be_managed(),
-        )
+    statements = [
+        permissions.read_secrets(*secrets.values()),
+        permissions.write_logs(GetAtt(logs, "Arn")),
+        permissions.be_managed(),
     ]
+    if edition.signer is Signer.USER:
+        # rotate_key.sh stores the new key, so that an instance that replaces this one has it.
+        statements.append(permissions.replace_secret(secrets[USER_KEY]))
+    policies = [permissions.policy("quilt-server", *statements)]
     if edition.signer is Signer.ROLE:
         policies.append(permissions.policy(_S3_POLICY, *permissions.use_packages(bucket)))
     role = t.add_resource(

@@ -61,6 +61,10 @@ def read_secrets(*secret_arns: Any) -> Statement:
     return _allow([secretsmanager.GetSecretValue], *secret_arns)
 
 
+def replace_secret(secret_arn: Any) -> Statement:
+    return _allow([secretsmanager.PutSecretValue], secret_arn)
+
+
 def write_logs(*log_group_arns: Any) -> Statement:
     """Create streams in exactly these log groups and write to them; the ARNs end in ``:*``, as GetAtt Arn has it."""
     return _allow([logs.CreateLogStream, logs.PutLogEvents], *log_group_arns)

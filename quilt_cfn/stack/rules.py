@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import And, Equals, Not, Ref, Template
+from troposphere import Equals, Not, Ref, Template
 
 from quilt_cfn.stack.parameters import CATALOG_HOST, DB_INSTANCE_TYPE, INSTANCE_TYPE, REGISTRY_HOST, SMTP_HOST, Field
 from quilt_cfn.stack.regions import (
@@ -23,8 +23,8 @@ def add_rules(t: Template) -> None:
     _refuse(
         t,
         "HostNamesDiffer",
-        Equals(CATALOG_HOST.ref, REGISTRY_HOST.ref),
         "The catalog and the registry need two different host names.",
+        Equals(CATALOG_HOST.ref, REGISTRY_HOST.ref),
     )
     for family, regions in INSTANCE_FAMILIES_MISSING.items():
         _refuse_family(t, "InstanceTypeOffered", INSTANCE_TYPE, family, regions)
@@ -33,8 +33,9 @@ def add_rules(t: Template) -> None:
     _refuse(
         t,
         "MailHostKnown",
-        And(Equals(SMTP_HOST.ref, ""), _contains(REGIONS_WITHOUT_SES, Ref("AWS::Region"))),
         "Amazon SES does not exist in this Region: fill in the SMTP host of your mail service.",
+        _contains(REGIONS_WITHOUT_SES, Ref("AWS::Region")),
+        where=Equals(SMTP_HOST.ref, ""),
     )
 
 
@@ -46,13 +47,16 @@ def _refuse_family(t: Template, name: str, field: Field, family: str, regions: t
     _refuse(
         t,
         name + family.rpartition(".")[2].upper(),
-        And(_contains(types, field.ref), _contains(regions, Ref("AWS::Region"))),
         f"This Region does not offer {family}: choose another type, for example {substitute}.",
+        _contains(regions, Ref("AWS::Region")),
+        where=_contains(types, field.ref),
     )
 
 
-def _refuse(t: Template, name: str, situation: Any, sentence: str) -> None:
-    t.add_rule(name, {"Assertions": [{"Assert": Not(situation), "AssertDescription": sentence}]})
+def _refuse(t: Template, name: str, sentence: str, situation: Any, where: Any = None) -> None:
+    """Refuse a situation, or refuse it just where a condition holds."""
+    condition = {"RuleCondition": where} if where else {}
+    t.add_rule(name, {**condition, "Assertions": [{"Assert": Not(situation), "AssertDescription": sentence}]})
 
 
 def _contains(values: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from troposphere import Ref, Sub, Template, secretsmanager
 
-from quilt_cfn.stack.identity import UserKey
+from quilt_cfn.stack.identity import USER_KEY, UserKey
 from quilt_cfn.stack.parameters import DB_PASSWORD, SMTP_DEFAULT_SENDER, SMTP_PASSWORD, SMTP_USERNAME, TEAM_NAME
 
 
@@ -31,7 +31,7 @@ def add_secrets(t: Template, key: UserKey | None) -> dict[str, Ref]:
     if key is not None:
         # One value for ID and secret: they are only ever replaced together.
         pair = Sub("${Id}:${Secret}", Id=key.id, Secret=key.secret)
-        secrets["RegistryUserKey"] = _add(t, "RegistryUserKeySecret", SecretString=pair)
+        secrets[USER_KEY] = _add(t, f"{USER_KEY}Secret", SecretString=pair)
     return secrets
 
 

@@ -30,7 +30,7 @@ from quilt_cfn.stack.parameters import AMI_ID, INSTANCE_TYPE, KEY_NAME
 HEALTH_CHECK_PATH = "/healthcheck"
 
 # The deadlines of all boot steps together stay below this; a test adds them up.
-_LONGEST_BOOT = "PT25M"
+_LONGEST_BOOT = "PT30M"
 _DISK_GIB = 20
 
 
@@ -64,7 +64,7 @@ def add_server(
         "Secrets": secrets,
         "Environments": environments,
     }
-    files = [*instance.FILES, *([instance.CREDENTIALS] if edition.signer is Signer.ROLE else [])]
+    files = [*instance.FILES, instance.CREDENTIALS if edition.signer is Signer.ROLE else instance.ROTATE_KEY]
     t.add_mapping(_MAPPING, {_key(file): {"Text": file.text} for file in files})
     template = t.add_resource(
         ec2.LaunchTemplate(

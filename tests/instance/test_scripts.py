@@ -7,19 +7,17 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from quilt_cfn import instance
-from tests.cloudformation import launch
 
 FOLDER = Path(instance.__file__).parent
 SHELL = [path for path in sorted(FOLDER.iterdir()) if path.is_file() and path.read_text().startswith("#!/bin/bash")]
+DELIVERED = (*instance.FILES, instance.CREDENTIALS, instance.ROTATE_KEY)
 PYTHON = [path for path in sorted(FOLDER.glob("*.py")) if path.name != "__init__.py"]
 
 
@@ -36,7 +34,7 @@ def test_python_is_that_of_amazon_linux(path):
     tree = ast.parse(path.read_text(), feature_version=(3, 9))
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported <= {"json", "os", "re", "subprocess", "sys", "time", "pathlib", "urllib.request", "configure"}
+    assert imported - {"configure"} <= sys.stdlib_module_names | {"urllib.request"}
 
 
 def test_every_file_says_what_it_is_for():
@@ -48,12 +46,12 @@ def test_every_file_says_what_it_is_for():
 
 
 def test_every_file_is_delivered():
-    delivered = {file.source for file in (*instance.FILES, instance.CREDENTIALS)} | {"user-data.sh", "__init__.py"}
+    delivered = {file.source for file in DELIVERED} | {"user-data.sh", "__init__.py"}
     assert {path.name for path in FOLDER.iterdir() if path.is_file()} == delivered
 
 
 def test_every_path_that_the_boot_runs_is_delivered():
-    delivered = {file.path for file in (*instance.FILES, instance.CREDENTIALS)}
+    delivered = {file.path for file in DELIVERED}
     text = instance.read("boot") + instance.read("user-data.sh") + instance.read("quilt-refresh.service")
     named = set(re.findall(r"(?:/opt/quilt|/home/ec2-user)/[\w.-]+", text))
     assert named - {"/opt/quilt/catalog-log"} <= delivered
@@ -239,93 +237,3 @@ def test_creating_an_admin_needs_a_running_registry(home):
     assert "run ./start.sh" in done.stderr
     (home.folder / "bin/docker").write_text('#!/bin/sh\n[ "$1" = inspect ] && echo true || echo "$@"\n')
     assert home.run("create_admin.sh").stdout == "exec --interactive registry ./scripts/create_admin.py\n"
-
-
-# user data: one signal on every path
-
-PATHS = [
-    "/opt/aws/bin/cfn-init",
-    "/opt/aws/bin/cfn-signal",
-    "/opt/quilt/boot",
-    "/run/quilt-step",
-    "/var/lib/cloud/data/instance-id",
-]
-
-
-class UserData:
-    """The user data with its absolute paths led into a folder, where stand-ins for AWS's helpers are."""
-
-    def __init__(self, folder: Path, text: str) -> None:
-        self.folder = folder
-        used = set(re.findall(r"(?<![\w#!$:/.])/(?:opt|run|var|home|etc)/[\w./-]+", text))
-        assert used == set(PATHS)
-        for path in PATHS:
-            text = text.replace(path, f"{folder}{path}")
-            (folder / path[1:]).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "user-data").write_text(text)
-        (folder / "var/lib/cloud/data/instance-id").write_text("i-0123456789abcdef0\n")
-        self.program("opt/aws/bin/cfn-signal", f'echo "$@" >>{folder}/signals')
-        self.program("opt/aws/bin/cfn-init", "true")
-        self.program("opt/quilt/boot", "true")
-
-    def program(self, name, body):
-        path = self.folder / name
-        path.write_text(f"#!/bin/bash\n{body}\n")
-        path.chmod(0o755)
-
-    def start(self):
-        return subprocess.Popen(
-            ["bash", self.folder / "user-data"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-
-    def signal(self):
-        """The one signal: exit code and ID."""
-        (line,) = (self.folder / "signals").read_text().splitlines()
-        code, unique = re.match(
-            r"--exit-code (\d+) --id (\S+) --stack my-registry --resource Server --region us-east-1$", line
-        ).groups()
-        assert len(unique) <= 64, "the API's limit"
-        return int(code), unique
-
-
-@pytest.fixture
-def user_data(tmp_path, templates):
-    return UserData(tmp_path, launch(templates["registry"]).user_data)
-
-
-def test_success_is_signalled_once(user_data):
-    assert user_data.start().wait(10) == 0
-    assert user_data.signal() == (0, "i-0123456789abcdef0")
-
-
-def test_files_that_cannot_be_fetched_are_a_failure_with_the_steps_name(user_data):
-    user_data.program("opt/aws/bin/cfn-init", "exit 7")
-    user_data.program("opt/quilt/boot", f"touch {user_data.folder}/booted")
-    user_data.start().wait(10)
-    assert user_data.signal() == (7, "i-0123456789abcdef0-failed-in-step-fetch-files")
-    assert not (user_data.folder / "booted").exists()
-
-
-def test_a_failed_step_of_the_boot_is_named(user_data):
-    user_data.program("opt/quilt/boot", f"echo migrate >{user_data.folder}/run/quilt-step; exit 1")
-    user_data.start().wait(10)
-    assert user_data.signal() == (1, "i-0123456789abcdef0-failed-in-step-migrate")
-
-
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_an_end_from_outside_is_a_failure_and_one_signal(user_data, sent):
-    user_data.program("opt/quilt/boot", f"touch {user_data.folder}/booting; sleep 1")
-    process = user_data.start()
-    deadline = time.monotonic() + 10
-    while not (user_data.folder / "booting").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(sent)
-    process.wait(10)
-    code, unique = user_data.signal()
-    assert code != 0
-    assert unique.startswith("i-0123456789abcdef0-failed-in-step-")
-
-
-def test_every_steps_name_fits_into_the_signals_id():
-    for name in re.findall(r"\bstep ([a-z-]+) \d", instance.read("boot")):
-        assert len(f"i-0123456789abcdef0-failed-in-step-{name}") <= 64

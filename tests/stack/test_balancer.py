@@ -43,15 +43,24 @@ def test_it_is_a_network_load_balancer_on_the_internet_in_the_public_subnet(stac
     assert set(stack.resources["LoadBalancer"]["DependsOn"]) >= {"PublicDefaultRoute"}
 
 
-def test_both_target_groups_hold_the_instance_and_ask_the_registry_for_its_health(stack):
+def test_both_target_groups_hold_the_instance(stack):
     groups = stack.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").values()
     assert len(groups) == 2
     for group in groups:
         assert group["Targets"] == [{"Id": "<Server>", "Port": group["Port"]}]
-        assert (group["HealthCheckProtocol"], group["HealthCheckPath"]) == ("HTTP", "/healthcheck")
-        assert "location = /healthcheck {" in stack.file("/opt/quilt/nginx.conf")
+
+
+def test_the_sites_health_is_what_the_registry_answers(stack):
+    group = stack.properties("SitesTargetGroup")
+    assert (group["HealthCheckProtocol"], group["HealthCheckPath"]) == ("HTTP", "/healthcheck")
+    assert "location = /healthcheck {" in stack.file("/opt/quilt/nginx.conf")
 
 
 def test_nginx_sees_the_clients_address(stack):
+    """Client IP preservation is on by default for TCP where the targets are instances.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
+    """
     for group in stack.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").values():
-        assert {"Key": "preserve_client_ip.enabled", "Value": "true"} in group["TargetGroupAttributes"]
+        assert (group["TargetType"], group["Protocol"]) == ("instance", "TCP")
+        assert "TargetGroupAttributes" not in group

@@ -51,13 +51,14 @@ def test_the_database_is_reached_over_tls_with_the_secret_password(stack):
     registry = stack.environments["registry"]
     assert registry["SQLALCHEMY_DATABASE_URI"] == (
         "postgresql://quilt:{DBPassword}@<Database.Endpoint.Address>:<Database.Endpoint.Port>/quilt"
+        "?keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
     )
     assert registry["PGSSLMODE"] == "require"
 
 
 def test_the_user_the_uri_names_owns_the_database_it_names(stack):
     user, database = re.fullmatch(
-        r"postgresql://(\w+):.*/(\w+)", stack.environments["registry"]["SQLALCHEMY_DATABASE_URI"]
+        r"postgresql://(\w+):.*/(\w+)\?.*", stack.environments["registry"]["SQLALCHEMY_DATABASE_URI"]
     ).groups()
     assert stack.properties("Database")["MasterUsername"] == user
     assert stack.properties("Database")["DBName"] == database

@@ -65,6 +65,12 @@ def test_the_instance_reads_its_own_secrets_and_writes_its_own_log(stack):
     assert logs == {("logs:CreateLogStream", "<RegistryLogs.Arn>"), ("logs:PutLogEvents", "<RegistryLogs.Arn>")}
 
 
+def test_only_where_a_user_signs_may_the_instance_replace_a_secret_and_that_is_the_users_key(edition, stack):
+    permitted = stack.permissions("ServerRole")["quilt-server"]
+    replaceable = {resource for action, resource in permitted if action == "secretsmanager:PutSecretValue"}
+    assert replaceable == ({"<RegistryUserKeySecret>"} if EDITIONS[edition].signer is Signer.USER else set())
+
+
 def test_no_statement_is_wider_than_iam_makes_it(stack):
     for name, resource in stack.resources.items():
         if not resource["Type"].startswith("AWS::IAM::"):
