@@ -59,7 +59,7 @@ case ${1:-} in
 --wait)
   sites=http://127.0.0.1:$SITES_PORT
   until curl -fso /dev/null "$sites/healthcheck" && curl -fso /dev/null -H "Host: $CATALOG_HOST" "$sites/"; do
-    sleep 2
+    sleep 1
   done
   ;;
 --fetch) fetch ;;

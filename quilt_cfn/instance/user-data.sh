@@ -14,14 +14,14 @@ signal() {
 # Hears how the boot ended. It outlives what kills the boot, and then hears nothing more: that is a failure too.
 report() {
   trap '' HUP INT TERM
+  echo fetch-files >/run/quilt-step
   read -r -t 1650 result || result=1
   signal "$result"
 }
 
-echo fetch-files >/run/quilt-step
-trap 'exit 130' INT
 exec 3> >(report)
 reporter=$!
+trap 'exit 130' INT
 # The files come with the template, in the metadata of the resource ServerTemplate.
 {
   timeout --kill-after=10 120 /opt/aws/bin/cfn-init --stack "${STACK}" --resource ServerTemplate --region "${REGION}" &&
@@ -30,6 +30,5 @@ reporter=$!
 result=$?
 trap '' PIPE
 echo "$result" >&3
-exec 3>&-
 wait "$reporter" || signal 1
 exit "$result"

@@ -1,13 +1,16 @@
 #!/bin/bash
 # Becomes an EC2 instance for a test: a copy-on-write root in namespaces of its own, of which nothing is left behind.
-#   unshare --mount --pid --fork --net --uts --ipc --kill-child instance.sh FOLDER STAND_INS PYTHON CFN_TOOLS
-# FOLDER/ready appears when it is up. What a real instance has and this machine has not, are stand-ins.
+#   unshare --mount --pid --fork --net --uts --ipc --kill-child instance.sh FOLDER STAND_INS CFN_TOOLS
+# FOLDER/ready appears when it is up. What a real instance has and this machine has not, are stand-ins. FOLDER/settings
+# says how large its DISK is, which images it has, and whether the DATABASE lives here.
 set -euo pipefail
-folder=$1 stand_ins=$2 python=$3 cfn_tools=$4
+folder=$1 stand_ins=$2 cfn_tools=$3
+# shellcheck source=/dev/null
+. "$folder/settings"
 
-if [ "${5:-}" != inside ]; then
+if [ "${4:-}" != inside ]; then
     mount --make-rprivate /
-    mount -t tmpfs tmpfs "$folder/disk"
+    mount -t tmpfs -o "size=$DISK" tmpfs "$folder/disk"
     mkdir "$folder"/disk/{upper,work,root}
     root=$folder/disk/root
     mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/disk/upper,workdir=$folder/disk/work" "$root"
@@ -35,15 +38,25 @@ groupadd docker 2>/dev/null || true
 mkdir -p /opt/aws/bin /var/lib/cloud/data /etc/containers
 echo i-0123456789abcdef0 >/var/lib/cloud/data/instance-id
 for tool in cfn-init cfn-signal; do
-    program /opt/aws/bin/$tool <<<"#!/bin/sh
-PYTHONPATH=$cfn_tools exec $cfn_tools/python2.7 $cfn_tools/bin/$tool --url http://127.0.0.1:9000 \"\$@\""
+    program /usr/local/bin/$tool <<<"#!/bin/sh
+PATH=/usr/bin PYTHONPATH=$cfn_tools exec $cfn_tools/python2.7 $cfn_tools/bin/$tool --url http://127.0.0.1:9000 \"\$@\""
+    ln -s /usr/local/bin/$tool /opt/aws/bin/$tool
 done
 program /usr/local/bin/aws <<<"#!/bin/sh
-exec $python -SE $stand_ins/aws.py \"\$@\""
+exec /usr/bin/python3 -SE $stand_ins/aws.py \"\$@\""
+# It steps the clock, unless its time sources are silent.
+program /usr/local/bin/chronyc <<'END'
+#!/bin/sh
+[ ! -e /run/no-time ] || exit 1
+[ ! -e /run/clock ] || echo +0 >/run/clock
+END
+echo "ec2-user ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ec2-user
 program /usr/local/bin/systemctl <<'END'
-#!/bin/bash
+#!/bin/sh
 echo "$*" >>/run/systemctl
 [ "$*" = "enable --now docker" ] && [ ! -S /run/docker.sock ] || exit 0
+unset BASH_ENV
+PATH=/usr/bin:/usr/sbin
 setsid podman system service --time=0 unix:///run/docker.sock >/run/podman.log 2>&1 &
 until [ -S /run/docker.sock ]; do sleep 0.05; done
 chmod 666 /run/docker.sock
@@ -77,8 +90,6 @@ printf '%s\n' root:x:0: quilt:x:1234: nogroup:x:65534: www-data:x:33: >"$image/e
 install -m 755 "$stand_ins/create_admin.py" "$image/home/quilt/scripts"
 install -m 755 "$stand_ins/flask.py" "$image/opt/flask"
 tar -C "$image" -cf /tmp/image.tar .
-# shellcheck source=/dev/null
-. "$folder/images"
 podman import --quiet --change 'ENV PATH=/opt:/usr/sbin:/usr/bin' --change 'USER quilt' --change 'WORKDIR /home/quilt' \
     --change 'CMD ["/usr/bin/python3", "/stand-ins/registry.py"]' /tmp/image.tar "$REGISTRY_IMAGE" >/dev/null
 podman import --quiet --change 'CMD ["/usr/bin/python3", "/stand-ins/catalog.py"]' /tmp/image.tar "$CATALOG_IMAGE" >/dev/null
@@ -87,13 +98,18 @@ podman import --quiet --change 'ENV PATH=/usr/sbin:/usr/bin' /tmp/image.tar "$NG
 # The network: the metadata service's address, the database's, and the way from the containers to both.
 ip link set lo up
 ip address add 169.254.169.254/32 dev lo
-ip address add 10.42.1.10/32 dev lo
 sysctl --quiet net.ipv4.ip_forward=1
 iptables --table nat --append OUTPUT --destination 169.254.169.254 --protocol tcp --dport 80 --jump REDIRECT --to-ports 9000
 python3 "$stand_ins/aws_apis.py" "$folder" &
 
+if [ "$DATABASE" = elsewhere ]; then
+    touch "$folder/ready"
+    exec sleep infinity
+fi
+
 # The database: a real PostgreSQL that wants a password, and TLS from outside.
 postgres=$(echo /usr/lib/postgresql/*/bin)
+ip address add 10.42.1.10/32 dev lo
 mkdir -p /run/postgresql /run/data
 chown postgres /run/postgresql /run/data
 as_postgres() { runuser --user postgres -- env PGPASSWORD="$(cat "$folder/password")" "$@"; }
@@ -102,8 +118,12 @@ as_postgres "$postgres/initdb" --pgdata /run/data/db --auth scram-sha-256 --user
 openssl req -new -x509 -nodes -subj /CN=database -keyout /run/data/db/server.key -out /run/data/db/server.crt 2>/dev/null
 chown postgres /run/data/db/server.*
 echo "hostssl all all 0.0.0.0/0 scram-sha-256" >>/run/data/db/pg_hba.conf
-as_postgres "$postgres/pg_ctl" --pgdata /run/data/db --wait --log /run/data/log \
-    --options "-c listen_addresses=10.42.1.10 -c ssl=on -c fsync=off" start >/dev/null
+printf '%s\n' "listen_addresses = '10.42.1.10'" 'ssl = on' 'fsync = off' >>/run/data/db/postgresql.conf
+program /usr/local/bin/database <<END
+#!/bin/sh
+cd / && exec runuser --user postgres -- $postgres/pg_ctl --pgdata /run/data/db --wait --log /run/data/log --mode immediate "\$@"
+END
+database start >/dev/null
 as_postgres psql --quiet --host 10.42.1.10 --username quilt --dbname postgres --command "create database quilt"
 
 touch "$folder/ready"

@@ -1,15 +1,16 @@
-"""The AWS that an instance sees: instance metadata, CloudFormation, Secrets Manager and CloudWatch Logs.
+"""The AWS that an instance sees: instance metadata, CloudFormation, Secrets Manager, CloudWatch Logs, a bit of S3.
 
     aws_apis.py FOLDER
 
-Answers from FOLDER/metadata.json (the resource's metadata) and FOLDER/secrets.json (ARN -> value), and writes a line of
-JSON to FOLDER/calls for each call. All of it is on one port of the loopback interface; iptables leads the metadata
-service's address there.
+Answers from FOLDER/metadata.json (the resource's metadata), FOLDER/secrets.json (ARN -> value) and FOLDER/keys.json
+(access keys that IAM knows), refuses the actions in FOLDER/refused, and writes a line of JSON to FOLDER/calls for each
+call. All of it is on one port of the loopback interface; iptables leads the metadata service's address there.
 """
 
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -46,6 +47,8 @@ class Answer(BaseHTTPRequestHandler):
         credentials = "meta-data/iam/security-credentials/"
         if path.startswith(credentials) and self.headers.get("X-aws-ec2-metadata-token") != "a-token":
             return self.reply(401, "")
+        if path.startswith(credentials) and self.refuses("InstanceMetadata"):
+            return self.reply(503, "")
         answers = {
             "dynamic/instance-identity/document": json.dumps({"region": "us-east-1", "instanceId": INSTANCE}),
             "dynamic/instance-identity/signature": "signature",
@@ -71,9 +74,27 @@ class Answer(BaseHTTPRequestHandler):
         self.reply(200, json.dumps({"DescribeStackResourceResponse": result}))
 
     def service(self, action, call):
-        self.note({"Action": action, **call})
-        secrets = json.loads((FOLDER / "secrets.json").read_text())
-        self.reply(200, json.dumps({"SecretString": secrets[call["SecretId"]]} if action == "GetSecretValue" else {}))
+        key, secret, at = json.loads(self.headers["Authorization"])
+        self.note({"Action": action, "By": key or "the role", **call})
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+        if abs(time.time() - float(at)) > 300:
+            return self.reply(403, "Signature expired")
+        if key and [key, secret] not in json.loads((FOLDER / "keys.json").read_text()):
+            return self.reply(403, "Forbidden")
+        if self.refuses(action):
+            return self.reply(500, "Internal failure")
+        with LOCK:
+            path = FOLDER / "secrets.json"
+            secrets = json.loads(path.read_text())
+            if action == "PutSecretValue":
+                assert call["SecretId"] in secrets
+                secrets[call["SecretId"]] = call["SecretString"]
+                path.write_text(json.dumps(secrets))
+        value = {"SecretString": secrets[call["SecretId"]]} if action == "GetSecretValue" else {}
+        return self.reply(200, json.dumps(value))
+
+    def refuses(self, action):
+        return action in (FOLDER / "refused").read_text().split()
 
     def note(self, call):
         with LOCK, (FOLDER / "calls").open("a") as file:

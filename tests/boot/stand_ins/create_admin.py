@@ -1,5 +1,25 @@
 #!/usr/bin/python3
-"""The registry's script: only prompts."""
+"""The registry's script: only prompts, and refuses what the registry refuses."""
 
-answers = [input(prompt) for prompt in ("Username: ", "Email: ", "Password: ", "Confirm password: ")]
-print("Success." if answers[2] == answers[3] else "Failure.")
+import os
+import re
+import sys
+
+import sqlalchemy
+
+name, mail, password, again = [
+    input(prompt) for prompt in ("Username: ", "Email: ", "Password: ", "Confirm password: ")
+]
+if not re.match("^[a-z][a-z0-9_]*$", name) or name in ("team", "public", "anonymous", "quilt"):
+    print("Failure: user name")
+    sys.exit(2)
+if len(password) < 8 or password != again:
+    print("Failure: password")
+    sys.exit(2)
+with sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"]).begin() as database:
+    database.execute("create table if not exists admins (name text, mail text)")
+    if database.execute("select count(*) from admins where name = %s", (name,)).scalar():
+        print("Failure: this user exists")
+        sys.exit(2)
+    database.execute("insert into admins values (%s, %s)", (name, mail))
+print("Success.")

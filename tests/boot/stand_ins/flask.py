@@ -1,16 +1,24 @@
 #!/usr/bin/python3
-"""flask db upgrade: a migration that does not guard itself, and says over what it reached the database."""
+"""flask db upgrade: 14 migrations that nothing guards; says over what it reached the database.
+
+A table `refused` in the database makes a migration fail.
+"""
 
 import os
+import socket
+import sys
 import time
 
 import sqlalchemy
 
-with sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"]).begin() as database:
-    if database.execute("select to_regclass('migrated')").scalar():
-        print("nothing to migrate")
-    else:
-        time.sleep(0.5)
-        database.execute("create table migrated (at timestamp)")
-        tls = database.execute("select ssl from pg_stat_ssl where pid = pg_backend_pid()").scalar()
-        print("migrated, TLS is", tls)
+assert sys.argv[1:] == ["db", "upgrade"]
+database = sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"]).connect()
+database.execute("create table if not exists steps (number int, machine text)")
+done = database.execute("select count(*) from steps").scalar()
+if database.execute("select to_regclass('refused')").scalar():
+    sys.exit("this migration does not fit the data")
+for number in range(done, 14):
+    time.sleep(0.02)
+    database.execute("insert into steps values (%s, %s)", (number, socket.gethostname()))
+tls = database.execute("select ssl from pg_stat_ssl where pid = pg_backend_pid()").scalar()
+print("migrated, TLS is" if done < 14 else "nothing to migrate, TLS is", tls)

@@ -1,0 +1,29 @@
+"""Instances for the tests of this folder; where this machine can't play one, they are skipped with the reason."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from tests.boot.machine import Machine, missing
+from tests.cloudformation import DOCUMENTED, launch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def possible():
+    why_not = missing()
+    if why_not:
+        pytest.skip(why_not)
+
+
+@pytest.fixture(scope="module")
+def start(possible, templates, tmp_path_factory):
+    """start(EDITION, FORM...): a running instance that has not booted; it ends with the tests of the file."""
+    with ExitStack() as running:
+
+        def start(edition, form=None, **settings):
+            stack = launch(templates[edition], DOCUMENTED | (form or {}))
+            return running.enter_context(Machine(tmp_path_factory.mktemp("instance"), stack, **settings))
+
+        yield start
