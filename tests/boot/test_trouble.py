@@ -11,6 +11,8 @@ import pytest
 from tests.boot.machine import HERE, PROGRAMS_TRACED
 from tests.cloudformation import DOCUMENTED
 
+pytestmark = pytest.mark.exhaustive
+
 STAND_INS = HERE / "stand_ins"
 HOST = DOCUMENTED["RegistryHost"]
 PASSWORD = DOCUMENTED["DBPassword"]
@@ -75,7 +77,6 @@ def test_a_password_that_the_database_refuses_is_not_waited_for(machine):
     machine.refresh()
 
 
-@pytest.mark.exhaustive
 def test_a_database_that_never_comes_fails_the_launch_within_the_steps_deadline(machine):
     machine.run("database stop")
     began = time.monotonic()
@@ -259,7 +260,7 @@ def test_a_refresh_that_fails_is_logged_keeps_the_old_credentials_and_is_made_up
 def test_a_refresh_that_was_killed_before_the_reload_is_made_up_for(machine):
     machine.renew_credentials("ASIAWRITTEN")
     machine.trace()
-    machine.run("echo kill ship-log docker kill --signal=HUP registry >/run/victim")
+    machine.run("echo refresh >/run/quilt-step; echo kill refresh docker kill --signal=HUP registry >/run/victim")
     assert "could not be renewed" in machine.refresh(PROGRAMS_TRACED).stderr
     assert "ASIAWRITTEN" in machine.run("cat /opt/quilt/aws/credentials").stdout
     assert in_use(machine) != "ASIAWRITTEN"

@@ -106,7 +106,7 @@ print(json.dumps({name: [url.password, url.host, url.port, url.database] for nam
 """
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("count", [20, pytest.param(1000, marks=pytest.mark.exhaustive)])
 def test_every_value_arrives_and_none_is_run_or_shown(machine, templates, count):
     everything = {name: generate(strategy, count) for name, strategy in VALUES.items()}
     for first in range(0, count, FOR_A_BOOT):
@@ -138,7 +138,7 @@ def test_every_value_arrives_and_none_is_run_or_shown(machine, templates, count)
         assert shown == []
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("count", [20, pytest.param(1000, marks=pytest.mark.exhaustive)])
 def test_user_data_and_metadata_are_the_same_whatever_was_typed(templates, count):
     everything = {name: generate(typed(name), count) for name in FREE_TEXTS if name != "AlarmEmail"}
     for edition, template in templates.items():

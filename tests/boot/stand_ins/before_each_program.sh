@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stands under every program's name before the programs of a boot. Writes down each call, as STEP PROGRAM ARGUMENT...,
-# and kills or hangs the one that /run/victim names after the word kill or hang.
+# and kills or hangs the one that /run/victim names after the word kill or hang; there a step of * is any step.
 set -f
 name=${0##*/}
 what='' victim=''
@@ -9,13 +9,13 @@ read -r step </run/quilt-step
 call=$(echo $step $name $*)
 printf '%s\n' "$call" >>/run/programs
 [ ! -s /run/victim ] || read -r what victim </run/victim
-case ${victim:+$call} in "${victim:-none}"*)
+hit() { case $1 in "$victim"*) ;; *) return 1 ;; esac; }
+if [ "$victim" ] && { hit "$call" || hit "* ${call#* }"; }; then
   : >/run/victim
   [ "$what" = hang ] || kill -KILL $$
   trap '' TERM
   while :; do sleep 1; done
-  ;;
-esac
+fi
 # Nobody wants to wait for the deadline of the step that will hang.
 if [ "$name" = timeout ] && [ "$what" = hang ] && [ "$step" = "${victim%% *}" ]; then
   shift 2
