@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from threading import Lock
 
 import pytest
 
@@ -20,10 +21,13 @@ def possible():
 @pytest.fixture(scope="module")
 def start(possible, templates, tmp_path_factory):
     """start(EDITION, FORM...): a running instance that has not booted; it ends with the tests of the file."""
+    folders = Lock()  # a test may start several at once
     with ExitStack() as running:
 
         def start(edition, form=None, **settings):
             stack = launch(templates[edition], DOCUMENTED | (form or {}))
-            return running.enter_context(Machine(tmp_path_factory.mktemp("instance"), stack, **settings))
+            with folders:
+                folder = tmp_path_factory.mktemp("instance")
+            return running.enter_context(Machine(folder, stack, **settings))
 
         yield start

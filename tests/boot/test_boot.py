@@ -141,6 +141,27 @@ def test_a_second_boot_gives_the_same_service(machine):
     assert machine.sql("select name from admins") == "ada"
 
 
+def test_a_reboot_gives_the_same_service(machine):
+    """Docker starts what ran before, in any order; systemd starts the refresh; user data is not run again."""
+    machine.run("docker stop registry catalog registry-nginx")
+    machine.run("docker start registry-nginx catalog registry")
+    assert machine.refresh().returncode == 0
+    machine.wait_for(machine.healthy, "healthy again", 20)
+    assert machine.get(DOCUMENTED["CatalogHost"])[0] == 200
+
+
+def test_an_instance_that_replaces_this_one_gives_the_same_service(machine, start):
+    """From an empty root, with the same database and secrets."""
+    replacement = start(machine.edition, HOSTILE, database_of=machine)
+    done = replacement.boot()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing to migrate" in done.stdout
+    assert replacement.healthy()
+    files = "cat /home/ec2-user/env/registry | sort"
+    assert replacement.run(files).stdout == machine.run(files).stdout, "a token's signature stays valid, for one"
+    assert machine.sql("select name from admins") == "ada"
+
+
 def test_the_roles_credentials_reach_the_registry_and_are_renewed(machine):
     if machine.edition != "marketplace":
         assert machine.run("test -e /opt/quilt/aws/credentials").returncode == 1

@@ -236,6 +236,16 @@ def test_a_container_whose_process_is_killed_comes_back_by_itself(machine, conta
     machine.wait_for(lambda: machine.healthy() and machine.get(DOCUMENTED["CatalogHost"])[0] == 200, "both sites", 20)
 
 
+def test_two_who_start_the_containers_at_once_do_not_meet(machine):
+    """The administrator by hand, and the refresh because a secret changed."""
+    done = machine.run(
+        "cd /home/ec2-user; ./start.sh & first=$!; ./start.sh && wait $first && timeout 30 ./start.sh --wait",
+        user="ec2-user",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert machine.healthy()
+
+
 # The role's credentials
 
 

@@ -41,6 +41,14 @@ def test_without_the_lock_they_would_run_twice(both):
     assert int(first.sql("select count(*) from steps")) > 14
 
 
+def test_nginx_logs_the_address_that_a_request_came_from(both):
+    (first, second), _ = both
+    second.run(f"curl --silent --header 'Host: {DOCUMENTED['CatalogHost']}' http://10.42.0.1/from-next-door")
+    log = first.run("docker logs registry-nginx").stdout
+    (line,) = [line for line in log.splitlines() if "/from-next-door" in line]
+    assert line.split()[:2] == ["10.42.0.2", DOCUMENTED["CatalogHost"]]
+
+
 def test_both_serve(both):
     for machine in both[0]:
         assert machine.healthy()

@@ -3,10 +3,11 @@
 set -o functrace
 at_command() {
   local step victim=''
-  read -r step </run/quilt-step
+  # It may just be written anew, and a shell may be one that ends at a failure.
+  read -r step </run/quilt-step || :
   local command="$step ${BASH_SOURCE[1]##*/}:$1 ${2//$'\n'/ }"
   printf '%s\n' "$command" >>/run/commands
-  [ ! -s /run/victim ] || IFS= read -r victim </run/victim
+  [ ! -s /run/victim ] || IFS= read -r victim </run/victim || :
   if [ "$command" = "$victim" ] || [ "* ${command#* }" = "$victim" ]; then
     : >/run/victim
     kill -KILL "$BASHPID"
