@@ -22,14 +22,16 @@ from tests.cloudformation import Launch
 HERE = Path(__file__).parent
 CFN_TOOLS = HERE.parent.parent / ".venv-cfn"
 PROGRAMS = ("docker", "podman", "runc", "nginx", "psql", "iptables", "unshare", "nsenter", "ip", "openssl", "sudo")
-# What is not on the PATH: the containers' network, the database server, what the registry's stand-in imports.
+FAKETIME = str(next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), "libfaketime"))
+# What is not on the PATH: the containers' network, the database server, what the registry's stand-in imports, and what
+# makes a clock wrong.
 FILES = (
     "/usr/lib/podman/netavark",
     "/usr/lib/podman/aardvark-dns",
     "/usr/lib/postgresql",
     "/usr/lib/python3/dist-packages/sqlalchemy",
     "/usr/lib/python3/dist-packages/psycopg2",
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+    FAKETIME,
 )
 COMMANDS_TRACED = f"BASH_ENV={HERE}/stand_ins/at_each_command.sh"
 PROGRAMS_TRACED = "PATH=/run/traced:/usr/local/bin:/usr/bin:/usr/sbin"

@@ -99,6 +99,11 @@ def test_the_catalogs_own_log_is_the_containers_output(machine):
     assert "catalog was asked for /looked-for" in machine.run("docker logs catalog").stdout
 
 
+def test_only_the_administrator_reads_the_environment_files(machine):
+    shown = machine.run("stat --format '%n %a %U' /home/ec2-user/env/*").stdout.split("\n")
+    assert shown[:-1] == [f"/home/ec2-user/env/{name} 600 ec2-user" for name in ("catalog", "registry", "stack")]
+
+
 def test_sourcing_the_environment_as_documented_is_harmless(machine):
     done = machine.run('cd /home/ec2-user && . env/registry && printf %s "$SMTP_PASSWORD"', user="ec2-user")
     assert (done.stdout, done.stderr) == (HOSTILE["SmtpPassword"], "")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.boot.machine import HERE, PROGRAMS_TRACED
+from tests.boot.machine import FAKETIME, HERE, PROGRAMS_TRACED
 from tests.cloudformation import DOCUMENTED
 
 pytestmark = pytest.mark.exhaustive
@@ -194,7 +194,7 @@ def test_a_disk_that_fills_up_later_loses_nothing(start):
 # The clock
 
 TWENTY_MINUTES_FAST = (
-    "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+    f"LD_PRELOAD={FAKETIME}",
     "FAKETIME_TIMESTAMP_FILE=/run/clock",
     "FAKETIME_NO_CACHE=1",
 )

@@ -28,6 +28,15 @@ def test_shellcheck_finds_no_fault(path):
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_reads_the_unit_as_it_is_delivered(tmp_path):
+    (unit,) = [file for file in DELIVERED if file.path.startswith("/etc/systemd/system/")]
+    path = tmp_path / Path(unit.path).name
+    path.write_text(unit.text)
+    done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("path", PYTHON, ids=lambda path: path.name)
 def test_python_is_that_of_amazon_linux(path):
     """Amazon Linux 2023's own interpreter is 3.9, and it has no packages but the standard library."""
@@ -48,6 +57,20 @@ def test_every_file_says_what_it_is_for():
 def test_every_file_is_delivered():
     delivered = {file.source for file in DELIVERED} | {"user-data.sh", "__init__.py"}
     assert {path.name for path in FOLDER.iterdir() if path.is_file()} == delivered
+
+
+@pytest.mark.parametrize("file", DELIVERED, ids=lambda file: file.source)
+def test_a_file_is_delivered_as_it_is_but_for_the_comments_inside_it(file):
+    source = instance.read(file.source).splitlines()
+    delivered = file.text.splitlines()
+    assert [line for line in source if not line.lstrip().startswith("#")] == [
+        line for line in delivered if not line.startswith("#")
+    ]
+    head = next((number for number, line in enumerate(source) if not line.startswith("#")), 0)
+    assert delivered[:head] == source[:head]
+    assert not [line for line in delivered[head:] if line.lstrip().startswith("#")]
+    if head:
+        assert source[head - 1].startswith("# "), "it still says what it is for"
 
 
 def test_every_path_that_the_boot_runs_is_delivered():
