@@ -89,11 +89,8 @@ def judged(machines, again, points, judge):
             only_first = not any(each.endswith(line.removeprefix("*")) for each in again.commands + again.programs)
             boot = Boot(machine, line if how == "shell" else f"{how} {line}", fresh=only_first)
             wrong = judge(boot, line) if boot.reached else "was not reached"
-            return (
-                f"{how} {line}: {wrong}: {boot.signals} {(boot.done.stdout + boot.done.stderr)[-500:]}"
-                if wrong
-                else None
-            )
+            said = (boot.done.stdout + boot.done.stderr)[-500:]
+            return f"{how} {line}: {wrong}: {boot.signals} {said}" if wrong else None
         finally:
             free.put(machine)
 
