@@ -4,6 +4,8 @@ A failure changes nothing: the old ones are used while they last, and the next r
 """
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,9 +40,12 @@ def main():
     if FILE.exists() and LOADED.exists() and LOADED.read_text() == new["AccessKeyId"]:
         return
     write(FILE, text, int(run("bash", "-c", USER)))
-    # uwsgi reloads gracefully; at boot it does not run yet.
-    if run("docker", "ps", "--quiet", "--filter", "name=^registry$"):
-        run("docker", "kill", "--signal=HUP", "registry")
+    # uwsgi reloads gracefully; at boot it does not run yet. Not by docker kill: Docker would take it for a wish to stop,
+    # and not start the container again after a crash or a reboot (https://github.com/moby/moby/issues/41302).
+    for container in run("docker", "ps", "--quiet", "--filter", "name=^registry$").split():
+        pid = int(run("docker", "inspect", "--format={{.State.Pid}}", container))
+        if pid:
+            os.kill(pid, signal.SIGHUP)
     write(LOADED, new["AccessKeyId"], 0)
 
 
