@@ -40,8 +40,8 @@ def main():
     if FILE.exists() and LOADED.exists() and LOADED.read_text() == new["AccessKeyId"]:
         return
     write(FILE, text, int(run("bash", "-c", USER)))
-    # uwsgi reloads gracefully; at boot it does not run yet. Not by docker kill: Docker would take it for a wish to stop,
-    # and not start the container again after a crash or a reboot (https://github.com/moby/moby/issues/41302).
+    # uwsgi reloads gracefully; at boot it does not run yet. Not by docker kill: Docker takes it for a wish to stop,
+    # and would not start the container again after a crash or a reboot (https://github.com/moby/moby/issues/41302).
     for container in run("docker", "ps", "--quiet", "--filter", "name=^registry$").split():
         pid = int(run("docker", "inspect", "--format={{.State.Pid}}", container))
         if pid:
