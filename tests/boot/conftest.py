@@ -7,19 +7,20 @@ from threading import Lock
 
 import pytest
 
-from tests.boot.machine import Machine, missing
+from tests.boot.machine import HERE, Machine, missing
 from tests.cloudformation import DOCUMENTED, launch
 
 
-@pytest.fixture(scope="session", autouse=True)
-def possible():
+def pytest_collection_modifyitems(items):
+    """A line a file, with the reason, where a line a test would hide it."""
     why_not = missing()
-    if why_not:
-        pytest.skip(why_not)
+    for item in items:
+        if why_not and HERE in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason=why_not))
 
 
 @pytest.fixture(scope="module")
-def start(possible, templates, tmp_path_factory):
+def start(templates, tmp_path_factory):
     """start(EDITION, FORM...): a running instance that has not booted; it ends with the tests of the file."""
     folders = Lock()  # a test may start several at once
     with ExitStack() as running:

@@ -46,7 +46,7 @@ def missing() -> str:
     absent = [name for name in PROGRAMS if shutil.which(name) is None]
     absent += [name for name in FILES if not Path(name).exists()]
     absent += [] if (CFN_TOOLS / "python2.7").exists() else ["AWS's cfn-init (bin/set-up-cfn-tools .venv-cfn)"]
-    return f"booting an instance takes {', '.join(absent)}" if absent else ""
+    return f"booting an instance takes {', '.join(absent)}; .ci/run installs that" if absent else ""
 
 
 class Machine:

@@ -81,6 +81,13 @@ def test_every_path_that_the_boot_runs_is_delivered():
     assert "/opt/quilt/configure.py" in named
 
 
+def test_the_administrators_guide_explains_every_step_of_the_boot():
+    guide = (FOLDER.parent.parent / "docs/instance.md").read_text()
+    rows = re.findall(r"^\| (`.*`) \| .* \| .* \|$", guide, re.MULTILINE)
+    explained = {step for row in rows for step in re.findall(r"`([a-z-]+)`", row)}
+    assert explained == {"fetch-files", *re.findall(r"\bstep ([a-z-]+) \d", instance.read("boot"))}
+
+
 # nginx
 
 
