@@ -54,7 +54,7 @@ echo "ec2-user ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ec2-user
 program /usr/local/bin/systemctl <<'END'
 #!/bin/sh
 echo "$*" >>/run/systemctl
-[ "$*" = "enable --now docker" ] && [ ! -S /run/docker.sock ] || exit 0
+[ "$*" = "restart docker" ] && [ ! -S /run/docker.sock ] || exit 0
 unset BASH_ENV
 PATH=/usr/bin:/usr/sbin
 setsid podman system service --time=0 unix:///run/docker.sock >/run/podman.log 2>&1 &

@@ -38,6 +38,11 @@ def test_the_documented_containers_run(machine):
     assert sorted(running) == ["catalog", "registry", "registry-nginx"]
 
 
+def test_docker_reads_its_settings_and_comes_back_with_the_machine_and_so_does_the_refresh(machine):
+    asked = machine.run("cat /run/systemctl").stdout.splitlines()
+    assert asked[:2] == ["restart docker", "enable --now docker quilt-refresh.service"]
+
+
 def test_each_host_name_leads_to_its_site(machine):
     assert machine.get(DOCUMENTED["CatalogHost"], "/any/page") == (200, "<title>catalog</title>")
     status, answer = machine.get(DOCUMENTED["RegistryHost"], "/api/x?y=z")
