@@ -69,13 +69,13 @@ class Machine:
         self._put("settings", "".join(f"{name}={value}\n" for name, value in settings.items()))
         self._put("password", stack.parameters["DBPassword"] + "\n")
         self._put("keys.json", json.dumps([]))
-        self.secrets = {
+        secrets = {
             f"<{name}>": each.get("SecretString", "a generated key").replace(
                 "<RegistryUserKey>:<RegistryUserKey.SecretAccessKey>", "AKIAFIRST:s/e+c"
             )
             for name, each in stack.of_type("AWS::SecretsManager::Secret").items()
         }
-        self._put("secrets.json", json.dumps(self.secrets))
+        self._put("secrets.json", json.dumps(secrets))
         self.renew_credentials("ASIAFIRST")
         self.refuse()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import string
+from copy import deepcopy
 from functools import cache
 
 import pytest
@@ -87,7 +88,7 @@ def machine(start):
 
 def boot_with(machine, values):
     """Boot with the values as secrets of the stack, each in variables of its own."""
-    metadata = json.loads(json.dumps(machine.metadata))
+    metadata = deepcopy(machine.metadata)
     config = metadata["AWS::CloudFormation::Init"]["config"]["files"]["/opt/quilt/config.json"]["content"]
     for name, some in values.items():
         for number, value in enumerate(some):
@@ -110,7 +111,7 @@ print(json.dumps({name: [url.password, url.host, url.port, url.database] for nam
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(1000, marks=pytest.mark.exhaustive)])
-def test_every_value_arrives_and_none_is_run_or_shown(machine, templates, count):
+def test_every_value_arrives_and_none_is_run_or_shown(machine, count):
     everything = {name: generated(name, count) for name in VALUES}
     assert {len(set(some)) for some in everything.values()} == {count}
     for first in range(0, count, FOR_A_BOOT):
