@@ -1,0 +1,59 @@
+"""What a template has to do beyond what it says itself: the forms that customers send, and what runs in the stack.
+
+The rule: a contract is data about one product, read from one file; a stranger's template has an empty one, and the
+rules then ask only what the template answers by itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from quilt_cfn.errors import Trouble
+
+CONTRACT_FILE = Path(__file__).resolve().parents[2] / "marketplace" / "contract.yaml"
+"""What the editions of this checkout have to do."""
+
+
+class Call(NamedTuple):
+    """An AWS API call that runs in the stack and that no file in the template shows."""
+
+    principal: str
+    """Logical ID of the user or role that makes it."""
+    action: str
+    resource: str
+    """The ARN, in Fn::Sub's words, or ``*``."""
+    because: str
+    templates: tuple[str, ...]
+    """Names of the template files in which it is made."""
+
+
+class Contract(NamedTuple):
+    """``forms`` is name -> parameter -> value; ``calls`` are those of one template, see ``for_template``."""
+
+    forms: dict[str, dict[str, Any]] = {}
+    calls: tuple[Call, ...] = ()
+
+    def for_template(self, file_name: str) -> Contract:
+        """The part of the contract that is about one template."""
+        return self._replace(calls=tuple(call for call in self.calls if file_name in call.templates))
+
+
+NOTHING_AGREED = Contract()
+"""The contract of a stranger's template."""
+
+
+def read_contract(path: Path = CONTRACT_FILE) -> Contract:
+    """The contract in a YAML file; raises ``Trouble``."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        calls = [Call(**entry | {"templates": tuple(entry["templates"])}) for entry in document["calls"]]
+        documented = document["forms"]["documented"]
+        forms = {name: documented | form for name, form in document["forms"].items()}
+    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+        raise Trouble(
+            f"The contract in {path} could not be read: {error}.", "Compare it with its last version."
+        ) from error
+    return Contract(forms, tuple(calls))

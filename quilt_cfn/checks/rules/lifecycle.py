@@ -1,0 +1,1 @@
+"""what creation, failure, retry and deletion leave behind."""

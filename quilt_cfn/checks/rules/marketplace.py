@@ -1,0 +1,1 @@
+"""what AWS Marketplace refuses."""

@@ -1,0 +1,1 @@
+"""the form that a customer fills in."""

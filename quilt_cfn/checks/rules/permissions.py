@@ -1,0 +1,1 @@
+"""what may be called, and what is."""

@@ -1,0 +1,1 @@
+"""where secrets and free texts flow."""

@@ -1,0 +1,1 @@
+"""values that only a launch would find wrong."""

@@ -1,0 +1,112 @@
+"""The form: values for a template's parameters, accepted or refused as CloudFormation does.
+
+Source of the sentences: the messages of CreateStack's ValidationError, as users quote them
+(https://repost.aws/knowledge-center/cloudformation-template-validation).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from quilt_cfn.evaluation.texts import Origin, Text, as_text, symbol, unknown_list
+
+
+class Refused(Exception):
+    """CloudFormation would refuse to create the stack; the message is what the console shows."""
+
+
+def accept(template: Mapping[str, Any], form: Mapping[str, Any], open_form: bool = False) -> dict[str, Any]:
+    """The value of every parameter, as Ref gives it: a ``Text`` or a list of them.
+
+    Raises ``Refused``. With ``open_form``, a parameter without value and default stands for itself instead.
+    """
+    declared: dict[str, Any] = section(template, "Parameters")
+    unknown = [name for name in form if name not in declared]
+    if unknown:
+        raise Refused(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
+    missing = [name for name, parameter in declared.items() if name not in form and "Default" not in mapping(parameter)]
+    if missing and not open_form:
+        raise Refused(f"Parameters: [{', '.join(missing)}] must have values")
+    return {name: _value(name, mapping(parameter), form) for name, parameter in declared.items()}
+
+
+def _value(name: str, parameter: Mapping[str, Any], form: Mapping[str, Any]) -> Any:
+    origin = Origin("parameter", name)
+    kind = as_text(parameter.get("Type", "String"))
+    given = form.get(name, parameter.get("Default"))
+    is_list = kind == "CommaDelimitedList" or "List<" in kind
+    if given is None:
+        return unknown_list(origin) if is_list else symbol(origin)
+    # The console sends a list as one text; parameter files may hold it as a list.
+    text = ",".join(map(as_text, given)) if isinstance(given, list) else as_text(given)
+    members = [part.strip() for part in text.split(",")] if is_list else [text]
+    for member in members:
+        refusal = refused(name, parameter, member)
+        if refusal:
+            raise Refused(refusal)
+    if kind.startswith("AWS::SSM::Parameter::Value<"):
+        return unknown_list(origin) if is_list else symbol(origin)
+    if is_list:
+        return [Text(member, {origin}) for member in members]
+    return Text(text, {origin})
+
+
+def refused(name: str, parameter: Mapping[str, Any], value: str) -> str | None:
+    """The sentence with which a parameter's declaration refuses a value; None when it accepts it."""
+    if "AllowedValues" in parameter and value not in map(as_text, parameter["AllowedValues"]):
+        return f"Parameter '{name}' must be one of AllowedValues"
+    broken = _broken(parameter, value)
+    if broken and "ConstraintDescription" in parameter:
+        return f"Parameter {name} failed to satisfy constraint: {parameter['ConstraintDescription']}"
+    return f"Parameter '{name}' must {broken}" if broken else None
+
+
+def _broken(parameter: Mapping[str, Any], value: str) -> str | None:
+    if as_text(parameter.get("Type", "String")) in ("Number", "List<Number>"):
+        number = _number(value)
+        if number is None:
+            return "be a number"
+        if number < _bound(parameter, "MinValue", number):
+            return f"be a number not less than {parameter['MinValue']}"
+        if number > _bound(parameter, "MaxValue", number):
+            return f"be a number not greater than {parameter['MaxValue']}"
+        return None
+    if len(value) < _bound(parameter, "MinLength", 0):
+        return f"contain at least {parameter['MinLength']} characters"
+    if len(value) > _bound(parameter, "MaxLength", len(value)):
+        return f"contain at most {parameter['MaxLength']} characters"
+    if "AllowedPattern" in parameter and not matches(as_text(parameter["AllowedPattern"]), value):
+        return f"match pattern {parameter['AllowedPattern']}"
+    return None
+
+
+def matches(pattern: str, value: str) -> bool:
+    """Whether a whole value matches a pattern; CloudFormation uses Java's, which Python's mostly equals.
+
+    A pattern that Python can't read matches everything: rule F05 reports it.
+    """
+    try:
+        return re.fullmatch(pattern, value) is not None
+    except re.error:
+        return True
+
+
+def _number(value: str) -> float | None:
+    return float(value) if re.fullmatch(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)\s*", value) else None
+
+
+def _bound(parameter: Mapping[str, Any], name: str, otherwise: float) -> float:
+    number = _number(as_text(parameter.get(name, "")))
+    return otherwise if number is None else number
+
+
+def section(template: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A section of a template; an absent or misshapen one is empty."""
+    return mapping(template.get(name))
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A value that should be a map; what isn't one is as good as empty, and the linters report it."""
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,140 @@
+"""A rendering: one template under one form, in one Region, as the resources that would be created."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from quilt_cfn.evaluation.evaluator import ACCOUNT, NOTHING, VARIABLE, Evaluator, Problem
+from quilt_cfn.evaluation.forms import accept, mapping, section
+from quilt_cfn.evaluation.texts import Text, as_text
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """The resources and outputs that a form leads to: conditions decided, functions computed."""
+
+    template: Mapping[str, Any]
+    region: str
+    parameters: Mapping[str, Any]
+    """Name -> value, as Ref gives it."""
+    conditions: Mapping[str, bool]
+    resources: Mapping[str, dict[str, Any]]
+    """Logical ID -> resource, of those that would be created."""
+    outputs: Mapping[str, dict[str, Any]]
+    problems: tuple[Problem, ...]
+    """What would make CloudFormation fail."""
+    _evaluator: Evaluator
+
+    def compute(self, fragment: Any) -> Any:
+        """What a fragment in the template's own words, as ``{"Fn::Sub": "${Bucket.Arn}/*"}``, comes to."""
+        return self._evaluator.compute(fragment, ())
+
+    def type_of(self, logical_id: str) -> str:
+        """The type of a resource, or an empty text if it is not created."""
+        return as_text(mapping(self.resources.get(logical_id)).get("Type", ""))
+
+    def properties(self, logical_id: str) -> dict[str, Any]:
+        """The properties of a resource; empty if it has none or is not created."""
+        return mapping(mapping(self.resources.get(logical_id)).get("Properties"))
+
+    def of_type(self, *types: str) -> dict[str, dict[str, Any]]:
+        """Logical ID -> properties of every resource of these types."""
+        return {name: self.properties(name) for name in self.resources if self.type_of(name) in types}
+
+    def named(self, value: Any) -> str | None:
+        """The logical ID of the resource that a value refers to, when it is nothing but that reference."""
+        origin = value.sole if isinstance(value, Text) else None
+        return origin.name if origin and origin.kind in ("resource", "attribute") else None
+
+    @cached_property
+    def dependencies(self) -> dict[str, frozenset[str]]:
+        """Logical ID -> the resources that CloudFormation creates before it: what it refers to, and its DependsOn."""
+        return {name: frozenset(self._before(name)) for name in self.resources}
+
+    def _before(self, name: str) -> Iterator[str]:
+        resource = mapping(section(self.template, "Resources")[name])
+        explicit = resource.get("DependsOn", [])
+        named = explicit if isinstance(explicit, list) else [explicit]
+        for other in [*named, *self._references.get(name, ())]:
+            if other in self.resources and other != name:
+                yield other
+
+    @cached_property
+    def _references(self) -> dict[str, set[str]]:
+        return {name: set(_references(resource)) for name, resource in section(self.template, "Resources").items()}
+
+    def after(self, logical_id: str) -> frozenset[str]:
+        """The resources that CloudFormation can't create before this one, directly or by way of others."""
+        return frozenset(name for name in self.resources if logical_id in self.before(name))
+
+    def before(self, logical_id: str) -> frozenset[str]:
+        """The resources that CloudFormation creates before this one, directly or by way of others."""
+        return self._closure[logical_id]
+
+    @cached_property
+    def _closure(self) -> dict[str, frozenset[str]]:
+        closure: dict[str, frozenset[str]] = {}
+        for name in self.resources:
+            seen: set[str] = set()
+            waiting = list(self.dependencies[name])
+            while waiting:
+                other = waiting.pop()
+                if other not in seen:
+                    seen.add(other)
+                    waiting.extend(self.dependencies[other])
+            closure[name] = frozenset(seen)
+        return closure
+
+
+def _references(value: Any) -> Iterator[str]:
+    """The names that Ref, Fn::GetAtt and Fn::Sub mention in an uncomputed value."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _references(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if key == "Ref" and isinstance(each, str):
+                yield each
+            elif key == "Fn::GetAtt" and each:
+                yield as_text(each).partition(".")[0] if isinstance(each, str) else as_text(each[0])
+            elif key == "Fn::Sub":
+                text = each[0] if isinstance(each, list) and each else each
+                for literal, name in VARIABLE.findall(text) if isinstance(text, str) else ():
+                    if not literal:
+                        yield name.strip().partition(".")[0]
+                yield from _references(each)
+            else:
+                yield from _references(each)
+
+
+def evaluate(
+    template: Mapping[str, Any],
+    form: Mapping[str, Any],
+    region: str = "us-east-1",
+    account: str = ACCOUNT,
+    open_form: bool = False,
+) -> Rendering:
+    """Send a form in a Region; parameters that it leaves out take their defaults.
+
+    Raises ``Refused`` with the sentence of the console where CloudFormation would refuse. With ``open_form``, a parameter
+    that has neither value nor default stands for itself instead of being missing.
+    """
+    values = accept(template, form, open_form)
+    evaluator = Evaluator(template, values, region, account)
+    evaluator.enforce_rules()
+    conditions = {name: evaluator.decide(name, ("Conditions", name)) for name in section(template, "Conditions")}
+    resources = {name: evaluator.resource(name) for name in evaluator.declared if evaluator.exists(name)}
+    outputs = {}
+    for name, output in section(template, "Outputs").items():
+        condition = mapping(output).get("Condition")
+        if condition is None or evaluator.decide(condition, ("Outputs", name, "Condition")):
+            computed = {
+                key: evaluator.compute(value, ("Outputs", name, key))
+                for key, value in mapping(output).items()
+                if key != "Condition"
+            }
+            outputs[name] = {key: value for key, value in computed.items() if value is not NOTHING}
+    return Rendering(template, region, values, conditions, resources, outputs, tuple(evaluator.problems), evaluator)

@@ -1,0 +1,40 @@
+"""Faults are seeded into our own templates, and every rule is asked: exactly the expected one has to speak."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from quilt_cfn.checks.contract import CONTRACT_FILE, read_contract
+from quilt_cfn.checks.judging import judge
+from quilt_cfn.evaluation import evaluate
+from quilt_cfn.stack import EDITIONS
+
+CONTRACT = read_contract(CONTRACT_FILE)
+EXPECTED = {"registry": {("M08", "RegistryUserKey"), ("M08", "RegistryUserKeySecret")}, "marketplace": set()}
+"""What the rules say about the editions as they are: the first can't be sold in AWS Marketplace, and that is known."""
+
+
+def place(path: tuple[str | int, ...]) -> str:
+    """The name of the resource, parameter or output that a path is in; else its section."""
+    return str(path[1] if len(path) > 1 else path[0])
+
+
+def faults(edition: str, template: dict[str, Any], *regions: str) -> set[tuple[str, str]]:
+    """(rule, place) of everything that the rules find, beyond what is known of the edition, in these Regions."""
+    contract = CONTRACT.for_template(EDITIONS[edition].file)
+    renderings = [
+        evaluate(template, contract.forms[form], region)
+        for region in regions or ("us-east-1",)
+        for form in ("documented", "options-large")
+    ]
+    found = {(verdict.rule.id, place(verdict.fault.path)) for verdict in judge(renderings, contract)}
+    return found - EXPECTED[edition]
+
+
+@pytest.fixture
+def seeded(edition: str, template: dict[str, Any]) -> dict[str, Any]:
+    """A copy of an edition's template, to put a fault into."""
+    return copy.deepcopy(template)
