@@ -6,7 +6,9 @@ rules then ask only what the template answers by itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import yaml
@@ -33,7 +35,7 @@ class Call(NamedTuple):
 class Contract(NamedTuple):
     """``forms`` is name -> parameter -> value; ``calls`` are those of one template, see ``for_template``."""
 
-    forms: dict[str, dict[str, Any]] = {}
+    forms: Mapping[str, dict[str, Any]] = MappingProxyType({})
     calls: tuple[Call, ...] = ()
 
     def for_template(self, file_name: str) -> Contract:

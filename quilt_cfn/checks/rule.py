@@ -1,7 +1,7 @@
 """What a rule is: a small function that looks at a rendering and yields faults, with an id, a sentence and a link.
 
-The rule of rules: the sentence says what will happen to the customer; the function's docstring says how that comes about
-and is what ``--explain`` prints; a fault says what is wrong, and where. One fact belongs to one rule.
+The rule of rules: the sentence says what will happen to the customer; the function's docstring says how that comes
+about and is what ``--explain`` prints; a fault says what is wrong, and where. One fact belongs to one rule.
 """
 
 from __future__ import annotations

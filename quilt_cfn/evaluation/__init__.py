@@ -4,9 +4,9 @@
                                │
        form ──▶ forms ──▶ evaluator ──▶ Rendering: resources and outputs, computed
 
-The rule: nothing here knows our product. What only AWS could tell (an attribute, a generated name) becomes a ``Text`` that
-says what it stands for, every ``Text`` knows what flowed into it, and what would fail becomes a ``Problem``; nothing is
-guessed, and nothing is raised but ``Refused``, which says what the console would show.
+The rule: nothing here knows our product. What only AWS could tell (an attribute, a generated name) becomes a ``Text``
+that says what it stands for, every ``Text`` knows what flowed into it, and what would fail becomes a ``Problem``;
+nothing is guessed, and nothing is raised but ``Refused``, which says what the console would show.
 """
 
 from quilt_cfn.evaluation.forms import Refused

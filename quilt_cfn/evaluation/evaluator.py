@@ -386,7 +386,7 @@ class Evaluator:
         if parts is None:
             return False
         left, right = (self.compute(each, (*path, index)) for index, each in enumerate(parts))
-        return _comparable(left) == _comparable(right)
+        return bool(_comparable(left) == _comparable(right))
 
     def contains(self, argument: Any, path: Path) -> bool:
         parts = self.arguments(argument, path, 2)

@@ -1,8 +1,8 @@
 """Partition, DNS suffix and zones of a Region.
 
 Sources: partitions and suffixes are botocore's endpoint data, zones AWS's page "AWS Availability Zones"
-(https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html): at least three everywhere,
-but an account sees only two of us-west-1's.
+(https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html): at least three
+everywhere, but an account sees only two of us-west-1's.
 """
 
 from __future__ import annotations

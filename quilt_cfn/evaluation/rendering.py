@@ -119,8 +119,8 @@ def evaluate(
 ) -> Rendering:
     """Send a form in a Region; parameters that it leaves out take their defaults.
 
-    Raises ``Refused`` with the sentence of the console where CloudFormation would refuse. With ``open_form``, a parameter
-    that has neither value nor default stands for itself instead of being missing.
+    Raises ``Refused`` with the sentence of the console where CloudFormation would refuse. With ``open_form``, a
+    parameter that has neither value nor default stands for itself instead of being missing.
     """
     values = accept(template, form, open_form)
     evaluator = Evaluator(template, values, region, account)
