@@ -7,8 +7,8 @@ rules then ask only what the template answers by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import yaml
@@ -28,19 +28,33 @@ class Call(NamedTuple):
     resource: str
     """The ARN, in Fn::Sub's words, or ``*``."""
     because: str
-    templates: tuple[str, ...]
-    """Names of the template files in which it is made."""
+    """Who makes it and what for: a sentence without its stop."""
+    template: str
+    """The name of the template's file."""
 
 
-class Contract(NamedTuple):
+class Agreed(NamedTuple):
+    """A conversation that the template doesn't show; each end is a logical ID, or a CIDR in Fn::Sub's words."""
+
+    source: str
+    destination: str
+    port: str
+    because: str
+
+
+@dataclass(frozen=True, eq=False)
+class Contract:
     """``forms`` is name -> parameter -> value; ``calls`` are those of one template, see ``for_template``."""
 
-    forms: Mapping[str, dict[str, Any]] = MappingProxyType({})
+    forms: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     calls: tuple[Call, ...] = ()
+    conversations: tuple[Agreed, ...] = ()
+    containers: Mapping[str, int] = field(default_factory=dict)
+    """Container -> the port on which it listens."""
 
     def for_template(self, file_name: str) -> Contract:
         """The part of the contract that is about one template."""
-        return self._replace(calls=tuple(call for call in self.calls if file_name in call.templates))
+        return replace(self, calls=tuple(call for call in self.calls if call.template == file_name))
 
 
 NOTHING_AGREED = Contract()
@@ -51,11 +65,18 @@ def read_contract(path: Path = CONTRACT_FILE) -> Contract:
     """The contract in a YAML file; raises ``Trouble``."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        calls = [Call(**entry | {"templates": tuple(entry["templates"])}) for entry in document["calls"]]
+        calls = [
+            Call(principal, action, entry["resource"], entry["because"], template)
+            for entry in document["calls"]
+            for template, principal in entry["principals"].items()
+            for action in entry["actions"]
+        ]
         documented = document["forms"]["documented"]
         forms = {name: documented | form for name, form in document["forms"].items()}
-    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+        conversations = tuple(Agreed(**entry) for entry in document["conversations"])
+        containers = {name: int(port) for name, port in document["containers"].items()}
+    except (OSError, yaml.YAMLError, AttributeError, TypeError, KeyError, ValueError) as error:
         raise Trouble(
             f"The contract in {path} could not be read: {error}.", "Compare it with its last version."
         ) from error
-    return Contract(forms, tuple(calls))
+    return Contract(forms, tuple(calls), conversations, containers)

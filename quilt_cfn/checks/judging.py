@@ -15,7 +15,7 @@ from quilt_cfn.evaluation import Rendering
 
 
 class Verdict(NamedTuple):
-    """A fault that a rule found, and the Regions of the renderings in which it did."""
+    """A fault that a rule found, and the Regions of the renderings in which it did; none if it is in all of them."""
 
     rule: Rule
     fault: Fault
@@ -25,12 +25,17 @@ class Verdict(NamedTuple):
 def judge(
     renderings: Iterable[Rendering], contract: Contract, rules: Iterable[Rule] = RULES.values()
 ) -> Iterator[Verdict]:
-    """Every fault in these renderings of one template, in the order of the rules."""
-    renderings = list(renderings)
-    for rule in rules:
-        regions_of: dict[Fault, dict[str, None]] = {}
-        for rendering in renderings[:1] if rule.once else renderings:
+    """Every fault in these renderings of one template, in the order of the rules.
+
+    A rendering is done with before the next one is asked for, so they may be made one by one.
+    """
+    found: dict[Rule, dict[Fault, dict[str, None]]] = {rule: {} for rule in rules}
+    for number, rendering in enumerate(renderings):
+        for rule, regions_of in found.items():
+            if number and rule.once:
+                continue
             for fault in rule.find(rendering, contract):
                 regions_of.setdefault(fault, {})[rendering.region] = None
+    for rule, regions_of in found.items():
         for fault, regions in regions_of.items():
-            yield Verdict(rule, fault, tuple(regions))
+            yield Verdict(rule, fault, () if rule.once else tuple(regions))

@@ -9,7 +9,7 @@ import pytest
 
 from quilt_cfn.checks.contract import CONTRACT_FILE, read_contract
 from quilt_cfn.checks.judging import judge
-from quilt_cfn.evaluation import evaluate
+from quilt_cfn.checks.renderings import renderings
 from quilt_cfn.stack import EDITIONS
 
 CONTRACT = read_contract(CONTRACT_FILE)
@@ -25,12 +25,8 @@ def place(path: tuple[str | int, ...]) -> str:
 def faults(edition: str, template: dict[str, Any], *regions: str) -> set[tuple[str, str]]:
     """(rule, place) of everything that the rules find, beyond what is known of the edition, in these Regions."""
     contract = CONTRACT.for_template(EDITIONS[edition].file)
-    renderings = [
-        evaluate(template, contract.forms[form], region)
-        for region in regions or ("us-east-1",)
-        for form in ("documented", "options-large")
-    ]
-    found = {(verdict.rule.id, place(verdict.fault.path)) for verdict in judge(renderings, contract)}
+    cases = renderings(template, contract.forms, regions or ("us-east-1",))
+    found = {(each.rule.id, place(each.fault.path)) for each in judge((rendering for _, rendering in cases), contract)}
     return found - EXPECTED[edition]
 
 

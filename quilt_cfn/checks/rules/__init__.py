@@ -1,9 +1,10 @@
-"""All the rules, family by family; a family is a module, and its letter begins the ids of its rules."""
+"""All the rules, family by family; the letter of a family begins the ids of its rules."""
 
 from __future__ import annotations
 
 from quilt_cfn.checks.rule import Rule
 from quilt_cfn.checks.rules import (
+    booting,
     lifecycle,
     marketplace,
     parameters,
@@ -14,16 +15,20 @@ from quilt_cfn.checks.rules import (
 )
 
 FAMILIES = {
-    "M": marketplace,
-    "R": reachability,
-    "S": secrets,
-    "L": lifecycle,
-    "P": permissions,
-    "W": wiring,
-    "F": parameters,
+    "M": (marketplace,),
+    "R": (reachability,),
+    "S": (secrets,),
+    "L": (lifecycle,),
+    "P": (permissions,),
+    "W": (wiring, booting),
+    "F": (parameters,),
 }
 
 RULES: dict[str, Rule] = {
-    each.id: each for family in FAMILIES.values() for each in vars(family).values() if isinstance(each, Rule)
+    each.id: each
+    for modules in FAMILIES.values()
+    for module in modules
+    for each in vars(module).values()
+    if isinstance(each, Rule)
 }
 """Every rule by its id."""

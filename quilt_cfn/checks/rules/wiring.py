@@ -1,1 +1,375 @@
-"""values that only a launch would find wrong."""
+"""Values that only a launch would find wrong: each is valid by its schema, and wrong by what it comes to."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from quilt_cfn.checks import offers
+from quilt_cfn.checks.contract import Contract
+from quilt_cfn.checks.kinds import references, wanted
+from quilt_cfn.checks.rule import Fault, rule
+from quilt_cfn.evaluation import Rendering, Text
+from quilt_cfn.evaluation.forms import mapping, section
+from quilt_cfn.evaluation.texts import Path, as_text, is_known, texts_of
+
+REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
+RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html"
+
+
+def at(name: str, *path: str | int) -> Path:
+    """The path to a property of a resource."""
+    return ("Resources", name, "Properties", *path)
+
+
+def members(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+# What the intrinsic functions come to.
+
+
+def _problems(rendering: Rendering, family: str) -> Iterator[Fault]:
+    for problem in rendering.problems:
+        kind = problem.kind
+        found = "zones" if kind == "Select of Fn::GetAZs" else "lists" if kind.startswith(("Select", "Cidr")) else "all"
+        if found == family:
+            yield Fault(problem.path, f"{problem.sentence[:1].upper()}{problem.sentence[1:]}.")
+
+
+@rule("W01", "CloudFormation refuses the template.", f"{REFERENCE}/intrinsic-function-reference.html")
+def values_can_be_computed(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """A function refers to something that doesn't exist, or is given what it can't take. Linters find most of these,
+    but not where it depends on a condition, a Region or a mapping."""
+    yield from _problems(rendering, "all")
+    for name in rendering.resources:
+        if name in rendering.before(name):
+            yield Fault(("Resources", name), f"{name} depends on itself by way of what it refers to.")
+
+
+@rule("W02", "CloudFormation refuses the template.", f"{REFERENCE}/intrinsic-function-reference-select.html")
+def lists_are_long_enough(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """Fn::Select asks for a member past the end of its list, as of the blocks that Fn::Cidr makes, or Fn::Cidr is asked
+    for more blocks than there are."""
+    yield from _problems(rendering, "lists")
+
+
+@rule(
+    "W03",
+    "The launch fails in Regions that have fewer Availability Zones.",
+    f"{REFERENCE}/intrinsic-function-reference-getavailabilityzones.html",
+)
+def zones_exist(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """Fn::Select asks for a member of Fn::GetAZs that the Region doesn't have: many have three, and an account sees
+    only two of us-west-1's."""
+    yield from _problems(rendering, "zones")
+
+
+# The network.
+
+
+def _network(value: Any) -> Any:
+    try:
+        return ipaddress.ip_network(as_text(value), strict=False) if is_known(value) else None
+    except ValueError:
+        return None
+
+
+@rule("W04", "The launch fails when the second subnet is created.", f"{REFERENCE}/aws-resource-ec2-subnet.html")
+def subnets_are_apart(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """Two subnets of one VPC have addresses in common; the blocks often come from Fn::Cidr and can't be seen."""
+    placed: dict[str, list[tuple[str, Any]]] = defaultdict(list)
+    for name, properties in rendering.of_type("AWS::EC2::Subnet").items():
+        network = _network(properties.get("CidrBlock", ""))
+        if network is None:
+            continue
+        for other, taken in placed[as_text(properties.get("VpcId", ""))]:
+            if network.version == taken.version and network.overlaps(taken):
+                yield Fault(at(name, "CidrBlock"), f"The subnet {name}, {network}, overlaps {other}, {taken}.")
+        placed[as_text(properties.get("VpcId", ""))].append((name, network))
+
+
+@rule("W05", "The launch fails when the subnet is created.", f"{REFERENCE}/aws-resource-ec2-subnet.html")
+def subnets_are_in_their_vpc(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """A subnet's block isn't a part of its VPC's; where the VPC gets further blocks, nothing is said."""
+    extended = {rendering.named(each.get("VpcId")) for each in rendering.of_type("AWS::EC2::VPCCidrBlock").values()}
+    for name, properties in rendering.of_type("AWS::EC2::Subnet").items():
+        vpc = rendering.named(properties.get("VpcId"))
+        network = _network(properties.get("CidrBlock", ""))
+        whole = _network(rendering.properties(vpc).get("CidrBlock", "")) if vpc and vpc not in extended else None
+        if network and whole and network.version == whole.version and not network.subnet_of(whole):
+            yield Fault(at(name, "CidrBlock"), f"The subnet {name}, {network}, is not in its VPC's {whole}.")
+
+
+def _zones(rendering: Rendering, subnets: Any) -> list[str] | None:
+    """The zones of subnets that this template makes; None where one of them is unknown."""
+    found = []
+    for subnet in members(subnets):
+        zone = rendering.properties(rendering.named(subnet) or "").get("AvailabilityZone")
+        if zone is None or not is_known(zone):
+            return None
+        found.append(as_text(zone))
+    return found or None
+
+
+@rule("W06", "The launch fails when the subnet group is created.", f"{REFERENCE}/aws-resource-rds-dbsubnetgroup.html")
+def subnet_group_spans_zones(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """RDS wants the subnets of a DB subnet group in two Availability Zones at least, also for a single instance."""
+    for name, properties in rendering.of_type("AWS::RDS::DBSubnetGroup").items():
+        zones = _zones(rendering, properties.get("SubnetIds"))
+        if zones and len(set(zones)) < 2:
+            one = "one subnet" if len(zones) == 1 else f"subnets of {zones[0]} only"
+            yield Fault(at(name, "SubnetIds"), f"The DB subnet group {name} has {one}; it needs two zones.")
+
+
+@rule(
+    "W07",
+    "The launch fails when the load balancer is created.",
+    f"{REFERENCE}/aws-resource-elasticloadbalancingv2-loadbalancer.html",
+)
+def load_balancer_spans_zones(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """An Application Load Balancer needs subnets of two Availability Zones, and no load balancer takes two subnets of
+    one."""
+    for name, properties in rendering.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer").items():
+        zones = _zones(rendering, properties.get("Subnets"))
+        if zones and len(set(zones)) < len(zones):
+            yield Fault(at(name, "Subnets"), f"The load balancer {name} has two subnets of one Availability Zone.")
+        elif zones and len(zones) < 2 and properties.get("Type", "application") == "application":
+            yield Fault(at(name, "Subnets"), f"The load balancer {name} has one subnet; its type needs two zones.")
+
+
+@rule(
+    "W08",
+    "The launch fails now and then, depending on which of two resources is created first.",
+    f"{REFERENCE}/aws-attribute-dependson.html",
+)
+def gateway_is_attached_first(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """A route to an internet gateway can be created only once the gateway is attached to the VPC. Nothing in the route
+    refers to the attachment, so it needs DependsOn."""
+    for name, properties in rendering.of_type("AWS::EC2::Route").items():
+        gateway = rendering.named(properties.get("GatewayId"))
+        if not gateway:
+            continue
+        for attachment, attached in rendering.of_type("AWS::EC2::VPCGatewayAttachment").items():
+            gateways = {rendering.named(attached.get(key)) for key in ("InternetGatewayId", "VpnGatewayId")}
+            if gateway in gateways and attachment not in rendering.before(name):
+                yield Fault(
+                    ("Resources", name), f"The route {name} to {gateway} doesn't wait for {attachment}: add DependsOn."
+                )
+
+
+# What AWS offers.
+
+
+def _not_offered(
+    rendering: Rendering, path: Path, value: Any, offered: frozenset[str] | None, what: str
+) -> Iterator[Fault]:
+    """A fault if a value isn't offered, or another that the form lets a customer choose in its place."""
+    if offered is None or not isinstance(value, str) or not is_known(value):
+        return
+    missing = [value] if value not in offered else []
+    origins = [origin.name for origin in value.origins] if isinstance(value, Text) else []
+    if len(origins) == 1 and rendering.parameters.get(origins[0]) == value:
+        declared = section(rendering.template, "Parameters")[origins[0]]
+        for choice in map(as_text, members(declared.get("AllowedValues"))):
+            if choice not in {*offered, *missing} and not rendering.refuses({origins[0]: choice}):
+                missing.append(choice)
+    if missing:
+        yield Fault(path, f"There is no {what} {', '.join(missing)} here, and nothing refuses it before the launch.")
+
+
+@rule("W09", "A launch with a value that the form offers fails.", f"{REFERENCE}/aws-resource-ec2-instance.html")
+def instance_type_is_offered(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """The form offers an instance type that EC2 doesn't have in this Region, and no rule of the template refuses it.
+    The linters look at the default only. The data is cfn-lint's."""
+    offered = offers.instance_types(rendering.region)
+    for name, properties in rendering.of_type(
+        "AWS::EC2::Instance", "AWS::EC2::LaunchTemplate", "AWS::AutoScaling::LaunchConfiguration"
+    ).items():
+        inner = ("LaunchTemplateData",) if "LaunchTemplateData" in properties else ()
+        settings = mapping(properties.get("LaunchTemplateData", properties))
+        path = at(name, *inner, "InstanceType")
+        yield from _not_offered(rendering, path, settings.get("InstanceType"), offered, "instance type")
+
+
+@rule("W10", "A launch with a value that the form offers fails.", RDS)
+def database_class_is_offered(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """The form offers an instance class that RDS doesn't have in this Region for this engine, and no rule of the
+    template refuses it. The data is cfn-lint's."""
+    for name, properties in rendering.of_type("AWS::RDS::DBInstance").items():
+        offered = offers.database_classes(rendering.region, as_text(properties.get("Engine", "")))
+        value = properties.get("DBInstanceClass")
+        yield from _not_offered(rendering, at(name, "DBInstanceClass"), value, offered, "DB instance class")
+
+
+# References.
+
+
+@rule("W11", "The launch fails when the resource is created.", f"{REFERENCE}/aws-template-resource-type-ref.html")
+def references_are_of_the_right_kind(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """A property gets the identifier of another kind of resource. To a linter any text fits."""
+    for name, resource in rendering.resources.items():
+        resource_type = rendering.type_of(name)
+        for path, origin in references(mapping(resource).get("Properties"), at(name)):
+            kinds = wanted(resource_type, path)
+            found = rendering.type_of(origin.name) if origin.kind in ("resource", "attribute") else ""
+            names = [key for key in path if not isinstance(key, int)]
+            if not kinds or not found.startswith("AWS::") or found == "AWS::CloudFormation::Stack":
+                continue
+            if found not in kinds and origin.attribute not in names:
+                yield Fault(
+                    path,
+                    f"{names[-1]} of {name} refers to {origin.name}, an {found}; it takes an {' or '.join(kinds)}.",
+                )
+
+
+@rule("W12", "The launch fails when the policy is created.", f"{REFERENCE}/aws-resource-s3-bucketpolicy.html")
+def bucket_policy_is_about_its_bucket(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """S3 refuses a bucket policy with a resource that is not the bucket itself or something in it."""
+    for name, properties in rendering.of_type("AWS::S3::BucketPolicy").items():
+        own = rendering.named(properties.get("Bucket"))
+        bucket = properties.get("Bucket")
+        if own:
+            bucket = rendering.properties(own).get("BucketName", bucket)
+        statements = mapping(properties.get("PolicyDocument")).get("Statement")
+        for index, statement in enumerate(statements if isinstance(statements, list) else [statements]):
+            for key in ("Resource", "NotResource"):
+                value = mapping(statement).get(key)
+                for resource in value if isinstance(value, list) else [value]:
+                    if isinstance(resource, str) and bucket and _is_another(rendering, as_text(resource), bucket):
+                        yield Fault(
+                            at(name, "PolicyDocument", "Statement", index, key),
+                            f"{name} is the policy of the bucket {bucket}, but speaks of {resource}.",
+                        )
+
+
+def _is_another(rendering: Rendering, resource: str, bucket: Any) -> bool:
+    text = as_text(bucket)
+    pattern, _, _ = resource.partition(":s3:::")[2].partition("/")
+    if not is_known(resource) and ":s3:::" not in resource:
+        return False
+    if pattern == text or fnmatch.fnmatchcase(text, pattern):
+        return False
+    # What neither side knows may be the same after all.
+    return (is_known(bucket) and is_known(resource)) or bool(rendering.named(bucket) and "<" in pattern)
+
+
+@rule(
+    "W13",
+    "The launch fails when CloudFormation reads the reference.",
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html",
+)
+def dynamic_references_resolve(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """A dynamic reference is misspelt, names a resource that is no secret, or asks a secret of this template for a key
+    that its text does not have."""
+    for name, resource in rendering.resources.items():
+        for text, path in texts_of(mapping(resource).get("Properties"), at(name)):
+            for reference in re.findall(r"\{\{resolve:.*?\}\}", text) if "{{resolve:" in text else ():
+                wrong = _wrong_reference(rendering, reference[10:-2])
+                if wrong:
+                    yield Fault(path, f"{name} has the dynamic reference {reference}: {wrong}.")
+
+
+def _wrong_reference(rendering: Rendering, reference: str) -> str | None:
+    service, _, rest = reference.partition(":")
+    if service in ("ssm", "ssm-secure"):
+        if not re.fullmatch(r"[A-Za-z0-9_.<>/-]+(:[0-9]+)?", rest) and not rest.startswith("arn:"):
+            return "what follows is not a parameter's name and perhaps a version number"
+        return None
+    if service != "secretsmanager":
+        return f"the services are ssm, ssm-secure and secretsmanager, not {service}"
+    secret = re.match(r"<([A-Za-z0-9]+)>", rest)
+    if not secret:
+        return None
+    if rendering.type_of(secret[1]) not in ("AWS::SecretsManager::Secret", "", "AWS::RDS::DBInstance"):
+        return f"{secret[1]} is an {rendering.type_of(secret[1])} and no secret"
+    kind, _, key = rest[secret.end() :].lstrip(":").partition(":")
+    if kind not in ("", "SecretString"):
+        return f"after the secret comes SecretString, not {kind}"
+    keys = _keys_of(rendering.properties(secret[1]))
+    key = key.partition(":")[0]
+    return f"the secret {secret[1]} has no key {key}" if key and keys is not None and key not in keys else None
+
+
+def _keys_of(secret: dict[str, Any]) -> set[str] | None:
+    """The keys of a secret's text; None if they can't be known."""
+    generated = mapping(secret.get("GenerateSecretString"))
+    text = generated.get("SecretStringTemplate", "{}") if generated else secret.get("SecretString")
+    if not isinstance(text, str):
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return set() if not text.lstrip().startswith("{") else None
+    keys = set(found) if isinstance(found, dict) else set()
+    return keys | ({as_text(generated["GenerateStringKey"])} if "GenerateStringKey" in generated else set())
+
+
+# The load balancer and the database.
+
+
+@rule(
+    "W19",
+    "The launch fails when the load balancer is created.",
+    "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html",
+)
+def attributes_are_known(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """ELB refuses an attribute that it doesn't know. The list of those it knows is botocore's."""
+    for kind in ("LoadBalancer", "TargetGroup"):
+        for name, properties in rendering.of_type(f"AWS::ElasticLoadBalancingV2::{kind}").items():
+            for index, attribute in enumerate(members(properties.get(f"{kind}Attributes"))):
+                key = mapping(attribute).get("Key", "")
+                if key and is_known(key) and key not in offers.load_balancer_attributes(f"{kind}Attribute"):
+                    yield Fault(at(name, f"{kind}Attributes", index, "Key"), f"{name} has no attribute {key}.")
+
+
+@rule(
+    "W20",
+    "The launch fails when the target group is created.",
+    f"{REFERENCE}/aws-resource-elasticloadbalancingv2-targetgroup.html",
+)
+def health_check_paths_begin_with_a_slash(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """ELB refuses a health check path that doesn't begin with a slash."""
+    for name, properties in rendering.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").items():
+        path = properties.get("HealthCheckPath")
+        if isinstance(path, str) and is_known(path) and not path.startswith("/"):
+            yield Fault(at(name, "HealthCheckPath"), f"The health check path of {name} is {path}, without a slash.")
+
+
+def _alphanumeric(longest: int) -> Callable[[str], bool]:
+    return lambda name: re.fullmatch(rf"[A-Za-z][A-Za-z0-9_]{{0,{longest - 1}}}", name) is not None
+
+
+NAMES = {"postgres": _alphanumeric(63), "mysql": _alphanumeric(64), "mariadb": _alphanumeric(64)}
+"""Engine -> whether RDS takes a name for its first database."""
+
+
+@rule("W21", "The launch fails when the database is created.", RDS)
+def database_name_is_valid(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """RDS refuses a database name that doesn't begin with a letter, has other characters than letters, digits and
+    underscores, or is longer than the engine allows."""
+    for name, properties in rendering.of_type("AWS::RDS::DBInstance").items():
+        valid = NAMES.get(as_text(properties.get("Engine", "")))
+        database = properties.get("DBName")
+        if valid and isinstance(database, str) and is_known(database) and not valid(database):
+            yield Fault(at(name, "DBName"), f"{name} can't create a database that is called {database}.")
+
+
+STORAGE = {"gp2": 20, "gp3": 20, "io1": 100, "io2": 100, "standard": 5}
+"""Storage type -> the least that RDS creates for PostgreSQL, MySQL and MariaDB, in GiB."""
+
+
+@rule("W22", "The launch fails when the database is created.", RDS)
+def database_has_enough_storage(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """RDS creates no database with less storage than its storage type begins with."""
+    for name, properties in rendering.of_type("AWS::RDS::DBInstance").items():
+        least = STORAGE.get(as_text(properties.get("StorageType", "gp2" if "Iops" not in properties else "io1")))
+        size = as_text(properties.get("AllocatedStorage", ""))
+        engine = as_text(properties.get("Engine", ""))
+        if engine in NAMES and least and re.fullmatch("[0-9]+", size) and int(size) < least:
+            yield Fault(at(name, "AllocatedStorage"), f"{name} has {size} GiB; its storage begins with {least}.")

@@ -1,0 +1,91 @@
+"""What kind of resource a property wants a reference to.
+
+The rule: a property stands here if its name means the same wherever it occurs in AWS's "Resource and property types
+reference"; what cfn-lint's schemas mark for themselves may stand here too, since those tell nothing about nested lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from quilt_cfn.evaluation import Origin, Text
+from quilt_cfn.evaluation.texts import Path
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "AllocationId": ("AWS::EC2::EIP",),
+    "AutoScalingGroupName": ("AWS::AutoScaling::AutoScalingGroup",),
+    "DBClusterIdentifier": ("AWS::RDS::DBCluster", "AWS::DocDB::DBCluster", "AWS::Neptune::DBCluster"),
+    "DBParameterGroupName": (
+        "AWS::RDS::DBParameterGroup",
+        "AWS::DocDB::DBClusterParameterGroup",
+        "AWS::Neptune::DBParameterGroup",
+    ),
+    "DBSubnetGroupName": ("AWS::RDS::DBSubnetGroup", "AWS::DocDB::DBSubnetGroup", "AWS::Neptune::DBSubnetGroup"),
+    "DeliverLogsPermissionArn": ("AWS::IAM::Role",),
+    "DestinationSecurityGroupId": ("AWS::EC2::SecurityGroup",),
+    "ExecutionRoleArn": ("AWS::IAM::Role",),
+    "FileSystemId": ("AWS::EFS::FileSystem", "AWS::FSx::FileSystem"),
+    "InstanceId": ("AWS::EC2::Instance", "AWS::Connect::Instance", "AWS::SSO::Instance"),
+    "InternetGatewayId": ("AWS::EC2::InternetGateway",),
+    "LaunchConfigurationName": ("AWS::AutoScaling::LaunchConfiguration",),
+    "LaunchTemplateId": ("AWS::EC2::LaunchTemplate",),
+    "LoadBalancerArn": ("AWS::ElasticLoadBalancingV2::LoadBalancer",),
+    "LogGroupName": ("AWS::Logs::LogGroup",),
+    "NatGatewayId": ("AWS::EC2::NatGateway",),
+    "NetworkAclId": ("AWS::EC2::NetworkAcl",),
+    "RouteTableId": ("AWS::EC2::RouteTable",),
+    "SecurityGroupIds": ("AWS::EC2::SecurityGroup",),
+    "SourceSecurityGroupId": ("AWS::EC2::SecurityGroup",),
+    "SubnetId": ("AWS::EC2::Subnet",),
+    "SubnetIds": ("AWS::EC2::Subnet",),
+    "Subnets": ("AWS::EC2::Subnet",),
+    "TargetGroupARNs": ("AWS::ElasticLoadBalancingV2::TargetGroup",),
+    "TargetGroupArn": ("AWS::ElasticLoadBalancingV2::TargetGroup",),
+    "TaskDefinition": ("AWS::ECS::TaskDefinition",),
+    "TaskRoleArn": ("AWS::IAM::Role",),
+    "TopicArn": ("AWS::SNS::Topic",),
+    "UserPoolId": ("AWS::Cognito::UserPool",),
+    "VPCSecurityGroups": ("AWS::EC2::SecurityGroup",),
+    "VPCZoneIdentifier": ("AWS::EC2::Subnet",),
+    "VpcId": ("AWS::EC2::VPC",),
+    "VpcSecurityGroupIds": ("AWS::EC2::SecurityGroup",),
+}
+"""Property -> types of the resources that it may refer to."""
+
+KINDS_IN: dict[tuple[str, str], tuple[str, ...]] = {
+    ("AWS::EC2::Route", "GatewayId"): ("AWS::EC2::InternetGateway", "AWS::EC2::VPNGateway"),
+    ("AWS::EC2::SecurityGroupEgress", "GroupId"): ("AWS::EC2::SecurityGroup",),
+    ("AWS::EC2::SecurityGroupIngress", "GroupId"): ("AWS::EC2::SecurityGroup",),
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "SecurityGroups"): ("AWS::EC2::SecurityGroup",),
+    ("AWS::Events::Rule", "RoleArn"): ("AWS::IAM::Role",),
+    ("AWS::IAM::AccessKey", "UserName"): ("AWS::IAM::User",),
+    ("AWS::IAM::InstanceProfile", "Roles"): ("AWS::IAM::Role",),
+    ("AWS::Lambda::Function", "Role"): ("AWS::IAM::Role",),
+    ("AWS::S3::BucketPolicy", "Bucket"): ("AWS::S3::Bucket",),
+    ("AWS::StepFunctions::StateMachine", "RoleArn"): ("AWS::IAM::Role",),
+}
+"""Type of a resource and property -> the same, where the property's name alone says too little."""
+
+PROFILE = ("AWS::IAM::InstanceProfile",)
+
+
+def references(value: Any, path: Path) -> Iterator[tuple[Path, Origin]]:
+    """The path to every text that is nothing but a reference, and what it refers to."""
+    if isinstance(value, Text):
+        if value.sole:
+            yield path, value.sole
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from references(each, (*path, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from references(each, (*path, index))
+
+
+def wanted(resource_type: str, path: Path) -> tuple[str, ...]:
+    """The types that the property at the end of a path may refer to; empty where anything may be."""
+    names = [str(key) for key in path if not isinstance(key, int)]
+    if "IamInstanceProfile" in names[-2:]:
+        return PROFILE
+    return KINDS_IN.get((resource_type, names[-1])) or KINDS.get(names[-1], ())

@@ -1,0 +1,98 @@
+"""The machines of a rendering: EC2 instances and groups of them, with what they are launched from and what they run.
+
+The rule: a machine is what can run something; a launch template is only a part of one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from quilt_cfn.evaluation import Encoded, Rendering, Text
+from quilt_cfn.evaluation.forms import mapping
+from quilt_cfn.evaluation.texts import Path, is_known, texts_of
+
+LAUNCHED = {
+    "AWS::EC2::Instance": (),
+    "AWS::EC2::LaunchTemplate": ("LaunchTemplateData",),
+    "AWS::AutoScaling::LaunchConfiguration": (),
+}
+"""Types that have user data -> where in their properties."""
+
+INIT = "AWS::CloudFormation::Init"
+
+
+class Machine(NamedTuple):
+    """An instance, or a group of like instances."""
+
+    name: str
+    """Logical ID of the instance or of the Auto Scaling group."""
+    settings: dict[str, Any]
+    """What the instance is launched with: its own properties before those of its launch template."""
+    sources: tuple[str, ...]
+    """Logical IDs of the resources that say what it is and what it runs."""
+
+
+def machines(rendering: Rendering) -> Iterator[Machine]:
+    """Every machine of a rendering."""
+    for name, properties in rendering.of_type("AWS::EC2::Instance", "AWS::AutoScaling::AutoScalingGroup").items():
+        specification = mapping(properties.get("LaunchTemplate"))
+        policy = mapping(mapping(properties.get("MixedInstancesPolicy")).get("LaunchTemplate"))
+        specification = specification or mapping(policy.get("LaunchTemplateSpecification"))
+        identity = specification.get("LaunchTemplateId", specification.get("LaunchTemplateName"))
+        source = rendering.named(identity) or rendering.named(properties.get("LaunchConfigurationName"))
+        launched = _at(rendering.properties(source), LAUNCHED.get(rendering.type_of(source), ())) if source else {}
+        sources = (name, source) if source and source in rendering.resources else (name,)
+        yield Machine(name, {**launched, **properties}, sources)
+
+
+def _at(value: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    for key in path:
+        value = mapping(value.get(key))
+    return value
+
+
+def user_data(rendering: Rendering) -> Iterator[tuple[Path, Any]]:
+    """The path to every UserData, and its value."""
+    for name, properties in rendering.of_type(*LAUNCHED).items():
+        inner = LAUNCHED[rendering.type_of(name)]
+        data = _at(properties, inner)
+        if "UserData" in data:
+            yield ("Resources", name, "Properties", *inner, "UserData"), data["UserData"]
+
+
+def plain(data: Any) -> str | None:
+    """User data as the machine sees it; None if only AWS knows it, or if it isn't base64."""
+    if isinstance(data, Encoded):
+        return data.plain
+    if not isinstance(data, str) or not is_known(data):
+        return None
+    try:
+        decoded = base64.b64decode("".join(data.split()), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return Text(decoded, data.origins) if isinstance(data, Text) else decoded
+
+
+def scripts(rendering: Rendering, name: str) -> Iterator[tuple[Path, str]]:
+    """What a resource makes a machine run or read: its user data, and every text of its cfn-init metadata."""
+    for path, data in user_data(rendering):
+        if path[1] == name:
+            text = plain(data)
+            if text is not None:
+                yield path, text
+    init = mapping(mapping(rendering.resources.get(name)).get("Metadata")).get(INIT)
+    for text, inner in texts_of(init):
+        yield ("Resources", name, "Metadata", INIT, *inner), text
+
+
+def files(rendering: Rendering, name: str) -> Iterator[tuple[str, str]]:
+    """The files that cfn-init writes for a resource: path on the machine and text; maps are written as JSON."""
+    init = mapping(mapping(mapping(rendering.resources.get(name)).get("Metadata")).get(INIT))
+    for config in init.values():
+        for path, file in mapping(mapping(config).get("files")).items():
+            content = mapping(file).get("content", "")
+            yield path, content if isinstance(content, str) else json.dumps(content)
