@@ -5,10 +5,11 @@ RUN := .venv/bin
 template: .venv/ready ; @$(RUN)/quilt-cfn build && $(RUN)/quilt-cfn lint
 test: .venv/ready ; @$(RUN)/python -m pytest --numprocesses 3 --dist loadfile
 prove: .venv/ready ; @$(RUN)/python -m pytest --numprocesses 3 --dist loadfile -m exhaustive
+docs: .venv/ready ; @$(RUN)/quilt-cfn docs
 check: .venv/ready ; @$(RUN)/ruff check . && $(RUN)/ruff format --check . && $(RUN)/mypy
 bench: .venv/ready ; @$(RUN)/python -m benchmarks
 format: .venv/ready ; @$(RUN)/ruff check --fix . && $(RUN)/ruff format .
 clean: ; @rm -rf .venv build dist *.egg-info
 
 .venv/ready: setup.cfg constraints.txt bin/set-up ; @PYTHON=$(PYTHON) bin/set-up .venv
-.PHONY: template test prove check bench format clean
+.PHONY: template test prove docs check bench format clean

@@ -87,6 +87,39 @@ def _parser() -> argparse.ArgumentParser:
     lint.add_argument("templates", metavar="FILE", nargs="*", type=Path, help=f"default: the editions in {TEMPLATES}/")
     lint.add_argument("--explain", action="store_true", help="also print what was suppressed, and why")
     lint.set_defaults(run=_lint)
+
+    check = commands.add_parser(
+        "check",
+        help="judge templates by everything that they come to",
+        description="Without FILE, judge every edition in every Region, both sizes and both sides of every condition, "
+        "by our own rules, cfn-lint and cloudformation-validate. With FILE, judge anybody's template by our own rules, "
+        "as one form in one Region makes it. docs/rules.md lists the rules. Exits with 1 for findings that nothing "
+        "explains, and with 2 where there is nothing to judge or CloudFormation would refuse the form.",
+        epilog="Examples: quilt-cfn check; quilt-cfn check stack.yaml --region eu-west-1 --parameters KeyName=admin; "
+        "quilt-cfn check stack.json --parameters parameters.json --format sarif; quilt-cfn check --explain W08",
+    )
+    check.add_argument("file", metavar="FILE", nargs="?", type=Path, help="a template, or - for standard input")
+    check.add_argument(
+        "--parameters",
+        metavar="FILE|KEY=VALUE",
+        action="append",
+        default=[],
+        help="values for the form, repeatable; a file holds a map, or the list that the AWS CLI takes. Parameters "
+        "without a value and a default stay unknown",
+    )
+    check.add_argument("--region", metavar="REGION", help="the Region of FILE's launch; default: us-east-1")
+    check.add_argument("--marketplace", action="store_true", help="also ask what AWS Marketplace would refuse in FILE")
+    check.add_argument("--format", choices=("text", "json", "sarif"), default="text", help="default: %(default)s")
+    check.add_argument("--explain", metavar="ID", help="say how what a rule finds comes about, and nothing else")
+    check.set_defaults(run=_check)
+
+    docs = commands.add_parser(
+        "docs",
+        help="write the generated pages of docs/",
+        description="Write docs/rules.md and docs/lifecycle.md from the rules and the templates of this checkout.",
+        epilog="Example: quilt-cfn docs",
+    )
+    docs.set_defaults(run=_docs)
     return parser
 
 
@@ -101,11 +134,41 @@ def _build(options: argparse.Namespace) -> int:
 def _lint(options: argparse.Namespace) -> int:
     from quilt_cfn.checks import linting
 
-    report = linting.lint(options.templates, default_folder=TEMPLATES)
-    for finding in report.findings:
+    result = linting.lint(options.templates, default_folder=TEMPLATES)
+    for finding in result.findings:
         print(finding)
     if options.explain:
-        for finding, reason in report.suppressed:
+        for finding, reason in result.suppressed:
             print(f"{finding}\n    suppressed: {reason}")
-    print(report.summary)
-    return 1 if report.findings else 0
+    print(result.summary)
+    return 1 if result.findings else 0
+
+
+def _docs(options: argparse.Namespace) -> int:
+    from quilt_cfn import documenting
+
+    for line in documenting.write_pages(TEMPLATES, Path("docs")):
+        print(line)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from quilt_cfn.checks import checking, explaining, report
+
+    if options.explain:
+        print(explaining.explain(options.explain))
+        return 0
+    if options.file:
+        from quilt_cfn.checks import given
+
+        form = given.form(options.parameters)
+        result = checking.check_file(options.file, form, given.region(options.region), options.marketplace)
+    else:
+        if options.parameters or options.region or options.marketplace:
+            raise Trouble(
+                "--parameters, --region and --marketplace are about a template of yours.",
+                "Name its file, or leave them out to check the editions in every Region.",
+            )
+        result = checking.check_editions(TEMPLATES)
+    print(report.FORMATS[options.format](result))
+    return 1 if result.findings else 0

@@ -12,6 +12,9 @@ class Trouble(Exception):
     """
 
     def __init__(self, what: str, next_step: str) -> None:
-        super().__init__(f"{what} {next_step}")
+        super().__init__(what, next_step)  # what pickling hands on from one process to another
         self.what = what
         self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.next_step}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +66,12 @@ def test_the_version_is_that_of_the_package_and_of_the_release(release):
         (["build", "--frobnicate"], "unrecognized arguments: --frobnicate"),
         (["build", "registry", "--output", "/proc/nowhere/t.yaml"], "could not be written"),
         (["lint", "nowhere.yaml"], "nowhere.yaml is not a file"),
+        (["check"], "There are no templates in templates, which does not exist"),
+        (["check", "nowhere.yaml"], "nowhere.yaml"),
+        (["check", "--explain", "W99"], "There is no rule W99"),
+        (["check", "--region", "eu-west-1"], "are about a template of yours"),
+        (["check", "t.yaml", "--region", "eu-west-11"], "There is no Region eu-west-11"),
+        (["check", "t.yaml", "--parameters", "nowhere.json"], "nowhere.json could not be read"),
     ],
 )
 def test_wrong_input_gets_a_sentence_a_next_step_and_exit_2(tmp_path, arguments, said):
@@ -140,6 +149,85 @@ def test_lint_reports_a_fault_with_file_line_rule_and_resource_and_exits_1(tmp_p
     assert f"{faulty}:5: error E3002 [cfn-lint] Topic:" in done.stdout
     assert "[cloudformation-validate]" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("1 template: ")
+
+
+def test_check_judges_every_edition_in_every_region_and_says_what_it_left_and_why():
+    done = run("check", folder=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    *left, summary = done.stdout.splitlines()
+    assert summary == "2 templates in 46 Regions: 0 findings, 8 suppressed with a reason."
+    assert [line.split()[3:6] for line in left if " M08 " in line] == [
+        ["M08", "[quilt-cfn]", "RegistryUserKey:"],
+        ["M08", "[quilt-cfn]", "RegistryUserKeySecret:"],
+    ]
+    assert all("quilt-registry.yaml" in line for line in left if " M08 " in line)
+
+
+UNROUTED = """\
+Parameters:
+  Zone: {Type: String, AllowedPattern: "[a-z0-9-]+"}
+Resources:
+  Network: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  Gateway: {Type: AWS::EC2::InternetGateway}
+  Attachment:
+    Type: AWS::EC2::VPCGatewayAttachment
+    Properties: {VpcId: !Ref Network, InternetGatewayId: !Ref Gateway}
+  Table: {Type: AWS::EC2::RouteTable, Properties: {VpcId: !Ref Network}}
+  Route:
+    Type: AWS::EC2::Route
+    Properties: {RouteTableId: !Ref Table, DestinationCidrBlock: 0.0.0.0/0, GatewayId: !Ref Gateway}
+"""
+
+
+def test_check_judges_a_stranger_s_template(tmp_path):
+    (tmp_path / "stack.yaml").write_text(UNROUTED)
+    done = run("check", "stack.yaml", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("stack.yaml:10: error W08 [quilt-cfn] Route: ")
+    assert done.stdout.splitlines()[-1] == "stack.yaml in us-east-1: 1 finding."
+    mended = UNROUTED.replace("    Type: AWS::EC2::Route\n", "    Type: AWS::EC2::Route\n    DependsOn: Attachment\n")
+    (tmp_path / "stack.yaml").write_text(mended)
+    assert run("check", "stack.yaml", folder=tmp_path).returncode == 0
+
+
+def test_check_takes_a_template_from_standard_input_and_prints_what_programs_read(tmp_path):
+    command = [sys.executable, "-m", "quilt_cfn", "check", "-", "--format", "sarif", "--region", "eu-west-1"]
+    done = subprocess.run(command, cwd=tmp_path, input=UNROUTED, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["runs"][0]["results"][0]["ruleId"] == "W08"
+
+
+def test_check_tells_what_cloudformation_would_refuse_without_the_value(tmp_path):
+    (tmp_path / "stack.yaml").write_text(UNROUTED)
+    done = run("check", "stack.yaml", "--parameters", "Zone=SECRET VALUE", folder=tmp_path)
+    assert done.returncode == 2
+    assert "Parameter 'Zone'" in done.stderr
+    assert "SECRET VALUE" not in done.stderr + done.stdout
+
+
+def test_check_explains_a_rule():
+    done = run("check", "--explain", "w08")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, _, explanation, *_, link = done.stdout.splitlines()
+    assert first.startswith("W08: ")
+    assert explanation
+    assert link.startswith("https://")
+
+
+def test_an_interrupted_check_ends_at_once_without_a_traceback():
+    with subprocess.Popen(
+        [sys.executable, "-m", "quilt_cfn", "check"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as check:
+        time.sleep(3)  # by now both processes are at work; the whole takes about ten seconds
+        os.killpg(check.pid, signal.SIGINT)
+        out, error = check.communicate(timeout=5)
+    assert (check.returncode, out) == (130, "")
+    assert error == "quilt-cfn: interrupted; every file is as it was or complete.\n"
 
 
 def test_the_checkouts_command_works_from_any_folder(tmp_path):

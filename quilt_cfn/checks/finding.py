@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+FEW = 6
+"""As many Regions are named in a line."""
+
+
 @dataclass(frozen=True, order=True)
 class Finding:
     """One statement of one engine; equal statements about several Regions are one finding."""
@@ -25,5 +29,7 @@ class Finding:
     def __str__(self) -> str:
         where = f"{self.template}:{self.line}"
         what = f"{self.resource}: {self.message}" if self.resource else self.message
-        regions = f" ({', '.join(self.regions)})" if self.regions else ""
+        some = self.regions if len(self.regions) <= FEW else (*self.regions[: FEW - 1], "...")
+        number = f"{len(self.regions)} Region{'' if len(self.regions) == 1 else 's'}"
+        regions = f" (in {number}: {', '.join(some)})" if self.regions else ""
         return f"{where}: {self.severity} {self.rule} [{self.engine}] {what}{regions}"

@@ -1,22 +1,23 @@
-"""The two public linters, asked about every Region.
+"""The two public linters.
 
-The rule: an engine is a function from template files to findings, and it hides nothing: neither a configuration file
+The rule: an engine is a function from a template file to findings, and it hides nothing: neither a configuration file
 that lies around nor a directive inside a template keeps an error or a warning from being reported.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from quilt_cfn.checks.finding import Finding
 
-Engine = Callable[[Iterable[Path]], Iterator[Finding]]
+CFN_LINT = "cfn-lint"
+CLOUDFORMATION_VALIDATE = "cloudformation-validate"
 
 
-def cfn_lint(templates: Iterable[Path]) -> Iterator[Finding]:
+def cfn_lint(template: Path) -> list[Finding]:
     """Errors and warnings of AWS's cfn-lint (https://github.com/aws-cloudformation/cfn-lint) in all its Regions."""
     from cfnlint.config import ConfigMixIn  # late: 0.8 s
     from cfnlint.helpers import REGIONS
@@ -24,16 +25,20 @@ def cfn_lint(templates: Iterable[Path]) -> Iterator[Finding]:
 
     config = ConfigMixIn(
         [],
-        templates=[str(template) for template in templates],
+        templates=[str(template)],
         regions=REGIONS,
         mandatory_checks=["E", "W"],  # what neither .cfnlintrc nor a template's metadata can switch off
     )
-    for match in Runner(config).run():
+    return list(_findings(Runner(config).run()))
+
+
+def _findings(matches: Iterable[Any]) -> Iterator[Finding]:
+    for match in matches:
         path = getattr(match, "path", None) or []
         yield Finding(
             template=str(match.filename),
             line=match.linenumber,
-            engine="cfn-lint",
+            engine=CFN_LINT,
             rule=match.rule.id,
             severity=match.rule.severity,
             resource=str(path[1]) if len(path) > 1 and path[0] == "Resources" else "",
@@ -41,35 +46,33 @@ def cfn_lint(templates: Iterable[Path]) -> Iterator[Finding]:
         )
 
 
-def cloudformation_validate(templates: Iterable[Path]) -> Iterator[Finding]:
-    """Errors and warnings of AWS's cloudformation-validate, evaluated once in each Region."""
-    from cfnlint.helpers import REGIONS  # late: the list of Regions costs cfn-lint's import
-    from cloudformation_validate import CelEngine, PseudoParameterOverrides, Severity, TemplateContent, ValidateConfig
+@cache
+def _engine() -> Any:
+    from cloudformation_validate import CelEngine  # late: 0.4 s with the engine
 
-    engine = CelEngine()
+    return CelEngine()
+
+
+def cloudformation_validate(template: Path, cases: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[Finding]:
+    """Errors and warnings of AWS's cloudformation-validate, for each Region and the values of the form there."""
+    from cloudformation_validate import PseudoParameterOverrides, Severity, TemplateContent, ValidateConfig
+
     severities = {Severity.WARN: "warning", Severity.ERROR: "error", Severity.FATAL: "error"}
-    for template in templates:
-        content = TemplateContent(template.read_bytes(), str(template))
-        regions_of: dict[Finding, list[str]] = defaultdict(list)
-        for region in REGIONS:
-            config = ValidateConfig(
-                severity_level=Severity.WARN,
-                pseudo_parameter_overrides=PseudoParameterOverrides(region=region),
+    content = TemplateContent(template.read_bytes(), str(template))
+    for region, form in cases:
+        config = ValidateConfig(
+            severity_level=Severity.WARN,
+            parameter_overrides=dict(form),
+            pseudo_parameter_overrides=PseudoParameterOverrides(region=region),
+        )
+        for found in _engine().validate_template(content, config).diagnostics:
+            yield Finding(
+                template=str(template),
+                line=found.start_line or 1,
+                engine=CLOUDFORMATION_VALIDATE,
+                rule=found.rule_id,
+                severity=severities[found.severity],
+                resource=found.entity.logical_id if found.entity else "",
+                message=found.message,
+                regions=(region,),
             )
-            for found in engine.validate_template(content, config).diagnostics:
-                finding = Finding(
-                    template=str(template),
-                    line=found.start_line or 1,
-                    engine="cloudformation-validate",
-                    rule=found.rule_id,
-                    severity=severities[found.severity],
-                    resource=found.entity.logical_id if found.entity else "",
-                    message=found.message,
-                )
-                regions_of[finding].append(region)
-        for finding, regions in regions_of.items():
-            everywhere = len(regions) == len(REGIONS)
-            yield finding if everywhere else replace(finding, regions=tuple(regions))
-
-
-ENGINES: tuple[Engine, ...] = (cfn_lint, cloudformation_validate)

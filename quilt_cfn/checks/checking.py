@@ -1,0 +1,109 @@
+"""What ``quilt-cfn check`` does: judge templates by everything that they come to.
+
+    template x Region x form ──▶ renderings ──▶ our rules, cloudformation-validate ──┐
+    template ──▶ cfn-lint, all Regions ──────────────────────────────────────────────┴──▶ findings ──▶ Report
+
+The rule: our editions are judged in every rendering, by every engine and by their contract; anybody's template in one
+rendering, by our rules and by nothing but itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from quilt_cfn.checks.contract import Contract, read_contract
+from quilt_cfn.checks.finding import Finding
+from quilt_cfn.checks.judging import Verdict, judge
+from quilt_cfn.checks.linters import CFN_LINT, CLOUDFORMATION_VALIDATE, cfn_lint, cloudformation_validate
+from quilt_cfn.checks.linting import template_files
+from quilt_cfn.checks.renderings import renderings, unseen_sides
+from quilt_cfn.checks.report import OURS, Report, counted, plain_report, report
+from quilt_cfn.checks.rule import Rule
+from quilt_cfn.checks.rules import RULES
+from quilt_cfn.checks.running import Task, all_regions, merged, run
+from quilt_cfn.errors import Trouble
+from quilt_cfn.evaluation import Refused, evaluate
+from quilt_cfn.evaluation.forms import section
+from quilt_cfn.evaluation.reading import Source, read_template
+from quilt_cfn.evaluation.texts import as_text
+
+CHUNK = 12
+"""Regions of one task: few enough that no processor waits long for the last one."""
+
+
+def check_editions(folder: Path) -> Report:
+    """Judge every edition in a folder in all its renderings; raises ``Trouble`` if there is none."""
+    files = template_files([], folder)
+    regions = all_regions()
+    chunks = [tuple(regions[start : start + CHUNK]) for start in range(0, len(regions), CHUNK)]
+    tasks = [Task(cfn_lint, (file,)) for file in files]
+    tasks += [Task(judge_edition, (file, chunk)) for chunk in chunks for file in files]
+    found = [*merged(run(tasks), regions), *unseen_conditions(files, regions)]
+    what = f"{counted(len(files), 'template')} in {len(regions)} Regions"
+    return report(found, files, (CFN_LINT, CLOUDFORMATION_VALIDATE, OURS), what)
+
+
+def judge_edition(file: Path, regions: tuple[str, ...]) -> list[Finding]:
+    """What our rules and cloudformation-validate say about an edition in these Regions."""
+    source = read_template(file)
+    contract = read_contract().for_template(file.name)
+    cases = list(renderings(source.data, contract.forms, regions))
+    forms = [(rendering.region, _texts(contract.forms[form])) for form, rendering in cases]
+    verdicts = judge((rendering for _, rendering in cases), contract)
+    return [*findings(source, verdicts), *cloudformation_validate(file, forms)]
+
+
+def _texts(form: Mapping[str, Any]) -> dict[str, str]:
+    return {name: as_text(value) for name, value in form.items()}
+
+
+def unseen_conditions(files: Iterable[Path], regions: Iterable[str]) -> Iterator[Finding]:
+    """A finding for each side of a condition that the contract's forms never take."""
+    for file in files:
+        source = read_template(file)
+        conditions = section(source.data, "Conditions")
+        forms = read_contract().forms
+        for name, side in unseen_sides(conditions, (each for _, each in renderings(source.data, forms, regions))):
+            message = f"No form of the contract makes {name} {str(side).lower()}: nothing under it was judged."
+            path = ("Conditions", name)
+            yield Finding(str(file), source.line(path), OURS, "unseen-condition", "error", name, message)
+
+
+def check_file(file: Path, form: Mapping[str, Any], region: str, marketplace: bool = False) -> Report:
+    """Judge anybody's template as one form in one Region makes it; raises ``Trouble``.
+
+    Parameters without a value stand for themselves. What AWS Marketplace asks is asked only with ``marketplace``.
+    """
+    source = read_template(file)
+    try:
+        rendering = evaluate(source.data, form, region, open_form=True)
+    except Refused as refused:
+        raise Trouble(
+            f"CloudFormation would refuse this launch in {region}: {str(refused).rstrip('.')}.",
+            "Give other values with --parameters, or another --region.",
+        ) from None
+    verdicts = judge([rendering], Contract(), _rules(marketplace))
+    return plain_report(findings(source, verdicts), f"{file} in {region}")
+
+
+def _rules(marketplace: bool) -> list[Rule]:
+    return [rule for rule in RULES.values() if marketplace or not rule.id.startswith("M")]
+
+
+def findings(source: Source, verdicts: Iterable[Verdict]) -> list[Finding]:
+    """Verdicts about a template as findings about its file."""
+    return [
+        Finding(
+            template=str(source.file),
+            line=source.line(verdict.fault.path),
+            engine=OURS,
+            rule=verdict.rule.id,
+            severity="error",
+            resource=str(verdict.fault.path[1]) if len(verdict.fault.path) > 1 else "",
+            message=verdict.fault.sentence,
+            regions=verdict.regions,
+        )
+        for verdict in verdicts
+    ]

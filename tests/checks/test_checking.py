@@ -1,0 +1,131 @@
+"""What a run judges: every rendering of our editions, and anybody's template as one form makes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from quilt_cfn.checks.checking import check_file, judge_edition, unseen_conditions
+from quilt_cfn.checks.contract import read_contract
+from quilt_cfn.checks.renderings import renderings, unseen_sides
+from quilt_cfn.checks.running import all_regions, merged
+from quilt_cfn.errors import Trouble
+from quilt_cfn.stack import EDITIONS
+
+TEMPLATES = Path("templates")
+FORMS = read_contract().forms
+
+
+@pytest.fixture(scope="module")
+def cases(template):
+    """Every rendering of an edition that check judges: (form, rendering)."""
+    return list(renderings(template, FORMS, all_regions()))
+
+
+def test_every_region_is_rendered(cases):
+    assert {rendering.region for _, rendering in cases} == set(all_regions())
+
+
+def test_each_region_shows_both_sides_of_every_condition_unless_the_template_refuses_one(template, cases):
+    for region in all_regions():
+        here = [rendering for _, rendering in cases if rendering.region == region]
+        # Without Amazon SES a host has to be given.
+        no_ses = {("HasSmtpHost", False)} if region in ("ap-east-1", "cn-north-1", "cn-northwest-1") else set()
+        assert set(unseen_sides(template["Conditions"], here)) == no_ses, region
+
+
+def test_each_region_shows_both_documented_sizes_unless_it_lacks_one(cases):
+    lacking = {"ap-east-2", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "mx-central-1", "ca-west-1"}
+    for region in all_regions():
+        here = [rendering.parameters for _, rendering in cases if rendering.region == region]
+        sizes = {(values["InstanceType"], values["DBInstanceType"]) for values in here}
+        assert ("t3.small", "db.t3.small") in sizes, region
+        assert (("m5.large", "db.m5.large") in sizes) == (region not in lacking), region
+
+
+def test_no_form_is_judged_that_shows_nothing_new(cases):
+    assert [form for form, rendering in cases if rendering.region == "us-east-1"] == ["documented", "options-large"]
+    assert [form for form, rendering in cases if rendering.region == "mx-central-1"] == ["documented", "options"]
+    assert [form for form, rendering in cases if rendering.region == "cn-north-1"] == [
+        "options-large",
+        "options",
+        "mail-host",
+    ]
+
+
+def test_a_condition_that_no_form_decides_both_ways_is_reported(template, tmp_path):
+    changed = {**template, "Conditions": {**template["Conditions"], "IsMoon": {"Fn::Equals": ["moon", "earth"]}}}
+    file = tmp_path / "quilt-registry.yaml"
+    file.write_text(json.dumps(changed))
+    (found,) = unseen_conditions([file], ["us-east-1"])
+    assert (found.rule, found.resource) == ("unseen-condition", "IsMoon")
+    assert "makes IsMoon true" in found.message
+
+
+def test_a_finding_has_the_line_of_its_place_and_its_regions(edition, tmp_path):
+    """A zone out of range is one where a Region has two, and not where it has three."""
+    name = EDITIONS[edition].file
+    text = (TEMPLATES / name).read_text()
+    old = "AvailabilityZone: !Select [1, !GetAZs '']"
+    assert text.count(old) == 1
+    file = tmp_path / name
+    file.write_text(text.replace(old, "AvailabilityZone: !Select [2, !GetAZs '']"))
+    found = [each for each in judge_edition(file, ("us-east-1", "us-west-1")) if each.rule == "W03"]
+    line = 1 + text[: text.index(old)].count("\n")
+    assert [(each.line, each.resource, each.regions) for each in found] == [(line, "PrivateSubnet2", ("us-west-1",))]
+
+
+def test_both_engines_and_our_rules_judge_an_edition(tmp_path):
+    name = EDITIONS["registry"].file
+    found = judge_edition(TEMPLATES / name, ("us-east-1",))
+    assert {each.engine for each in found} == {"quilt-cfn", "cloudformation-validate"}
+    assert {each.rule for each in found} == {"M08", "W1011", "W9008"}, "what suppressions.yaml explains"
+
+
+def test_merged_findings_name_the_regions_unless_it_is_all_of_them():
+    found = judge_edition(TEMPLATES / EDITIONS["registry"].file, ("us-east-1", "us-west-2"))
+    assert {each.regions for each in merged(found, ["us-east-1", "us-west-2"])} == {()}
+    assert {each.regions for each in merged(found, ["us-east-1", "us-west-2", "eu-west-1"]) if each.regions} == {
+        ("us-east-1", "us-west-2")
+    }
+
+
+STRANGER = """\
+Parameters:
+  Size: {Type: String, AllowedValues: [small, large]}
+  Key: {Type: String, NoEcho: true}
+Conditions:
+  Large: !Equals [!Ref Size, large]
+Resources:
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties:
+      DisplayName: !If [Large, !Ref Key, small]
+"""
+
+
+@pytest.fixture
+def stranger(tmp_path):
+    file = tmp_path / "stack.yaml"
+    file.write_text(STRANGER)
+    return file
+
+
+def test_a_stranger_s_template_is_judged_as_its_form_makes_it(stranger):
+    assert check_file(stranger, {"Size": "small"}, "us-east-1").findings == ()
+    (found,) = check_file(stranger, {"Size": "large"}, "us-east-1").findings
+    assert (found.rule, found.resource, found.line) == ("S04", "Topic", 10)
+
+
+def test_a_form_that_cloudformation_would_refuse_is_told_in_its_words(stranger):
+    with pytest.raises(Trouble, match="Parameter 'Size' must be one of AllowedValues") as trouble:
+        check_file(stranger, {"Size": "huge"}, "us-east-1")
+    assert "--parameters" in trouble.value.next_step
+
+
+def test_what_marketplace_asks_is_asked_of_strangers_only_on_demand(stranger):
+    assert not [each for each in check_file(stranger, {}, "us-east-1").findings if each.rule.startswith("M")]
+    demanded = check_file(stranger, {}, "us-east-1", marketplace=True)
+    assert "M14" in {each.rule for each in demanded.findings}
