@@ -59,16 +59,14 @@ def main() -> int:
 
     ratio = times["build"] / times["floor"]
     check_ratio = times["check"] / times["cfn-lint"]
-    build, check, lint = times["build"], times["check"], times["lint"]
+    built, checked, linted = (f"{times[name]:6.3f} s" for name in ("build", "check", "lint"))
     print(f"cold, wall time, median of {ROUNDS} rounds")
     print(f"  floor: {len(modules)} troposphere modules and json.dump   {times['floor']:6.3f} s    1.00")
-    print(f"  quilt-cfn build registry                      {build:6.3f} s    {ratio:4.2f}   at most {BUILD_TARGET}")
+    print(f"  quilt-cfn build registry                      {built}    {ratio:4.2f}   at most {BUILD_TARGET}")
     print(f"cold, wall time, median of {CHECK_ROUNDS} rounds")
     print(f"  cfn-lint, one edition, all Regions            {times['cfn-lint']:6.3f} s    1.00")
-    print(
-        f"  quilt-cfn check, every rendering              {check:6.3f} s    {check_ratio:4.2f}   at most {CHECK_TARGET}"
-    )
-    print(f"  quilt-cfn lint registry, both engines         {lint:6.3f} s    {lint / times['cfn-lint']:4.2f}")
+    print(f"  quilt-cfn check, every rendering              {checked}    {check_ratio:4.2f}   at most {CHECK_TARGET}")
+    print(f"  quilt-cfn lint registry, both engines         {linted}")
     if ratio > BUILD_TARGET:
         print("A cold build costs more than it may: look at what it imports (python -X importtime -m quilt_cfn build).")
     if check_ratio > CHECK_TARGET:

@@ -57,9 +57,14 @@ def _at(value: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
 
 def user_data(rendering: Rendering) -> Iterator[tuple[Path, Any]]:
     """The path to every UserData, and its value."""
-    for name, properties in rendering.of_type(*LAUNCHED).items():
-        inner = LAUNCHED[rendering.type_of(name)]
-        data = _at(properties, inner)
+    for name in rendering.of_type(*LAUNCHED):
+        yield from _user_data_of(rendering, name)
+
+
+def _user_data_of(rendering: Rendering, name: str) -> Iterator[tuple[Path, Any]]:
+    inner = LAUNCHED.get(rendering.type_of(name))
+    if inner is not None:
+        data = _at(rendering.properties(name), inner)
         if "UserData" in data:
             yield ("Resources", name, "Properties", *inner, "UserData"), data["UserData"]
 
@@ -79,11 +84,10 @@ def plain(data: Any) -> str | None:
 
 def scripts(rendering: Rendering, name: str) -> Iterator[tuple[Path, str]]:
     """What a resource makes a machine run or read: its user data, and every text of its cfn-init metadata."""
-    for path, data in user_data(rendering):
-        if path[1] == name:
-            text = plain(data)
-            if text is not None:
-                yield path, text
+    for path, data in _user_data_of(rendering, name):
+        text = plain(data)
+        if text is not None:
+            yield path, text
     init = mapping(mapping(rendering.resources.get(name)).get("Metadata")).get(INIT)
     for text, inner in texts_of(init):
         yield ("Resources", name, "Metadata", INIT, *inner), text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from quilt_cfn.checks.alphabet import alphabet
@@ -133,12 +134,15 @@ def no_secret_in_log_settings(rendering: Rendering, contract: Contract) -> Itera
             yield from _leaks(rendering, value, path, f"the log settings of {name}")
 
 
-def _properties(rendering: Rendering) -> Iterator[tuple[str, Path, Text]]:
+@lru_cache(maxsize=1)
+def _properties(rendering: Rendering) -> tuple[tuple[str, Path, Text], ...]:
     """(resource, path, text) of every text in properties into which something flowed, user data aside."""
-    for name, resource in rendering.resources.items():
-        for text, path in texts_of(mapping(resource).get("Properties"), ("Resources", name, "Properties")):
-            if isinstance(text, Text) and text.origins and not isinstance(text, Encoded) and "UserData" not in path:
-                yield name, path, text
+    return tuple(
+        (name, path, text)
+        for name in rendering.resources
+        for text, path in texts_of(rendering.properties(name), ("Resources", name, "Properties"))
+        if isinstance(text, Text) and text.origins and not isinstance(text, Encoded) and "UserData" not in path
+    )
 
 
 HARMFUL = "'\"`$\\;&|<>(){}*?!#~\n "
