@@ -11,6 +11,6 @@ stream = "boot-{}-{}".format(Path("/var/lib/cloud/data/instance-id").read_text()
 where = ["--region", config["Region"], "--log-group-name", config["LogGroup"], "--log-stream-name", stream]
 text = Path("/var/log/quilt-boot.log").read_text(errors="replace")[-100000:]
 event = json.dumps([{"timestamp": now * 1000, "message": text}]).encode()
-aws = ["aws", "logs"]
-subprocess.run([*aws, "create-log-stream", *where], check=True)
-subprocess.run([*aws, "put-log-events", *where, "--log-events", "file:///dev/stdin"], input=event, check=True)
+subprocess.run(["aws", "logs", "create-log-stream", *where], check=True)
+put = ["aws", "logs", "put-log-events", *where, "--log-events", "file:///dev/stdin"]
+subprocess.run(put, input=event, check=True)

@@ -11,7 +11,7 @@ signal() {
     /opt/aws/bin/cfn-signal --exit-code "$1" --id "$id" --stack "${STACK}" --resource Server --region "${REGION}"
 }
 
-# Hears how the boot ended. It outlives what kills the boot, and then hears nothing more: that is a failure too.
+# Hears how the boot ended. It outlives what kills the boot, and takes silence for a failure.
 report() {
   trap '' HUP INT TERM
   echo fetch-files >/run/quilt-step

@@ -20,6 +20,7 @@ from quilt_cfn.stack.firewall import add_firewall
 from quilt_cfn.stack.identity import add_instance_profile, add_signing_user
 from quilt_cfn.stack.logs import add_flow_log, add_registry_logs
 from quilt_cfn.stack.network import add_network
+from quilt_cfn.stack.order import database_after_the_rest
 from quilt_cfn.stack.outputs import add_outputs
 from quilt_cfn.stack.parameters import add_form
 from quilt_cfn.stack.protection import add_protection
@@ -50,8 +51,8 @@ def build(edition: Edition, release: Release) -> TemplateDict:
     logs = add_registry_logs(t)
     profile = add_instance_profile(t, edition, bucket, logs, secrets)
     server = add_server(t, edition, release, network, firewall, database, bucket, secrets, profile, logs)
-    balancer = add_balancer(t, network, firewall, server)
+    balancer = add_balancer(t, network, firewall, database, server)
     add_dns_records(t, balancer)
     add_alarms(t, balancer, database)
     add_outputs(t, balancer, server)
-    return in_reading_order(t.to_dict())
+    return in_reading_order(database_after_the_rest(t.to_dict(), database.resource.title))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from troposphere import GetAtt, Ref, Template
 from troposphere import elasticloadbalancingv2 as elb
 
+from quilt_cfn.stack.database import Database
 from quilt_cfn.stack.firewall import HTTP_PORT, HTTPS_PORT, REDIRECT_PORT, SITES_PORT, Firewall
 from quilt_cfn.stack.network import Network, named
 from quilt_cfn.stack.parameters import CERTIFICATE_ARN
@@ -29,13 +30,14 @@ class Balancer(NamedTuple):
     """The name under which CloudWatch knows the target group of both sites."""
 
 
-def add_balancer(t: Template, network: Network, firewall: Firewall, server: Server) -> Balancer:
+def add_balancer(t: Template, network: Network, firewall: Firewall, database: Database, server: Server) -> Balancer:
     """A Network Load Balancer with a TLS listener for both sites and a TCP listener for redirects."""
     balancer = t.add_resource(
         elb.LoadBalancer(
             "LoadBalancer",
-            # The gateway: an internet-facing load balancer can't be created before its VPC has one.
-            DependsOn=list(network.internet),
+            # The gateway: an internet-facing load balancer can't be created before its VPC has one. It takes minutes,
+            # and takes them beside the instance's boot rather than before the database (order.py).
+            DependsOn=[*network.internet, database.resource],
             Type="network",
             Scheme="internet-facing",
             Subnets=list(network.public_subnets),

@@ -31,8 +31,6 @@ class Firewall(NamedTuple):
     server: Ref
     ssh: Ref
     database: Ref
-    database_opened: str
-    """The rule that has to exist before the instance can reach its database."""
 
 
 def add_firewall(t: Template, network: Network) -> Firewall:
@@ -73,18 +71,17 @@ def add_firewall(t: Template, network: Network) -> Firewall:
         ],
     )
 
-    def let_in(name: str, server: ec2.SecurityGroup, client: ec2.SecurityGroup, port: int, what: str) -> str:
+    def let_in(name: str, server: ec2.SecurityGroup, client: ec2.SecurityGroup, port: int, what: str) -> None:
         """The other end of a conversation between two groups; it would make a circle inside the group."""
         rule = ec2.SecurityGroupIngress(
             name, GroupId=Ref(server), **_rule(port, what), SourceSecurityGroupId=Ref(client)
         )
-        title: str = t.add_resource(rule).title
-        return title
+        t.add_resource(rule)
 
     let_in("ServerIngressSites", server, balancer, SITES_PORT, "Sites and health check")
     let_in("ServerIngressRedirect", server, balancer, REDIRECT_PORT, "Requests to be redirected")
-    opened = let_in("DatabaseIngress", database, server, POSTGRES_PORT, "PostgreSQL from the instance")
-    return Firewall(Ref(balancer), Ref(server), Ref(ssh), Ref(database), opened)
+    let_in("DatabaseIngress", database, server, POSTGRES_PORT, "PostgreSQL from the instance")
+    return Firewall(Ref(balancer), Ref(server), Ref(ssh), Ref(database))
 
 
 # EC2 gives a group without egress rules one that allows everything; a rule that leads nowhere takes its place.

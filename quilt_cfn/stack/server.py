@@ -6,8 +6,6 @@ the type or the user data; a change gives the stack a new instance, which has to
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from troposphere import Base64, FindInMap, GetAtt, Ref, Sub, Template, ec2, encode_to_dict, iam, policies, s3
@@ -26,6 +24,7 @@ from quilt_cfn.stack.environment import (
 from quilt_cfn.stack.firewall import Firewall
 from quilt_cfn.stack.network import Network, named
 from quilt_cfn.stack.parameters import AMI_ID, INSTANCE_TYPE, KEY_NAME
+from quilt_cfn.stack.references import references
 
 HEALTH_CHECK_PATH = "/healthcheck"
 
@@ -93,8 +92,9 @@ def add_server(
     server = t.add_resource(
         ec2.Instance(
             "Server",
-            # What its boot needs and nothing in it refers to.
-            DependsOn=[*network.internet, firewall.database_opened],
+            # What its boot needs and nothing in it refers to; the way to the database is open before there is one
+            # (order.py).
+            DependsOn=list(network.internet),
             CreationPolicy=policies.CreationPolicy(
                 ResourceSignal=policies.ResourceSignal(Count=1, Timeout=_LONGEST_BOOT)
             ),
@@ -165,7 +165,7 @@ def _user_data(release: Release, environments: dict[str, Variables]) -> str:
     It names the release and every value that CloudFormation fills into the environments, so that a new one makes a new
     version of the launch template, and with it a new instance.
     """
-    inputs = dict.fromkeys(_references(encode_to_dict(environments)))
+    inputs = dict.fromkeys(references(encode_to_dict(environments)))
     return (
         instance.read("user-data.sh")
         .replace("${RELEASE}", release.version)
@@ -173,22 +173,3 @@ def _user_data(release: Release, environments: dict[str, Variables]) -> str:
         .replace("${STACK}", "${AWS::StackName}")
         .replace("${REGION}", "${AWS::Region}")
     )
-
-
-def _references(value: Any) -> Iterator[str]:
-    """What an encoded value refers to in this template, as Fn::Sub names it; pseudo parameters never change."""
-    match value:
-        case {"Ref": str(name)}:
-            if not name.startswith("AWS::"):
-                yield name
-        case {"Fn::GetAtt": [str(resource), str(attribute)]}:
-            yield f"{resource}.{attribute}"
-        case {"Fn::Sub": str(text)}:
-            yield from (name for name in re.findall(r"\$\{([^}!]+)\}", text) if not name.startswith("AWS::"))
-        case {"Fn::Sub": [_, dict(variables)]}:
-            yield from _references(list(variables.values()))
-        case dict():
-            yield from _references(list(value.values()))
-        case list():
-            for item in value:
-                yield from _references(item)

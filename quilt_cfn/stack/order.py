@@ -1,0 +1,40 @@
+"""The order of creation where no reference gives one.
+
+The rule: whatever may fail fails before the database is begun or after it is available. When a launch fails,
+CloudFormation deletes what it has begun, and takes the last snapshot that the database's policy asks for; RDS refuses
+that while the instance is being created, and the rollback would end in ROLLBACK_FAILED.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quilt_cfn.render import TemplateDict
+from quilt_cfn.stack.references import references
+
+
+def database_after_the_rest(template: TemplateDict, database: str) -> TemplateDict:
+    """The template, in which the database waits for every resource that doesn't wait for it."""
+    resources = template["Resources"]
+    before = {name: _closure(name, resources) for name in resources}
+    early = [name for name in resources if name != database and database not in before[name]]
+    waited_for = set().union(before[database], *(before[name] for name in early))
+    last = sorted(name for name in early if name not in waited_for)
+    return {**template, "Resources": {**resources, database: {**resources[database], "DependsOn": last}}}
+
+
+def _closure(name: str, resources: dict[str, Any]) -> set[str]:
+    """The resources that are created before one, directly or by way of others."""
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for other in _before(resources[waiting.pop()]) & set(resources) - seen:
+            seen.add(other)
+            waiting.append(other)
+    return seen
+
+
+def _before(resource: dict[str, Any]) -> set[str]:
+    explicit = resource.get("DependsOn", [])
+    named = {explicit} if isinstance(explicit, str) else set(explicit)
+    return named | {reference.partition(".")[0] for reference in references(resource)}

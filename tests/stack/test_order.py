@@ -1,0 +1,52 @@
+"""When a launch fails, the database is not in the making: RDS would refuse to delete it, for want of a last snapshot."""
+
+from __future__ import annotations
+
+import pytest
+
+from quilt_cfn.evaluation import evaluate
+from quilt_cfn.stack.order import database_after_the_rest
+from quilt_cfn.stack.references import references
+from tests.cloudformation import DOCUMENTED
+
+
+def test_everything_else_is_created_before_the_database_or_after_it(template):
+    stack = evaluate(template, DOCUMENTED | {"AlarmEmail": "a@example.com", "HostedZoneId": "Z0123456789"})
+    either = stack.before("Database") | stack.after("Database")
+    assert either == set(stack.resources) - {"Database"}
+
+
+def test_what_takes_minutes_is_created_beside_the_instance(template):
+    stack = evaluate(template, DOCUMENTED)
+    assert "LoadBalancer" in stack.after("Database")
+    assert "LoadBalancer" not in stack.before("Server") | stack.after("Server")
+
+
+def test_it_waits_for_no_more_than_the_last_of_each_chain():
+    resources = {
+        "First": {},
+        "Second": {"Properties": {"A": {"Ref": "First"}}},
+        "Alone": {"DependsOn": "First"},
+        "Database": {"Properties": {"A": {"Fn::GetAtt": ["First", "Arn"]}}},
+        "After": {"DependsOn": ["Database"]},
+    }
+    ordered = database_after_the_rest({"Resources": resources}, "Database")["Resources"]
+    assert ordered["Database"]["DependsOn"] == ["Alone", "Second"]
+    assert {name: each for name, each in ordered.items() if name != "Database"} == {
+        name: each for name, each in resources.items() if name != "Database"
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"Ref": "A"}, ["A"]),
+        ({"Ref": "AWS::Region"}, []),
+        ({"Fn::GetAtt": ["A", "B.C"]}, ["A.B.C"]),
+        ({"Fn::Sub": "${A}-${B.C}-${AWS::Region}-${!D}"}, ["A", "B.C"]),
+        ({"Fn::Sub": ["${A}-${B}", {"B": {"Ref": "C"}}]}, ["A", "C"]),
+        ([{"X": {"Ref": "A"}}, "B"], ["A"]),
+    ],
+)
+def test_references(value, expected):
+    assert list(references(value)) == expected
