@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin
 
-template: .venv/ready ; @$(RUN)/quilt-cfn build && $(RUN)/quilt-cfn lint
+template: .venv/ready ; @$(RUN)/quilt-cfn build && $(RUN)/quilt-cfn check
 test: .venv/ready ; @$(RUN)/python -m pytest --numprocesses 3 --dist loadfile
 prove: .venv/ready ; @$(RUN)/python -m pytest --numprocesses 3 --dist loadfile -m exhaustive
 docs: .venv/ready ; @$(RUN)/quilt-cfn docs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from quilt_cfn.evaluation import Origin
 from quilt_cfn.stack.edition import EDITIONS, Signer
 from tests.cloudformation import launch
 
@@ -18,11 +19,12 @@ NO_RESOURCE_LEVEL = {
     "ssmmessages:OpenDataChannel",
 }
 PACKAGES = {
-    ("s3:DeleteObject", "<Bucket.Arn>/*"),
-    ("s3:GetObject", "<Bucket.Arn>/*"),
-    ("s3:PutObject", "<Bucket.Arn>/*"),
-    ("s3:ListBucket", "<Bucket.Arn>"),
+    ("s3:DeleteObject", "arn:aws:s3:::example-packages/*"),
+    ("s3:GetObject", "arn:aws:s3:::example-packages/*"),
+    ("s3:PutObject", "arn:aws:s3:::example-packages/*"),
+    ("s3:ListBucket", "arn:aws:s3:::example-packages"),
 }
+THE_BUCKET = Origin("attribute", "Bucket", "Arn")
 
 
 def test_the_user_of_the_registry_edition_may_do_what_is_documented_and_nothing_else(templates):
@@ -38,6 +40,11 @@ def test_the_user_of_the_registry_edition_may_do_what_is_documented_and_nothing_
 def test_the_role_of_the_marketplace_edition_signs_instead(templates):
     stack = launch(templates["marketplace"])
     assert stack.permissions("ServerRole")["quilt-registry-s3"] == PACKAGES
+
+
+def test_whoever_signs_is_given_the_bucket_and_not_a_name_that_might_be_its(edition, stack):
+    signer = "RegistryUser" if EDITIONS[edition].signer is Signer.USER else "ServerRole"
+    assert all(THE_BUCKET in target.origins for _, target in stack.permissions(signer)["quilt-registry-s3"])
 
 
 def test_one_identity_signs_urls(edition, stack):

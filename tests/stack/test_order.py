@@ -1,4 +1,4 @@
-"""When a launch fails, the database is not in the making: RDS would refuse to delete it, for want of a last snapshot."""
+"""When a launch fails, the database is not in the making: RDS takes no last snapshot then, and refuses to delete it."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from quilt_cfn.evaluation.evaluator import STACK
 from tests.cloudformation import DOCUMENTED, Refused, launch
 
 DOCUMENTED_WITH_A_DEFAULT = {"DBInstanceType", "InstanceType"}
@@ -120,5 +121,5 @@ def test_what_a_console_lists_by_name_has_the_stacks_name(stack):
     names = {name: {tag["Key"]: tag["Value"] for tag in stack.properties(name)["Tags"]}["Name"] for name in tagged}
     (instance,) = stack.properties("ServerTemplate")["LaunchTemplateData"]["TagSpecifications"]
     names["Server"] = instance["Tags"][0]["Value"]
-    assert all(name.startswith("my-registry-") for name in names.values())
+    assert all(name.startswith(f"{STACK}-") for name in names.values())
     assert len(set(names.values())) >= 8

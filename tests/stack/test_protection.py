@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from quilt_cfn.evaluation.evaluator import STACK
+
 
 def test_success_of_this_stack_starts_the_protection(stack):
     rule = stack.properties("DatabaseProtectionRule")
@@ -10,7 +12,7 @@ def test_success_of_this_stack_starts_the_protection(stack):
     assert pattern["detail-type"] == ["CloudFormation Stack Status Change"]
     assert pattern["detail"]["status-details"] == {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}
     (stack_id,) = pattern["detail"]["stack-id"]
-    assert ":stack/my-registry/" in stack_id, "no other stack's success"
+    assert f":stack/{STACK}/" in stack_id, "no other stack's success"
     (target,) = rule["Targets"]
     assert target["Arn"] == "<DatabaseProtection>"
 

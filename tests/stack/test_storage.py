@@ -1,5 +1,7 @@
 """The bucket holds the company's data: nobody else reads it, and nothing that happens to the stack loses it."""
 
+from quilt_cfn.evaluation import Origin
+
 
 def test_the_bucket_has_the_name_that_the_customer_chose(stack):
     assert stack.properties("Bucket")["BucketName"] == "example-packages"
@@ -36,9 +38,10 @@ def test_the_policy_only_takes_away_and_only_what_comes_without_tls(stack):
         "Effect": "Deny",
         "Principal": "*",
         "Action": ["s3:*"],
-        "Resource": ["<Bucket.Arn>", "<Bucket.Arn>/*"],
+        "Resource": ["arn:aws:s3:::example-packages", "arn:aws:s3:::example-packages/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
+    assert all(Origin("attribute", "Bucket", "Arn") in resource.origins for resource in statement["Resource"])
 
 
 def test_incomplete_uploads_are_forgotten_after_a_week(stack):
