@@ -1,1 +1,116 @@
-"""what creation, failure, retry and deletion leave behind."""
+"""what creation, failure, retry and deletion leave behind.
+
+The worst case of a creation is that the last resource fails: then everything exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from quilt_cfn.checks import lifecycle
+from quilt_cfn.checks.contract import Contract
+from quilt_cfn.checks.lifecycle import ON_DELETION, ON_ROLLBACK, Remark, parted
+from quilt_cfn.checks.rule import Fault, rule
+from quilt_cfn.evaluation import Rendering
+
+REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
+GUIDE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide"
+
+
+@rule(
+    "L01",
+    "A launch that fails ends in ROLLBACK_FAILED, because a resource is protected from its first moment on.",
+    f"{GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
+)
+def protected_from_the_start(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """Deletion protection keeps CloudFormation from deleting, too, and CloudFormation never lifts it. When another
+    resource fails, the protected one blocks the rollback, and an administrator has to find it and switch the protection
+    off before the stack can be deleted and launched again. Switch protection on when the stack stands.
+    """
+    _, gone = parted(rendering, rendering.resources, ON_ROLLBACK)
+    yield from faults(lifecycle.protected(rendering, gone))
+
+
+@rule(
+    "L02",
+    "A launch that fails ends in ROLLBACK_FAILED, because a bucket is no longer empty.",
+    f"{REFERENCE}/aws-attribute-deletionpolicy.html",
+)
+def bucket_written_at_once(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """S3 refuses to delete a bucket that holds objects. Elastic Load Balancing and Config write a test file when they
+    are given a bucket for their logs, CloudTrail and flow logs deliver within minutes: long before a launch is over.
+    Keep the bucket (DeletionPolicy Retain, with a generated name), or empty it with a custom resource.
+    """
+    _, gone = parted(rendering, rendering.resources, ON_ROLLBACK)
+    yield from faults(lifecycle.written_at_once(rendering, gone))
+
+
+@rule(
+    "L03",
+    "The launch after one that failed fails, too: a resource that was kept has the name.",
+    f"{REFERENCE}/aws-attribute-deletionpolicy.html",
+)
+def name_kept_by_a_failure(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """DeletionPolicy Retain also keeps what a creation made that is then rolled back. With a name of its own it is in
+    the way of the next stack with the same values. RetainExceptOnCreate keeps the resource in every other case.
+    """
+    kept, _ = parted(rendering, rendering.resources, ON_ROLLBACK)
+    yield from faults(lifecycle.taken_names(rendering, kept))
+
+
+@rule(
+    "L04",
+    "The stack can't be deleted or rolled back: the Internet gateway is detached while public addresses are in use.",
+    f"{REFERENCE}/aws-attribute-dependson.html",
+)
+def address_before_gateway(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """CloudFormation deletes in the reverse order of dependency, and at the same time what nothing orders. EC2 refuses
+    to detach an Internet gateway while the VPC "has some mapped public address(es)". No property of an Elastic IP
+    address, a NAT gateway, a public instance, database or load balancer refers to the gateway: each needs a DependsOn,
+    on the attachment or on the default route that waits for it.
+    """
+    yield from faults(lifecycle.mapped_addresses(rendering, rendering.resources))
+
+
+@rule(
+    "L05",
+    "Deletion of the stack ends in DELETE_FAILED, because something that is kept uses something that is not.",
+    f"{GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
+)
+def kept_in_what_goes(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """A retained database goes on running in its subnets, its security group and its subnet group, and AWS deletes none
+    of them while it does. Keep those too, or let the resource go: DeletionPolicy Snapshot keeps the data.
+    """
+    kept, gone = parted(rendering, rendering.resources, ON_DELETION)
+    yield from faults(lifecycle.held(rendering, kept, gone))
+
+
+@rule(
+    "L06",
+    "Deletion of the stack ends in DELETE_FAILED, because a service of the stack has filled a bucket.",
+    f"{REFERENCE}/aws-attribute-deletionpolicy.html",
+)
+def bucket_written_in_use(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """S3 refuses to delete a bucket that holds objects, and logs are objects. Keep the bucket (DeletionPolicy
+    RetainExceptOnCreate), or empty it with a custom resource. A bucket that only people and programs write to is no
+    fault: whether it is full is their affair.
+    """
+    _, gone = parted(rendering, rendering.resources, ON_DELETION)
+    yield from faults(lifecycle.written_in_use(rendering, gone))
+
+
+@rule(
+    "L07",
+    "The launch fails: two resources are given the same name.",
+    f"{REFERENCE}/aws-properties-name.html",
+)
+def one_name_for_two(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """A name that a template sets has to be unique among the resources of its type, in the account and the Region at
+    least. The second resource that wants it fails with "already exists", in this launch and in every other.
+    """
+    yield from faults(lifecycle.clashes(rendering))
+
+
+def faults(remarks: Iterable[Remark]) -> Iterator[Fault]:
+    for remark in remarks:
+        yield Fault(remark.path, remark.sentence)
