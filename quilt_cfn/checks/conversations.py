@@ -21,6 +21,9 @@ BALANCER = "AWS::ElasticLoadBalancingV2"
 ENGINE_PORTS = {"postgres": 5432, "aurora-postgresql": 5432, "mysql": 3306, "mariadb": 3306, "aurora-mysql": 3306}
 """Database engine -> the port on which RDS lets it listen if no other is given."""
 
+NOT_TCP = ("UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC")
+"""Protocols of listeners and target groups that are no TCP, or not only."""
+
 CALLS_AWS = re.compile(r"\b(cfn-init|cfn-signal|aws [a-z0-9-]+ [a-z-]+|yum|dnf|apt-get|docker pull|pip3? install)\b")
 
 
@@ -65,7 +68,8 @@ def _conversations(rendering: Rendering, network: Network, contract: Contract) -
 def _to_load_balancers(rendering: Rendering, network: Network) -> Iterator[Conversation]:
     for listener, properties in rendering.of_type(f"{BALANCER}::Listener").items():
         balancer = network.parties.get(rendering.named(properties.get("LoadBalancerArn")) or "")
-        if balancer and rendering.properties(balancer.name).get("Scheme", "internet-facing") == "internet-facing":
+        facing = rendering.properties(balancer.name).get("Scheme", "internet-facing") if balancer else None
+        if balancer and facing == "internet-facing" and properties.get("Protocol") not in NOT_TCP:
             for port in ports([properties.get("Port")]):
                 yield Conversation(INTERNET, balancer, port, f"{listener} listens there")
 
@@ -78,7 +82,7 @@ def targets(rendering: Rendering, network: Network) -> Iterator[tuple[str, str, 
             owner = rendering.properties(rendering.named(listener.get("ListenerArn")) or "").get("LoadBalancerArn")
         for origin in sorted(origins_of(listener.get("DefaultActions", listener.get("Actions")))):
             group = rendering.properties(origin.name)
-            if rendering.type_of(origin.name) == f"{BALANCER}::TargetGroup":
+            if rendering.type_of(origin.name) == f"{BALANCER}::TargetGroup" and group.get("Protocol") not in NOT_TCP:
                 for party, port in _members(rendering, network, origin.name, group):
                     yield rendering.named(owner) or "", origin.name, party, port
 
@@ -125,6 +129,9 @@ def _to_databases(rendering: Rendering, network: Network) -> Iterator[Conversati
 
 
 def _to_aws(rendering: Rendering, network: Network) -> Iterator[Conversation]:
+    endpoints = rendering.of_type("AWS::EC2::VPCEndpoint").values()
+    if any(endpoint.get("VpcEndpointType") == "Interface" for endpoint in endpoints):
+        return  # AWS may be reached within the VPC.
     for machine in machines(rendering):
         for source in machine.sources:
             calls = [CALLS_AWS.search(text) for _, text in scripts(rendering, source)]

@@ -63,6 +63,7 @@ KINDS_IN: dict[tuple[str, str], tuple[str, ...]] = {
     ("AWS::IAM::InstanceProfile", "Roles"): ("AWS::IAM::Role",),
     ("AWS::Lambda::Function", "Role"): ("AWS::IAM::Role",),
     ("AWS::S3::BucketPolicy", "Bucket"): ("AWS::S3::Bucket",),
+    ("AWS::ServiceDiscovery::Instance", "InstanceId"): (),
     ("AWS::StepFunctions::StateMachine", "RoleArn"): ("AWS::IAM::Role",),
 }
 """Type of a resource and property -> the same, where the property's name alone says too little."""
@@ -88,4 +89,15 @@ def wanted(resource_type: str, path: Path) -> tuple[str, ...]:
     names = [str(key) for key in path if not isinstance(key, int)]
     if "IamInstanceProfile" in names[-2:]:
         return PROFILE
-    return KINDS_IN.get((resource_type, names[-1])) or KINDS.get(names[-1], ())
+    kinds = KINDS_IN.get((resource_type, names[-1]), KINDS.get(names[-1], ()))
+    # A resource may get its own name from anything.
+    return () if resource_type in kinds and names[-1].endswith(("Name", "Identifier")) else kinds
+
+
+def is_identity(resource_type: str, attribute: str) -> bool:
+    """Whether an attribute, or Ref if it is empty, identifies the resource itself and not one that belongs to it.
+
+    ``GroupId`` and ``Arn`` do so; a VPC's ``DefaultSecurityGroup`` and a subnet's ``VpcId`` are other resources.
+    """
+    own = resource_type.rpartition("::")[2]
+    return any(f"{own}{end}".lower().endswith(attribute.lower()) for end in ("Id", "Arn"))

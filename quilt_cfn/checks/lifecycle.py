@@ -50,11 +50,11 @@ class Ending(NamedTuple):
 def failed_creation(rendering: Rendering, failing: str) -> Ending:
     """The rollback of a creation in which one resource fails."""
     dependent = rendering.after(failing)
-    return rollback(rendering, [name for name in rendering.resources if name not in dependent])
+    return rollback(rendering, [name for name in rendering.resources if name not in dependent], [failing])
 
 
-def rollback(rendering: Rendering, existing: Collection[str]) -> Ending:
-    """The deletion of these resources after the creation of the stack has failed."""
+def rollback(rendering: Rendering, existing: Collection[str], failing: Collection[str]) -> Ending:
+    """The deletion of what exists after one of the failing resources could not be created."""
     kept, gone = parted(rendering, existing, ON_ROLLBACK)
     return Ending(
         (*left_behind(rendering, kept), *copies(rendering, gone), *service_logs(rendering, gone)),
@@ -63,6 +63,7 @@ def rollback(rendering: Rendering, existing: Collection[str]) -> Ending:
             *written_at_once(rendering, gone),
             *mapped_addresses(rendering, gone),
             *held(rendering, kept, gone),
+            *copied_too_early(rendering, gone, failing),
         ),
         (),
         tuple(taken_names(rendering, kept)),
@@ -469,6 +470,30 @@ def _used(rendering: Rendering, name: str) -> list[str]:
     return list(found)
 
 
+def copied_too_early(rendering: Rendering, gone: Collection[str], failing: Collection[str]) -> Iterator[Remark]:
+    """Databases that may still be in the making when something fails that nothing orders before or after them.
+
+    A database that RDS itself fails to make is not counted: no order in a template can help there.
+    """
+    for name in gone:
+        if rendering.type_of(name) != "AWS::RDS::DBInstance" or deletion_policy(rendering, name) != "Snapshot":
+            continue
+        at_the_same_time = [
+            other
+            for other in failing
+            if other != name and other not in rendering.before(name) and name not in rendering.before(other)
+        ]
+        if at_the_same_time:
+            first, *others = at_the_same_time
+            what = f"{first} and {len(others)} others" if len(others) > 2 else _listed(at_the_same_time)
+            yield Remark(
+                ("Resources", name, "DeletionPolicy"),
+                f"{what} may fail while {name} is being created, and RDS refuses to delete it then: a final snapshot "
+                "cannot be taken.",
+                f"Wait until {name} is available, then delete the stack.",
+            )
+
+
 # What only its use can tell.
 
 FILLED = {
@@ -598,7 +623,7 @@ def _alike(rendering: Rendering) -> list[str]:
 
 def report(rendering: Rendering) -> str:
     """What an administrator should know before launching: two Markdown sections with tables, for one edition."""
-    failed, deleted = rollback(rendering, rendering.resources), deletion(rendering)
+    failed, deleted = rollback(rendering, rendering.resources, rendering.resources), deletion(rendering)
     return "\n".join(
         [
             "### A first launch that fails",

@@ -15,12 +15,14 @@ from quilt_cfn.stack.references import references
 
 def database_after_the_rest(template: TemplateDict, database: str) -> TemplateDict:
     """The template, in which the database waits for every resource that doesn't wait for it."""
-    resources = template["Resources"]
+    begun = {key: value for key, value in template["Resources"][database].items() if key != "DependsOn"}
+    resources = {**template["Resources"], database: begun}
     before = {name: _closure(name, resources) for name in resources}
     early = [name for name in resources if name != database and database not in before[name]]
-    waited_for = set().union(before[database], *(before[name] for name in early))
+    always = [name for name in early if "Condition" not in resources[name]]
+    waited_for = set().union(before[database], *(before[name] for name in always))
     last = sorted(name for name in early if name not in waited_for)
-    return {**template, "Resources": {**resources, database: {**resources[database], "DependsOn": last}}}
+    return {**template, "Resources": {**resources, database: {**begun, "DependsOn": last}}}
 
 
 def _closure(name: str, resources: dict[str, Any]) -> set[str]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from quilt_cfn.checks.contract import CONTRACT_FILE, read_contract
 from quilt_cfn.checks.lifecycle import Ending, Remark, clashes, deletion, failed_creation, name_of, report
 from quilt_cfn.evaluation import Rendering, evaluate
+from quilt_cfn.stack.order import database_after_the_rest
 
 FORMS = read_contract(CONTRACT_FILE).forms
 
@@ -36,7 +37,7 @@ def mutated(template: dict[str, Any], logical_id: str, **changes: Any) -> Render
     resource = changed["Resources"][logical_id]
     resource["Properties"].update(changes.pop("Properties", {}))
     resource.update(changes)
-    return evaluate(changed, FORMS["documented"])
+    return evaluate(database_after_the_rest(changed, "Database"), FORMS["documented"])
 
 
 # Our editions.
@@ -259,6 +260,26 @@ def test_a_bucket_is_found_by_its_own_name_too() -> None:
         Trail={"Type": "AWS::CloudTrail::Trail", "Properties": {"S3BucketName": "logs"}},
     )
     assert names(deletion(rendering).blocks) == {"Logs"}
+
+
+# Databases in the making.
+
+
+@pytest.mark.parametrize(
+    ("attributes", "blocked"),
+    [
+        ({}, {"Database"}),
+        ({"DeletionPolicy": "Snapshot"}, {"Database"}),
+        ({"DeletionPolicy": "Delete"}, set()),
+        ({"DependsOn": "Queue"}, set()),
+    ],
+)
+def test_a_database_in_the_making_blocks_when_something_else_fails(
+    attributes: dict[str, Any], blocked: set[str]
+) -> None:
+    rendering = render(Database={"Type": "AWS::RDS::DBInstance", **attributes}, Queue={"Type": "AWS::SQS::Queue"})
+    assert names(failed_creation(rendering, "Queue").blocks) == blocked
+    assert failed_creation(rendering, "Database").blocks == ()
 
 
 # The report.

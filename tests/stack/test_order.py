@@ -37,6 +37,10 @@ def test_it_waits_for_no_more_than_the_last_of_each_chain():
     }
 
 
+def test_ordering_twice_changes_nothing(template):
+    assert database_after_the_rest(template, "Database") == template
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

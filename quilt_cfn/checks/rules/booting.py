@@ -57,7 +57,7 @@ def _seconds(duration: str) -> int | None:
 
 
 COMMAND = re.compile(r"\bcfn-(init|signal)(?:\.exe)?\b((?:\\\r?\n|[^\n|;&])*)")
-OPTION = re.compile(r"(?<!\S)--?([a-z-]+)(?:\s+|=)[\"']?([^\s\"'\\]+)")
+OPTION = re.compile(r"(?<!\S)--?([a-z-]+)(?:\s+|=)[\"']?([^\s\"'\\-][^\s\"'\\]*)")
 
 
 @lru_cache(maxsize=1)

@@ -111,6 +111,23 @@ def one_name_for_two(rendering: Rendering, contract: Contract) -> Iterator[Fault
     yield from faults(lifecycle.clashes(rendering))
 
 
+@rule(
+    "L08",
+    "A launch that fails ends in ROLLBACK_FAILED, because RDS takes no snapshot of a database that is being created.",
+    f"{REFERENCE}/aws-attribute-deletionpolicy.html",
+)
+def snapshot_of_an_unfinished_database(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
+    """With DeletionPolicy Snapshot, the default of a database, CloudFormation asks for a final snapshot in a rollback,
+    too. It rolls back as soon as any resource fails, and RDS may answer "Instance is currently creating - a final
+    snapshot cannot be taken". Let the database wait, by DependsOn, for everything that does not need it. Asked of
+    products that a contract is about: hardly a public template with a database is ordered so.
+    """
+    if not contract.forms:
+        return
+    _, gone = parted(rendering, rendering.resources, ON_ROLLBACK)
+    yield from faults(lifecycle.copied_too_early(rendering, gone, rendering.resources))
+
+
 def faults(remarks: Iterable[Remark]) -> Iterator[Fault]:
     for remark in remarks:
         yield Fault(remark.path, remark.sentence)

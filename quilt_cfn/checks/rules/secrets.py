@@ -24,6 +24,9 @@ SECRET_ATTRIBUTES = {"ClientSecret", "SecretAccessKey", "ServicePassword"}
 NAMES = re.compile(r"^(?!.*(User|Database|DB|Db|Host|Domain)Name$)([A-Z][A-Za-z]*)?(Name|Description|Identifier)$")
 """Properties that name or describe a resource; a user's or a database's name is a value to somebody else."""
 
+LOGS = re.compile(r"Log(?![a-z])|Logs|Logging")
+"""Properties that are about logs; LoginProfile and LogicalName are not."""
+
 SHOWN = {
     ("AWS::SSM::Parameter", "Value"): "a plain parameter, not a SecureString",
     ("AWS::ECS::TaskDefinition", "Environment"): "the environment in a task definition",
@@ -129,7 +132,7 @@ def no_secret_in_log_settings(rendering: Rendering, contract: Contract) -> Itera
     log and copied into it."""
     for name, path, value in _properties(rendering):
         keys = [key for key in path[3:] if isinstance(key, str)]
-        logs = rendering.type_of(name).startswith("AWS::Logs::") or any("Log" in key for key in keys)
+        logs = rendering.type_of(name).startswith("AWS::Logs::") or any(map(LOGS.search, keys))
         if logs and not NAMES.match(keys[-1] if keys else ""):
             yield from _leaks(rendering, value, path, f"the log settings of {name}")
 

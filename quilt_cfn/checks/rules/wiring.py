@@ -12,7 +12,7 @@ from typing import Any
 
 from quilt_cfn.checks import offers
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.kinds import references, wanted
+from quilt_cfn.checks.kinds import is_identity, references, wanted
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Rendering, Text
 from quilt_cfn.evaluation.forms import mapping, section
@@ -219,9 +219,10 @@ def references_are_of_the_right_kind(rendering: Rendering, contract: Contract) -
             kinds = wanted(resource_type, path)
             found = rendering.type_of(origin.name) if origin.kind in ("resource", "attribute") else ""
             names = [key for key in path if not isinstance(key, int)]
-            if not kinds or not found.startswith("AWS::") or found == "AWS::CloudFormation::Stack":
+            # What CloudFormation itself answers for, a nested stack or a custom resource, may be anything.
+            if not kinds or not found.startswith("AWS::") or found.startswith("AWS::CloudFormation::"):
                 continue
-            if found not in kinds and origin.attribute not in names:
+            if found not in kinds and is_identity(found, origin.attribute):
                 yield Fault(
                     path,
                     f"{names[-1]} of {name} refers to {origin.name}, an {found}; it takes an {' or '.join(kinds)}.",
@@ -278,19 +279,25 @@ def dynamic_references_resolve(rendering: Rendering, contract: Contract) -> Iter
 def _wrong_reference(rendering: Rendering, reference: str) -> str | None:
     service, _, rest = reference.partition(":")
     if service in ("ssm", "ssm-secure"):
-        if not re.fullmatch(r"[A-Za-z0-9_.<>/-]+(:[0-9]+)?", rest) and not rest.startswith("arn:"):
+        name = re.sub("<[^<>]*>", "x", rest)
+        if not re.fullmatch("[A-Za-z0-9_./-]+(:[0-9]+)?", name) and not rest.startswith("arn:"):
             return "what follows is not a parameter's name and perhaps a version number"
         return None
     if service != "secretsmanager":
         return f"the services are ssm, ssm-secure and secretsmanager, not {service}"
-    secret = re.match(r"<([A-Za-z0-9]+)>", rest)
+    secret = re.match("<([A-Za-z0-9]+)>(?=:|$)", rest)
     if not secret:
         return None
-    if rendering.type_of(secret[1]) not in ("AWS::SecretsManager::Secret", "", "AWS::RDS::DBInstance"):
-        return f"{secret[1]} is an {rendering.type_of(secret[1])} and no secret"
+    resource_type = rendering.type_of(secret[1])
+    # Ref of an attachment or a rotation schedule is the secret, too.
+    if resource_type.startswith("AWS::") and not resource_type.startswith("AWS::SecretsManager::"):
+        return f"{secret[1]} is an {resource_type} and no secret"
     kind, _, key = rest[secret.end() :].lstrip(":").partition(":")
     if kind not in ("", "SecretString"):
         return f"after the secret comes SecretString, not {kind}"
+    attached = rendering.of_type("AWS::SecretsManager::SecretTargetAttachment").values()
+    if secret[1] in {rendering.named(each.get("SecretId")) for each in attached}:
+        return None  # The attachment adds keys: host, port and others.
     keys = _keys_of(rendering.properties(secret[1]))
     key = key.partition(":")[0]
     return f"the secret {secret[1]} has no key {key}" if key and keys is not None and key not in keys else None

@@ -133,9 +133,9 @@ def test_a_log_group_kept_with_a_name_is_in_the_way_of_the_retry(edition: str, s
 # L04
 
 
-@pytest.mark.parametrize("logical_id", ["ServerAddress", "LoadBalancer", "Server"])
+@pytest.mark.parametrize("logical_id", ["ServerAddress", "LoadBalancer"])
 def test_an_address_has_to_wait_for_the_gateway(edition: str, seeded: dict[str, Any], logical_id: str) -> None:
-    seeded["Resources"][logical_id]["DependsOn"].remove("PublicDefaultRoute")
+    seeded["Resources"][logical_id]["DependsOn"] = []
     assert faults(edition, seeded) == {("L04", logical_id)}
 
 
@@ -285,6 +285,27 @@ def test_two_resources_with_one_name_can_not_be_created(edition: str, seeded: di
     for logical_id in ("ServerRole", "NetworkLogsRole"):
         seeded["Resources"][logical_id]["Properties"]["RoleName"] = {"Fn::Sub": "${TeamId}-registry"}
     assert faults(edition, seeded) == {("L07", "ServerRole")}
+
+
+# L08
+
+
+def test_a_database_that_does_not_wait_for_what_may_fail_beside_it(edition: str, seeded: dict[str, Any]) -> None:
+    seeded["Resources"]["Database"]["DependsOn"].remove("BucketPolicy")
+    assert faults(edition, seeded, ordered=False) == {("L08", "Database")}
+
+
+def test_a_resource_that_may_fail_beside_the_database(edition: str, seeded: dict[str, Any]) -> None:
+    seeded["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue"}
+    assert faults(edition, seeded, ordered=False) == {("L08", "Database")}
+    seeded["Resources"]["Queue"]["DependsOn"] = "Database"
+    assert faults(edition, seeded, ordered=False) == set()
+
+
+def test_a_database_without_a_last_snapshot_may_fail_whenever_it_likes(edition: str, seeded: dict[str, Any]) -> None:
+    del seeded["Resources"]["Database"]["DependsOn"]
+    seeded["Resources"]["Database"]["DeletionPolicy"] = "Delete"
+    assert faults(edition, seeded, ordered=False) == set()
 
 
 # All of them.
