@@ -34,9 +34,9 @@ def lifecycle(templates: Path) -> str:
     lines = [
         "# What stays behind",
         "",
-        "What a first launch that fails, and the deletion of a stack, leave in the account, worked out from the templates",
-        "by the same model that `quilt-cfn check` uses. It is for a launch with every option; what an option adds isn't",
-        "there without it. Made by `quilt-cfn docs`.",
+        "What a first launch that fails, and the deletion of a stack, leave in the account, worked out from the",
+        "templates by the same model that `quilt-cfn check` uses. It is for a launch with every option; what an option",
+        "adds isn't there without it. Made by `quilt-cfn docs`.",
         "",
     ]
     for file in template_files([], templates):

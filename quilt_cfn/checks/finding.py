@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 FEW = 6
 """As many Regions are named in a line."""
 

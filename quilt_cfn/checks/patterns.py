@@ -89,6 +89,21 @@ def lengths(pattern: str) -> tuple[int, int | None] | None:
     return least, most if most < _sre.MAXREPEAT else None
 
 
+@lru_cache(maxsize=1024)
+def alphabet(pattern: str) -> Characters:
+    """The characters that may stand in what a pattern matches; every one if that can't be told.
+
+    Rather a character too many than one too few: what a pattern looks ahead or back for rules nothing out.
+    """
+    automaton = _Automaton(_FEW, _Effort())
+    try:
+        tree = _parse(pattern)
+        automaton.sequence(tree, tree.state.flags)
+    except (re.error, _NoAnswer, RecursionError):
+        return _EVERY
+    return sorted(each for reads in automaton.reads for each in reads)
+
+
 class _Part(NamedTuple):
     """A part of a pattern: where it begins and ends, each with in how many ways, and in how many it matches nothing."""
 

@@ -18,7 +18,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from quilt_cfn.checks.java import differences, unreadable
-from quilt_cfn.checks.patterns import LARGEST, lengths, runaway
+from quilt_cfn.checks.patterns import LARGEST, alphabet, lengths, runaway
 from quilt_cfn.stack.parameters import FIELDS
 
 parser = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
@@ -320,3 +320,22 @@ def test_java_says_what_the_table_says(tmp_path):
 def test_java_reads_our_own_patterns_as_python_does(name):
     assert unreadable(OURS[name]) is None
     assert list(differences(OURS[name])) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "inside", "outside"),
+    [
+        ("[a-z-]{2,20}", "az-", "A '$\n"),
+        ("(?!x)[a-c]+(?<!d)", "abc", "dx"),
+        ("a|[^b]", "a$' ", "b"),
+        (r"\w+\s?", "aZ_9 \n", "-é"),
+        ("(?i)q", "qQ", "r"),
+        ("a.b", "a$'", "\n"),
+        ("(?>ab)c", "abc", "d") if sys.version_info >= (3, 11) else ("abc", "abc", "d"),
+        ("[", "a'\n", ""),
+    ],
+)
+def test_the_characters_of_what_a_pattern_matches(pattern, inside, outside):
+    ranges = alphabet(pattern)
+    assert all(any(low <= ord(each) <= high for low, high in ranges) for each in inside)
+    assert not any(low <= ord(each) <= high for each in outside for low, high in ranges)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from quilt_cfn.checks.alphabet import alphabet
 from quilt_cfn.checks.contract import Contract
 from quilt_cfn.checks.machines import plain, user_data
+from quilt_cfn.checks.patterns import alphabet
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Encoded, Origin, Rendering, Text
 from quilt_cfn.evaluation.forms import mapping, section
