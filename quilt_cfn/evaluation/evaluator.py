@@ -1,7 +1,8 @@
 """The intrinsic functions, one method each.
 
 The rule: a function that can't be computed records a ``Problem``, with the path to it, and gives a placeholder; so one
-mistake in a template hides no other. Semantics: CloudFormation's "Intrinsic function reference" and "Rules section".
+mistake in a template hides no other. A comparison with what only AWS knows is taken for false; an assertion with one
+is left alone. Semantics: CloudFormation's "Intrinsic function reference" and "Rules section".
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from quilt_cfn.evaluation.texts import (
     unknown_list,
 )
 
-NOTHING = object()
-"""What AWS::NoValue leaves behind."""
+TOO_LARGE = "<too large>"
+NOTHING = Text("<AWS::NoValue>", known=False)
+"""What AWS::NoValue gives: whatever it is put into is dropped from its map or list."""
 
 ACCOUNT = "111122223333"
 """The account number of AWS's own examples."""
@@ -39,6 +41,11 @@ ACCOUNT = "111122223333"
 STACK = "my-stack"
 
 VARIABLE = re.compile(r"\$\{(!?)([^{}]*)\}")
+DEEPEST = 150
+"""The values that are computed inside one another; each takes up to five calls, and Python allows a thousand."""
+MOST = 20_000_000
+"""The characters that a rendering may have its functions write. Without a bound a small template fills the memory."""
+
 _DYNAMIC = re.compile(r"\{\{resolve:[^{}]*\}\}")
 _LISTS = re.compile(
     r"(Ids|Arns|Names|NameServers|DnsEntries|CidrBlocks|Endpoints|CidrBlockAssociations|Ips|Addresses)$"
@@ -75,8 +82,13 @@ class Evaluator:
             "AWS::StackName": STACK,
             "AWS::URLSuffix": places.url_suffix(region),
         }
-        self.declared = section(template, "Resources")
+        resources = section(template, "Resources")
+        self.declared = {name: each for name, each in resources.items() if not name.startswith("Fn::")}
         self.mappings = section(template, "Mappings")
+        self.incomplete = _incomplete(template)
+        self.extended = "AWS::LanguageExtensions" in _members(template.get("Transform", []))
+        self._depth = 0
+        self._written = 0
         self._decided: dict[str, bool | None] = {}
         self._computed: dict[str, dict[str, Any] | None] = {}
         self._functions: dict[str, Callable[[Any, Path], Any]] = {
@@ -92,6 +104,7 @@ class Evaluator:
             "Fn::FindInMap": self.find_in_map,
             "Fn::GetAtt": self.get_att,
             "Fn::GetAZs": self.get_azs,
+            "Fn::GetStackOutput": self.get_stack_output,
             "Fn::If": self.if_,
             "Fn::ImportValue": self.import_value,
             "Fn::Join": self.join,
@@ -114,18 +127,18 @@ class Evaluator:
         """Raises ``Refused`` if an assertion of the template's Rules fails."""
         for name, rule in section(self.template, "Rules").items():
             try:
-                condition = mapping(rule).get("RuleCondition")
-                if condition is not None and not self.compute(condition, ("Rules", name, "RuleCondition")):
+                condition = mapping(rule).get("RuleCondition", "true")
+                if not _is_true(self.compute(condition, ("Rules", name, "RuleCondition"))):
                     continue
             except Undecided:
                 continue
-            for index, assertion in enumerate(mapping(rule).get("Assertions") or []):
+            for index, assertion in enumerate(_members(mapping(rule).get("Assertions", []))):
                 path = ("Rules", name, "Assertions", index, "Assert")
                 try:
-                    holds = self.compute(mapping(assertion).get("Assert"), path)
+                    holds = self.compute(mapping(assertion).get("Assert", "true"), path)
                 except Undecided:
                     continue
-                if not holds:
+                if is_known(holds) and not _is_true(holds):
                     raise Refused(as_text(mapping(assertion).get("AssertDescription") or f"Rule {name} failed"))
 
     def exists(self, logical_id: str) -> bool:
@@ -137,11 +150,11 @@ class Evaluator:
         """A condition of the template by its name."""
         conditions = section(self.template, "Conditions")
         if not isinstance(name, str) or name not in conditions:
-            self.problem("Condition", path, f"there is no condition {name}")
+            self.missing("Condition", path, f"there is no condition {name}")
             return False
         if name not in self._decided:
             self._decided[name] = None  # in work
-            self._decided[name] = bool(self.compute(conditions[name], ("Conditions", name)))
+            self._decided[name] = _is_true(self.compute(conditions[name], ("Conditions", name)))
         decided = self._decided[name]
         if decided is None:
             self.problem("Cycle", path, f"the condition {name} depends on itself")
@@ -153,9 +166,8 @@ class Evaluator:
             self._computed[logical_id] = None  # in work
             declared = mapping(self.declared[logical_id])
             path = ("Resources", logical_id)
-            self._computed[logical_id] = {
-                key: self.compute(value, (*path, key)) for key, value in declared.items() if key != "Condition"
-            }
+            computed = {key: self.compute(value, (*path, key)) for key, value in declared.items() if key != "Condition"}
+            self._computed[logical_id] = _something(computed)
         return self._computed[logical_id] or {}
 
     # Values.
@@ -164,20 +176,31 @@ class Evaluator:
         """A value of the template with every function in it computed."""
         if isinstance(value, str):
             return self.text(value)
+        if not isinstance(value, (list, dict)):
+            return value
+        if self._depth == DEEPEST:
+            return self.problem("Size", path, "values refer to one another too deeply to be computed")
+        self._depth += 1
+        try:
+            return self._compute(value, path)
+        finally:
+            self._depth -= 1
+
+    def _compute(self, value: list[Any] | dict[str, Any], path: Path) -> Any:
         if isinstance(value, list):
             members = [self.compute(each, (*path, index)) for index, each in enumerate(value)]
             return [member for member in members if member is not NOTHING]
-        if not isinstance(value, dict):
-            return value
         if len(value) == 1:
             ((name, argument),) = value.items()
-            if name in self._functions and (name != "Condition" or isinstance(argument, str)):
+            if name in self._functions and "Fn::Transform" in mapping(argument):
+                return self.transform(argument, path)
+            if name in self._functions:
                 return self._functions[name](argument, (*path, name))
-        computed = {key: self.compute(each, (*path, key)) for key, each in value.items()}
-        return {key: each for key, each in computed.items() if each is not NOTHING}
+        return _something({key: self.compute(each, (*path, key)) for key, each in value.items()})
 
-    def text(self, value: str) -> str:
-        if "{{resolve:" not in value:
+    def text(self, value: Any) -> Any:
+        """A literal; dynamic references in it are its origins."""
+        if not isinstance(value, str) or "{{resolve:" not in value:
             return value
         return Text(value, {Origin("dynamic", match) for match in _DYNAMIC.findall(value)})
 
@@ -185,12 +208,33 @@ class Evaluator:
         self.problems[Problem(kind, path, sentence)] = None
         return Text(f"<{kind}?>", known=False)
 
-    def operands(self, argument: Any, path: Path) -> list[bool]:
-        return [as_text(each) == "true" for each in self.members(argument, path)]
+    def missing(self, kind: str, path: Path, sentence: str) -> None:
+        """A problem, unless a macro has yet to add to the template what is not in it."""
+        if not self.incomplete:
+            self.problem(kind, path, sentence)
 
-    def members(self, argument: Any, path: Path) -> list[Any]:
-        computed = self.compute(argument, path)
-        return computed if isinstance(computed, list) else [computed]
+    def concatenated(self, parts: list[Any], path: Path) -> Text:
+        """The parts as one text; a dynamic reference may have come together only now."""
+        if not self.room_for(sum(len(part) for part in parts if isinstance(part, str)), path):
+            return Text(TOO_LARGE, origins_of(parts), known=False)
+        result = concatenated(parts)
+        dynamic = {Origin("dynamic", found) for found in _DYNAMIC.findall(result)}
+        return Text(result, result.origins | dynamic, result.known)
+
+    def room_for(self, characters: int, path: Path) -> bool:
+        """Whether so much may still be written; a problem if it may not."""
+        if self._written + characters > MOST:
+            self.problem("Size", path, "the values become too large to be computed")
+            return False
+        self._written += characters
+        return True
+
+    def operands(self, argument: Any, path: Path) -> list[bool]:
+        """The operands of And, Or and Not. Raises ``Undecided`` as ``_compared`` does."""
+        operands = _members(self.compute(argument, path))
+        if path[:1] == ("Rules",) and not is_known(operands):
+            raise Undecided
+        return [_is_true(each) for each in operands]
 
     def arguments(self, argument: Any, path: Path, *counts: int) -> list[Any] | None:
         """The uncomputed arguments of a function that takes so many; None, with a problem, if it is given others."""
@@ -201,41 +245,59 @@ class Evaluator:
 
     # The functions.
 
+    def logical_id(self, name: Any, path: Path) -> Any:
+        """What Ref and Fn::GetAtt name; AWS::LanguageExtensions lets functions say it."""
+        return self.compute(name, path) if self.extended else name
+
     def ref(self, name: Any, path: Path) -> Any:
+        name = self.logical_id(name, path)
+        if not is_known(name):
+            return Text("<Ref>", origins_of(name), known=False)
         if not isinstance(name, str):
             return self.problem("Ref", path, "Ref takes a name")
         if name in self.pseudo:
             return self.pseudo[name]
         if name in self.values:
             return self.values[name]
-        if name not in self.declared:
-            return self.problem("Ref", path, f"there is no parameter or resource {name}")
-        self._must_exist(name, path)
+        if name in self.declared:
+            self._must_exist(name, path)
+        else:
+            self.missing("Ref", path, f"there is no parameter or resource {name}")
         return symbol(Origin("resource", name))
 
     def get_att(self, argument: Any, path: Path) -> Any:
         if isinstance(argument, str):
             name, _, attribute = argument.partition(".")
-        elif isinstance(argument, list) and len(argument) == 2 and isinstance(argument[0], str):
-            name, attribute = argument[0], as_text(self.compute(argument[1], (*path, 1)))
+        elif isinstance(argument, list) and len(argument) == 2:
+            name, attribute = self.logical_id(argument[0], path), as_text(self.compute(argument[1], (*path, 1)))
         else:
+            name, attribute = None, ""
+        if not isinstance(name, str):
             return self.problem("Syntax", path, "Fn::GetAtt takes a logical ID and an attribute")
+        if not is_known(name):
+            return Text("<Fn::GetAtt>", origins_of(name), known=False)
         if name not in self.declared:
-            return self.problem("GetAtt", path, f"there is no resource {name}")
+            self.missing("GetAtt", path, f"there is no resource {name}")
+            return symbol(Origin("attribute", name, attribute))
         self._must_exist(name, path)
         return self._attribute(name, attribute)
 
     def _must_exist(self, name: str, path: Path) -> None:
-        if path[:1] != ("Conditions",) and not self.exists(name):
+        if path[:1] in (("Conditions",), ("Rules",)):
+            self.problem("Ref", path, f"{path[0]} can't refer to the resource {name}")
+        elif not self.exists(name):
             self.problem("Ref", path, f"{name} is not created under this condition")
 
     def _attribute(self, name: str, attribute: str) -> Any:
         origin = Origin("attribute", name, attribute)
         resource = self.resource(name)
         properties = mapping(resource.get("Properties"))
-        # An attribute that is called like a property that was set is that property's value.
-        if attribute in properties:
-            return properties[attribute]
+        # An attribute that is called like a property that was set is that property's value, but a custom resource
+        # answers what it likes. No attribute is a map.
+        custom = as_text(resource.get("Type", "")).startswith(("Custom::", "AWS::CloudFormation::"))
+        value = properties.get(attribute, {})
+        if not custom and not any(isinstance(each, (dict, list)) for each in _members(value)):
+            return value
         if resource.get("Type") == "AWS::S3::Bucket" and attribute == "Arn":
             bucket = properties.get("BucketName", symbol(Origin("resource", name)))
             arn = concatenated([f"arn:{self.pseudo['AWS::Partition']}:s3:::", bucket])
@@ -261,9 +323,7 @@ class Evaluator:
             literal, name = match.groups()
             parts.append(f"${{{name}}}" if literal else self._variable(name.strip(), variables, path))
         parts.append(text[end:])
-        result = concatenated(parts)
-        dynamic = {Origin("dynamic", found) for found in _DYNAMIC.findall(result)}
-        return Text(result, result.origins | dynamic, result.known)
+        return self.concatenated(parts, path)
 
     def _variable(self, name: str, variables: Mapping[str, Any], path: Path) -> Any:
         if name in variables:
@@ -282,7 +342,11 @@ class Evaluator:
         parts = self.arguments(argument, path, 2)
         if parts is None:
             return self.problem("Syntax", path, "Fn::Join takes a delimiter and a list")
-        members = self.compute(parts[1], (*path, 1))
+        delimiter, members = parts[0], self.compute(parts[1], (*path, 1))
+        if isinstance(delimiter, (dict, list)):
+            return self.problem("Join", path, "the delimiter of Fn::Join is not a literal text")
+        if not is_known(members) and not isinstance(members, list):
+            return Text("<joined>", origins_of(members), known=False)
         if isinstance(members, UnknownList):
             return members.each
         if not isinstance(members, list):
@@ -291,28 +355,35 @@ class Evaluator:
         for index, member in enumerate(members):
             if isinstance(member, (dict, list)):
                 member = self.problem("Join", (*path, 1, index), "a member of Fn::Join is not a text")
-            pieces += [as_text(parts[0]), member] if index else [member]
-        return concatenated(pieces)
+            pieces += [as_text(delimiter), member] if index else [member]
+        return self.concatenated(pieces, path)
 
     def split(self, argument: Any, path: Path) -> Any:
         parts = self.arguments(argument, path, 2)
         text = self.compute(parts[1], (*path, 1)) if parts else None
-        if parts is None or not isinstance(text, str):
+        if parts is None or not isinstance(parts[0], str) or not parts[0]:
             return self.problem("Split", path, "Fn::Split takes a delimiter and a text")
         if not is_known(text):
             return UnknownList([Text("<part>", origins_of(text), known=False)])
-        return [Text(part, origins_of(text)) for part in text.split(as_text(parts[0]))]
+        if not isinstance(text, str):
+            return self.problem("Split", path, "Fn::Split takes a delimiter and a text")
+        # A text of its own takes the room of a hundred characters.
+        if not self.room_for(len(text) + 100 * text.count(parts[0]), path):
+            return UnknownList([Text(TOO_LARGE, origins_of(text), known=False)])
+        return [Text(part, origins_of(text)) for part in text.split(parts[0])]
 
     def select(self, argument: Any, path: Path) -> Any:
         parts = self.arguments(argument, path, 2)
         if parts is None:
             return self.problem("Syntax", path, "Fn::Select takes an index and a list")
-        index = as_text(self.compute(parts[0], (*path, 0)))
-        members = self.compute(parts[1], (*path, 1))
+        index, members = (self.compute(each, (*path, position)) for position, each in enumerate(parts))
+        if not is_known(index) or (not is_known(members) and not isinstance(members, list)):
+            return Text("<member>", origins_of(members), known=False)
         if not isinstance(members, list):
-            return members if isinstance(members, Text) else self.problem("Select", path, "there is no list")
-        if not re.fullmatch("[0-9]+", index):
-            return members[0] if members and "<" in index else self.problem("Select", path, f"{index} is no index")
+            return self.problem("Select", path, "there is no list")
+        index = as_text(index)
+        if not re.fullmatch("[0-9]{1,9}", index):
+            return self.problem("Select", path, f"{index} is no index")
         if isinstance(members, UnknownList):
             return members.at(int(index))
         if int(index) >= len(members):
@@ -323,9 +394,11 @@ class Evaluator:
         return members[int(index)]
 
     def get_azs(self, argument: Any, path: Path) -> Any:
-        region = as_text(self.compute(argument, path))
-        if "<" in region:
-            return UnknownList([Text("<GetAZs>", origins_of(argument), known=False)])
+        region = self.compute(argument, path)
+        if not isinstance(region, str):
+            return UnknownList([self.problem("Syntax", path, "Fn::GetAZs takes the name of a Region")])
+        if not is_known(region):
+            return UnknownList([Text("<GetAZs>", origins_of(region), known=False)])
         return [Text(zone) for zone in places.zones(region or self.region)]
 
     def cidr(self, argument: Any, path: Path) -> Any:
@@ -336,7 +409,7 @@ class Evaluator:
         if not all(map(is_known, (block, count, *bits))):
             return UnknownList([Text("<block>", origins_of([block, count]), known=False)])
         try:
-            network = ipaddress.ip_network(as_text(block))
+            network = ipaddress.ip_network(as_text(block), strict=False)
             prefix = network.max_prefixlen - int(as_text(bits[0] if bits else 8))
             if not 1 <= int(as_text(count)) <= 256:
                 raise ValueError("the count must be from 1 to 256")
@@ -351,6 +424,8 @@ class Evaluator:
         plain = self.compute(argument, path)
         if not isinstance(plain, str):
             return self.problem("Base64", path, "Fn::Base64 takes a text")
+        if not self.room_for(len(plain), path):
+            return Text(TOO_LARGE, origins_of(plain), known=False)
         encoded = Encoded(base64.b64encode(plain.encode()).decode(), origins_of(plain), is_known(plain))
         encoded.plain = plain if isinstance(plain, Text) else Text(plain)
         return encoded
@@ -359,17 +434,23 @@ class Evaluator:
         parts = self.arguments(argument, path, 3, 4)
         if parts is None:
             return self.problem("Syntax", path, "Fn::FindInMap takes a map and two keys")
-        keys = [as_text(self.compute(each, (*path, index))) for index, each in enumerate(parts[:3])]
+        keys = [self.compute(each, (*path, index)) for index, each in enumerate(parts[:3])]
+        names = [as_text(key) for key in keys]
+        options = mapping(parts[3]) if len(parts) == 4 else {}
+        default = self.compute(options.get("DefaultValue"), (*path, 3, "DefaultValue"))
+        if not is_known(keys):
+            return Text(f"<{'.'.join(names)}>", origins_of(default), known=False)
         value: Any = self.mappings
-        for key in keys:
-            if not isinstance(value, dict) or key not in value:
-                if len(parts) == 4 and "DefaultValue" in mapping(parts[3]):
-                    return self.compute(parts[3]["DefaultValue"], (*path, 3, "DefaultValue"))
-                if "<" in key:
-                    return Text(f"<{'.'.join(keys)}>", known=False)
-                return self.problem("FindInMap", path, f"the mapping has no entry {' / '.join(keys)}")
-            value = value[key]
-        return value
+        for name in names:
+            if not isinstance(value, dict) or name not in value:
+                if "DefaultValue" in options:
+                    return default
+                self.missing("FindInMap", path, f"the mapping has no entry {' / '.join(names)}")
+                return Text(f"<{'.'.join(names)}>", known=False)
+            value = value[name]
+        if isinstance(value, dict):
+            return self.problem("FindInMap", path, f"the mapping's entry {' / '.join(names)} is a map")
+        return [self.text(each) for each in value] if isinstance(value, list) else self.text(value)
 
     def if_(self, argument: Any, path: Path) -> Any:
         parts = self.arguments(argument, path, 3)
@@ -379,58 +460,96 @@ class Evaluator:
         return self.compute(parts[side], (*path, side))
 
     def named_condition(self, argument: Any, path: Path) -> Any:
-        return self.decide(argument, path) if path[:1] in (("Conditions",), ("Rules",)) else argument
+        # Elsewhere it is only a key, as in an IAM policy.
+        if path[:1] in (("Conditions",), ("Rules",)):
+            return self.decide(argument, path)
+        return {"Condition": self.compute(argument, path)}
 
     def equals(self, argument: Any, path: Path) -> bool:
-        parts = self.arguments(argument, path, 2)
-        if parts is None:
-            return False
-        left, right = (self.compute(each, (*path, index)) for index, each in enumerate(parts))
-        return bool(_comparable(left) == _comparable(right))
+        left, right = self._compared(argument, path)
+        return bool(left == right)
 
     def contains(self, argument: Any, path: Path) -> bool:
-        parts = self.arguments(argument, path, 2)
-        if parts is None:
-            return False
-        members, value = (self.compute(each, (*path, index)) for index, each in enumerate(parts))
-        return _comparable(value) in map(_comparable, members if isinstance(members, list) else [members])
+        members, value = self._compared(argument, path)
+        return value in _members(members)
 
     def each_member_equals(self, argument: Any, path: Path) -> bool:
-        parts = self.arguments(argument, path, 2)
-        if parts is None:
-            return False
-        value = self.compute(parts[1], (*path, 1))
-        return all(_comparable(each) == _comparable(value) for each in self.members(parts[0], (*path, 0)))
+        members, value = self._compared(argument, path)
+        return all(each == value for each in _members(members))
 
     def each_member_in(self, argument: Any, path: Path) -> bool:
+        members, allowed = self._compared(argument, path)
+        return all(each in _members(allowed) for each in _members(members))
+
+    def _compared(self, argument: Any, path: Path) -> tuple[Any, Any]:
+        """The two sides of a comparison. Raises ``Undecided`` in a rule if only AWS knows one of them."""
         parts = self.arguments(argument, path, 2)
         if parts is None:
-            return False
-        allowed = [_comparable(each) for each in self.members(parts[1], (*path, 1))]
-        return all(_comparable(each) in allowed for each in self.members(parts[0], (*path, 0)))
+            return NOTHING, ()
+        left, right = (self.compute(each, (*path, index)) for index, each in enumerate(parts))
+        if path[:1] == ("Rules",) and not (is_known(left) and is_known(right)):
+            raise Undecided
+        return _comparable(left), _comparable(right)
 
     def undecided(self, argument: Any, path: Path) -> Any:
-        raise Undecided
+        if path[:1] == ("Rules",):
+            raise Undecided
+        return self.problem("Syntax", path, f"{path[-1]} works only in Rules")
 
     def import_value(self, argument: Any, path: Path) -> Any:
         name = self.compute(argument, path)
         origin = Origin("import", as_text(name))
         return Text(f"<import {name}>", origins_of(name) | {origin}, known=False)
 
+    def get_stack_output(self, argument: Any, path: Path) -> Any:
+        output = mapping(self.compute(argument, path))
+        name = ".".join(as_text(output.get(key, "?")) for key in ("StackName", "OutputName"))
+        return Text(f"<output {name}>", origins_of(output) | {Origin("import", name)}, known=False)
+
     def length(self, argument: Any, path: Path) -> Any:
         members = self.compute(argument, path)
-        if isinstance(members, UnknownList):
-            return Text("<length>", members.each.origins, known=False)
+        if isinstance(members, UnknownList) or not (isinstance(members, list) or is_known(members)):
+            return Text("<length>", origins_of(members), known=False)
         return len(members) if isinstance(members, list) else self.problem("Length", path, "Fn::Length takes a list")
 
     def to_json_string(self, argument: Any, path: Path) -> Any:
         value = self.compute(argument, path)
-        return Text(json.dumps(value, separators=(",", ":")), origins_of(value), is_known(value))
+        if not isinstance(value, (dict, list)):
+            return self.problem("Syntax", path, "Fn::ToJsonString takes a map or a list")
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        if not self.room_for(len(text), path):
+            text = TOO_LARGE
+        return Text(text, origins_of(value), is_known(value) and text != TOO_LARGE)
 
     def transform(self, argument: Any, path: Path) -> Any:
         return Text("<Fn::Transform>", origins_of(self.compute(argument, path)), known=False)
 
 
+def _is_true(value: Any) -> bool:
+    return as_text(value) == "true"
+
+
 def _comparable(value: Any) -> Any:
     """Scalars compare by their text: true equals "true", and 1 equals "1"."""
-    return value if isinstance(value, (dict, list)) else as_text(value)
+    if isinstance(value, list):
+        return [_comparable(each) for each in value]
+    return value if isinstance(value, dict) else as_text(value)
+
+
+def _members(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _something(computed: dict[str, Any]) -> dict[str, Any]:
+    return {key: each for key, each in computed.items() if each is not NOTHING}
+
+
+def _incomplete(template: Mapping[str, Any]) -> bool:
+    """Whether a macro, a module, a loop or an include has yet to add to the template."""
+    transforms = _members(template.get("Transform", []))
+    types = [mapping(resource).get("Type") for resource in section(template, "Resources").values()]
+    if any(transform != "AWS::LanguageExtensions" for transform in transforms):
+        return True
+    if any(as_text(resource_type).endswith("::MODULE") for resource_type in types):
+        return True
+    return any(name.startswith("Fn::") for each in (template, *template.values()) for name in mapping(each))

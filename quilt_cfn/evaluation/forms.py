@@ -1,7 +1,8 @@
 """The form: values for a template's parameters, accepted or refused as CloudFormation does.
 
-Source of the sentences: the messages of CreateStack's ValidationError, as users quote them
-(https://repost.aws/knowledge-center/cloudformation-template-validation).
+The sentences are those of CreateStack's ValidationError. AWS documents none of them; people quote them, for instance in
+https://github.com/aws/amazon-ecs-cli/pull/340 (failed to satisfy constraint), https://github.com/aws/aws-sdk-ruby/issues/1414
+(AllowedValues) and https://github.com/aws-quickstart/quickstart-pivotal-cloudfoundry/issues/9 (must match pattern).
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from quilt_cfn.evaluation.texts import Origin, Text, as_text, symbol, unknown_list
+
+_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]?|\(|\)(?:\{([0-9]{1,9}),?([0-9]{0,9})\})?|.", re.DOTALL)
+"""An escape, a class, a parenthesis with what is said about its repetition, or a character."""
+_LONGEST_PATTERN = 20_000
 
 
 class Refused(Exception):
@@ -24,6 +29,8 @@ def accept(template: Mapping[str, Any], form: Mapping[str, Any], open_form: bool
     """
     declared: dict[str, Any] = section(template, "Parameters")
     unknown = [name for name in form if name not in declared]
+    if unknown and not declared:
+        raise Refused("Parameter values specified for a template which does not require them.")
     if unknown:
         raise Refused(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
     missing = [name for name, parameter in declared.items() if name not in form and "Default" not in mapping(parameter)]
@@ -36,17 +43,18 @@ def _value(name: str, parameter: Mapping[str, Any], form: Mapping[str, Any]) -> 
     origin = Origin("parameter", name)
     kind = as_text(parameter.get("Type", "String"))
     given = form.get(name, parameter.get("Default"))
-    is_list = kind == "CommaDelimitedList" or "List<" in kind
+    is_list = "CommaDelimitedList" in kind or "List<" in kind
+    is_stored = kind.startswith("AWS::SSM::Parameter::Value<")
     if given is None:
         return unknown_list(origin) if is_list else symbol(origin)
     # The console sends a list as one text; parameter files may hold it as a list.
     text = ",".join(map(as_text, given)) if isinstance(given, list) else as_text(given)
-    members = [part.strip() for part in text.split(",")] if is_list else [text]
+    members = [part.strip() for part in text.split(",")] if is_list and not is_stored else [text]
     for member in members:
         refusal = refused(name, parameter, member)
         if refusal:
             raise Refused(refusal)
-    if kind.startswith("AWS::SSM::Parameter::Value<"):
+    if is_stored:  # and what the form gives is only its name
         return unknown_list(origin) if is_list else symbol(origin)
     if is_list:
         return [Text(member, {origin}) for member in members]
@@ -55,8 +63,6 @@ def _value(name: str, parameter: Mapping[str, Any], form: Mapping[str, Any]) -> 
 
 def refused(name: str, parameter: Mapping[str, Any], value: str) -> str | None:
     """The sentence with which a parameter's declaration refuses a value; None when it accepts it."""
-    if "AllowedValues" in parameter and value not in map(as_text, parameter["AllowedValues"]):
-        return f"Parameter '{name}' must be one of AllowedValues"
     broken = _broken(parameter, value)
     if broken and "ConstraintDescription" in parameter:
         return f"Parameter {name} failed to satisfy constraint: {parameter['ConstraintDescription']}"
@@ -64,6 +70,9 @@ def refused(name: str, parameter: Mapping[str, Any], value: str) -> str | None:
 
 
 def _broken(parameter: Mapping[str, Any], value: str) -> str | None:
+    allowed = parameter.get("AllowedValues")
+    if isinstance(allowed, list) and value not in map(as_text, allowed):
+        return "be one of AllowedValues"
     if as_text(parameter.get("Type", "String")) in ("Number", "List<Number>"):
         number = _number(value)
         if number is None:
@@ -83,18 +92,37 @@ def _broken(parameter: Mapping[str, Any], value: str) -> str | None:
 
 
 def matches(pattern: str, value: str) -> bool:
-    """Whether a whole value matches a pattern; CloudFormation uses Java's, which Python's mostly equals.
+    """Whether a whole value matches a pattern.
 
-    A pattern that Python can't read matches everything: rule F05 reports it.
+    A pattern that can't be read, or that is not done within a second, matches everything: rule F05 reports it.
     """
+    # CloudFormation uses Java's expressions. This package reads more of them than Python's own, as \p{L} and a++, and
+    # it can be stopped. It takes 24 ms to import.
+    import regex  # type: ignore[import-untyped]
+
+    if len(pattern) > _LONGEST_PATTERN or _written_out(pattern) > _LONGEST_PATTERN:
+        return True
     try:
-        return re.fullmatch(pattern, value) is not None
-    except re.error:
+        return regex.fullmatch(pattern, value, timeout=1) is not None
+    except (regex.error, TimeoutError, OverflowError, RecursionError):
         return True
 
 
+def _written_out(pattern: str) -> int:
+    """The length of a pattern in which (ab){3} is written out as ababab, which is what the package does first."""
+    lengths = [0]
+    for match in _PIECE.finditer(pattern):
+        piece, least, most = match[0], match[1], match[2]
+        if piece == "(":
+            lengths.append(0)
+        else:
+            inside = lengths.pop() if piece[0] == ")" and len(lengths) > 1 else 1
+            lengths[-1] += inside * int(most or least or 1)
+    return sum(lengths)
+
+
 def _number(value: str) -> float | None:
-    return float(value) if re.fullmatch(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)\s*", value) else None
+    return float(value) if re.fullmatch(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*", value) else None
 
 
 def _bound(parameter: Mapping[str, Any], name: str, otherwise: float) -> float:

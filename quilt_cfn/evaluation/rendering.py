@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from quilt_cfn.evaluation.evaluator import ACCOUNT, NOTHING, VARIABLE, Evaluator, Problem
-from quilt_cfn.evaluation.forms import accept, mapping, section
+from quilt_cfn.evaluation.forms import Refused, accept, mapping, section
 from quilt_cfn.evaluation.texts import Text, as_text
 
 
@@ -26,11 +26,22 @@ class Rendering:
     outputs: Mapping[str, dict[str, Any]]
     problems: tuple[Problem, ...]
     """What would make CloudFormation fail."""
+    form: Mapping[str, Any]
+    """What was sent."""
     _evaluator: Evaluator
 
     def compute(self, fragment: Any) -> Any:
         """What a fragment in the template's own words, as ``{"Fn::Sub": "${Bucket.Arn}/*"}``, comes to."""
         return self._evaluator.compute(fragment, ())
+
+    def refuses(self, other: Mapping[str, Any]) -> bool:
+        """Whether the form would be refused in this Region with these other values."""
+        try:
+            values = accept(self.template, {**self.form, **other}, open_form=True)
+            Evaluator(self.template, values, self.region, ACCOUNT).enforce_rules()
+        except Refused:
+            return True
+        return False
 
     def type_of(self, logical_id: str) -> str:
         """The type of a resource, or an empty text if it is not created."""
@@ -42,7 +53,14 @@ class Rendering:
 
     def of_type(self, *types: str) -> dict[str, dict[str, Any]]:
         """Logical ID -> properties of every resource of these types."""
-        return {name: self.properties(name) for name in self.resources if self.type_of(name) in types}
+        return {name: properties for each in types for name, properties in self._by_type.get(each, {}).items()}
+
+    @cached_property
+    def _by_type(self) -> dict[str, dict[str, dict[str, Any]]]:
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        for name in self.resources:
+            found.setdefault(self.type_of(name), {})[name] = self.properties(name)
+        return found
 
     def named(self, value: Any) -> str | None:
         """The logical ID of the resource that a value refers to, when it is nothing but that reference."""
@@ -59,7 +77,7 @@ class Rendering:
         explicit = resource.get("DependsOn", [])
         named = explicit if isinstance(explicit, list) else [explicit]
         for other in [*named, *self._references.get(name, ())]:
-            if other in self.resources and other != name:
+            if isinstance(other, str) and other in self.resources and other != name:
                 yield other
 
     @cached_property
@@ -98,8 +116,10 @@ def _references(value: Any) -> Iterator[str]:
         for key, each in value.items():
             if key == "Ref" and isinstance(each, str):
                 yield each
-            elif key == "Fn::GetAtt" and each:
-                yield as_text(each).partition(".")[0] if isinstance(each, str) else as_text(each[0])
+            elif key == "Fn::GetAtt" and isinstance(each, str):
+                yield each.partition(".")[0]
+            elif key == "Fn::GetAtt" and isinstance(each, list) and each:
+                yield as_text(each[0])
             elif key == "Fn::Sub":
                 text = each[0] if isinstance(each, list) and each else each
                 for literal, name in VARIABLE.findall(text) if isinstance(text, str) else ():
@@ -125,7 +145,9 @@ def evaluate(
     values = accept(template, form, open_form)
     evaluator = Evaluator(template, values, region, account)
     evaluator.enforce_rules()
-    conditions = {name: evaluator.decide(name, ("Conditions", name)) for name in section(template, "Conditions")}
+    # What a loop would make is not known before it is expanded.
+    named = [name for name in section(template, "Conditions") if not name.startswith("Fn::")]
+    conditions = {name: evaluator.decide(name, ("Conditions", name)) for name in named}
     resources = {name: evaluator.resource(name) for name in evaluator.declared if evaluator.exists(name)}
     outputs = {}
     for name, output in section(template, "Outputs").items():
@@ -137,4 +159,6 @@ def evaluate(
                 if key != "Condition"
             }
             outputs[name] = {key: value for key, value in computed.items() if value is not NOTHING}
-    return Rendering(template, region, values, conditions, resources, outputs, tuple(evaluator.problems), evaluator)
+    return Rendering(
+        template, region, values, conditions, resources, outputs, tuple(evaluator.problems), form, evaluator
+    )

@@ -13,7 +13,7 @@ class Origin(NamedTuple):
     """Something that flowed into a text.
 
     ``kind`` is ``parameter``, ``resource`` (what Ref of it gives), ``attribute`` (of a resource), ``import`` (another
-    stack's export) or ``dynamic`` (a dynamic reference); ``name`` is its name or logical ID.
+    stack's output) or ``dynamic`` (a dynamic reference); ``name`` is its name or logical ID.
     """
 
     kind: str

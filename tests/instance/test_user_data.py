@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from quilt_cfn import instance
+from quilt_cfn.evaluation.evaluator import STACK
 from tests.cloudformation import launch
 
 PATHS = [
@@ -67,7 +68,7 @@ class UserData:
         """The one signal: exit code and ID."""
         (line,) = (self.folder / "signals").read_text().splitlines()
         code, unique = re.match(
-            r"--exit-code (\d+) --id (\S+) --stack my-registry --resource Server --region us-east-1$", line
+            rf"--exit-code (\d+) --id (\S+) --stack {STACK} --resource Server --region us-east-1$", line
         ).groups()
         assert len(unique) <= 64, "the API's limit"
         return int(code), unique
