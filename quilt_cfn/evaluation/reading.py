@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 
 from quilt_cfn.errors import Trouble
+from quilt_cfn.evaluation.functions import FUNCTIONS
 from quilt_cfn.evaluation.texts import Path
 
 STANDARD_INPUT = File("-")
@@ -29,12 +30,7 @@ LARGEST = 1_000_000
 DEEPEST = 100
 """The longest path that is read; the longest of our own has 15 parts."""
 
-FUNCTIONS = (
-    *("And", "Base64", "Cidr", "Contains", "EachMemberEquals", "EachMemberIn", "Equals", "FindInMap", "GetAtt"),
-    *("GetAZs", "GetStackOutput", "If", "ImportValue", "Join", "Length", "Not", "Or", "RefAll", "Select", "Split"),
-    *("Sub", "ToJsonString", "Transform", "ValueOf", "ValueOfAll"),
-)
-_NAMES = {f"!{name}": f"Fn::{name}" for name in FUNCTIONS} | {"!Ref": "Ref", "!Condition": "Condition"}
+_NAMES = {f"!{name.removeprefix('Fn::')}": name for name in FUNCTIONS}
 """Tag of a short form -> name of the function."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

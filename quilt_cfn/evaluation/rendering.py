@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from quilt_cfn.evaluation.evaluator import ACCOUNT, NOTHING, VARIABLE, Evaluator, Problem
+from quilt_cfn.evaluation.evaluator import ACCOUNT, Evaluator, Problem
 from quilt_cfn.evaluation.forms import Refused, accept, mapping, section
-from quilt_cfn.evaluation.texts import Text, as_text
+from quilt_cfn.evaluation.functions import VARIABLE
+from quilt_cfn.evaluation.texts import NOTHING, Text, as_text
 
 
 @dataclass(frozen=True, eq=False)

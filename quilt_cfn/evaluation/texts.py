@@ -79,11 +79,26 @@ def unknown_list(origin: Origin) -> UnknownList:
     return UnknownList([symbol(origin)])
 
 
+TOO_LARGE = "<too large>"
+NOTHING = Text("<AWS::NoValue>", known=False)
+"""What AWS::NoValue gives: whatever it is put into is dropped from its map or list."""
+
+
 def as_text(value: Any) -> str:
     """A scalar as CloudFormation writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else str(value)
+
+
+def is_true(value: Any) -> bool:
+    """Whether a value is CloudFormation's true, which may be a text."""
+    return as_text(value) == "true"
+
+
+def listed(value: Any) -> list[Any]:
+    """A list as it is, and anything else as a list of itself."""
+    return value if isinstance(value, list) else [value]
 
 
 def concatenated(parts: Iterable[Any]) -> Text:

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from quilt_cfn.errors import Trouble
 from quilt_cfn.evaluation import reading
-from quilt_cfn.evaluation.evaluator import Evaluator
 from quilt_cfn.evaluation.reading import read_template
 from quilt_cfn.render import to_json, to_yaml
 from quilt_cfn.stack import EDITIONS
@@ -103,11 +102,6 @@ def test_a_place_that_is_not_in_the_text_has_the_line_of_what_is_around_it(read)
 @pytest.mark.usefixtures("_each_parser")
 def test_a_short_form_is_read_as_the_long_one(read, written, meant):
     assert resources(read, f"{{A: {written}}}") == {"A": meant}
-
-
-def test_every_function_has_its_short_form(template):
-    functions = Evaluator(template, {}, "us-east-1", "111122223333")._functions
-    assert {f"Fn::{name}" for name in reading.FUNCTIONS} | {"Ref", "Condition"} == set(functions)
 
 
 @pytest.mark.parametrize(
