@@ -6,6 +6,7 @@ that lies around nor a directive inside a template keeps an error or a warning f
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -50,6 +51,7 @@ def _findings(matches: Iterable[Any]) -> Iterator[Finding]:
 def _engine() -> Any:
     from cloudformation_validate import CelEngine  # late: 0.4 s with the engine
 
+    atexit.register(_engine.cache_clear)  # its destructor needs its module, which Python drops first
     return CelEngine()
 
 

@@ -25,7 +25,8 @@ class Refused(Exception):
 def accept(template: Mapping[str, Any], form: Mapping[str, Any], open_form: bool = False) -> dict[str, Any]:
     """The value of every parameter, as Ref gives it: a ``Text`` or a list of them.
 
-    Raises ``Refused``. With ``open_form``, a parameter without value and default stands for itself instead.
+    Raises ``Refused``. With ``open_form``, a parameter without a value, or with a default that it refuses itself,
+    stands for itself instead.
     """
     declared: dict[str, Any] = section(template, "Parameters")
     unknown = [name for name in form if name not in declared]
@@ -36,10 +37,10 @@ def accept(template: Mapping[str, Any], form: Mapping[str, Any], open_form: bool
     missing = [name for name, parameter in declared.items() if name not in form and "Default" not in mapping(parameter)]
     if missing and not open_form:
         raise Refused(f"Parameters: [{', '.join(missing)}] must have values")
-    return {name: _value(name, mapping(parameter), form) for name, parameter in declared.items()}
+    return {name: _value(name, mapping(parameter), form, open_form) for name, parameter in declared.items()}
 
 
-def _value(name: str, parameter: Mapping[str, Any], form: Mapping[str, Any]) -> Any:
+def _value(name: str, parameter: Mapping[str, Any], form: Mapping[str, Any], open_form: bool) -> Any:
     origin = Origin("parameter", name)
     kind = as_text(parameter.get("Type", "String"))
     given = form.get(name, parameter.get("Default"))
@@ -52,6 +53,8 @@ def _value(name: str, parameter: Mapping[str, Any], form: Mapping[str, Any]) -> 
     members = [part.strip() for part in text.split(",")] if is_list and not is_stored else [text]
     for member in members:
         refusal = refused(name, parameter, member)
+        if refusal and open_form and name not in form:
+            return unknown_list(origin) if is_list else symbol(origin)
         if refusal:
             raise Refused(refusal)
     if is_stored:  # and what the form gives is only its name

@@ -129,3 +129,12 @@ def test_what_marketplace_asks_is_asked_of_strangers_only_on_demand(stranger):
     assert not [each for each in check_file(stranger, {}, "us-east-1").findings if each.rule.startswith("M")]
     demanded = check_file(stranger, {}, "us-east-1", marketplace=True)
     assert "M14" in {each.rule for each in demanded.findings}
+
+
+def test_a_default_that_its_own_parameter_refuses_hides_nothing(stranger):
+    text = STRANGER.replace(
+        "{Type: String, AllowedValues: [small, large]}", "{Type: String, AllowedValues: [large], Default: big}"
+    )
+    stranger.write_text(text)
+    assert [each.rule for each in check_file(stranger, {}, "us-east-1").findings] == ["F03"]
+    assert {each.rule for each in check_file(stranger, {"Size": "large"}, "us-east-1").findings} == {"F03", "S04"}

@@ -21,7 +21,15 @@ NO_ECHO = f"{USER_GUIDE}/parameters-section-structure.html"
 SECRET_ATTRIBUTES = {"ClientSecret", "SecretAccessKey", "ServicePassword"}
 """Attributes of resources that are secrets."""
 
-NAMES = re.compile(r"^(?!.*(User|Database|DB|Db|Host|Domain)Name$)([A-Z][A-Za-z]*)?(Name|Description|Identifier)$")
+OPEN_KEYS = re.compile(r":SecretString:(engine|host|port|username|dbname|db(Instance|Cluster)Identifier)(:|\}\})")
+"""Keys of a database's secret that say where the database is, and as whom one logs in, but not the password.
+
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
+"""
+
+NAMES = re.compile(
+    r"^(?!.*(User|Database|DB|Db|Host|Server|Domain)Name$)([A-Z][A-Za-z]*)?(Name|Description|Identifier)$"
+)
 """Properties that name or describe a resource; a user's or a database's name is a value to somebody else."""
 
 LOGS = re.compile(r"Log(?![a-z])|Logs|Logging")
@@ -51,7 +59,10 @@ def _secret(rendering: Rendering, origin: Origin) -> str | None:
         declared = mapping(section(rendering.template, "Parameters").get(origin.name))
         return origin.name if as_text(declared.get("NoEcho", "false")).lower() == "true" else None
     if origin.kind == "dynamic":
-        return origin.name if re.match(r"\{\{resolve:(secretsmanager|ssm-secure):", origin.name) else None
+        secret = re.match(r"\{\{resolve:(secretsmanager|ssm-secure):", origin.name) and not OPEN_KEYS.search(
+            origin.name
+        )
+        return origin.name if secret else None
     return f"{origin.name}.{origin.attribute}" if origin.attribute in SECRET_ATTRIBUTES else None
 
 
