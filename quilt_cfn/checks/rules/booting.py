@@ -26,11 +26,11 @@ def user_data_is_encoded(rendering: Rendering, contract: Contract) -> Iterator[F
 
 @rule(
     "W15",
-    "The launch waits for signals until it times out, and fails.",
+    "The launch fails when CloudFormation reads the timeout.",
     f"{REFERENCE}/aws-attribute-creationpolicy.html",
 )
 def signals_can_come(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
-    """A CreationPolicy waits at most twelve hours, and for at least one signal; a wait condition as long."""
+    """A CreationPolicy waits at most twelve hours, in a duration of ISO 8601; a wait condition as long, in seconds."""
     for name, resource in rendering.resources.items():
         signal = mapping(mapping(resource).get("CreationPolicy")).get("ResourceSignal")
         path: Path = ("Resources", name, "CreationPolicy", "ResourceSignal")
@@ -38,8 +38,6 @@ def signals_can_come(rendering: Rendering, contract: Contract) -> Iterator[Fault
         seconds = _seconds(as_text(timeout))
         if signal is not None and is_known(timeout) and (seconds is None or not 0 < seconds <= 12 * 3600):
             yield Fault((*path, "Timeout"), f"{name} waits {timeout}; it takes an ISO 8601 duration up to PT12H.")
-        if signal is not None and as_text(mapping(signal).get("Count", 1)) == "0":
-            yield Fault((*path, "Count"), f"{name} waits for no signal at all.")
     for name, properties in rendering.of_type("AWS::CloudFormation::WaitCondition").items():
         timeout = properties.get("Timeout", "1")
         number = int(timeout) if re.fullmatch("[0-9]+", as_text(timeout)) else 0

@@ -55,7 +55,7 @@ def default_is_accepted(rendering: Rendering, contract: Contract) -> Iterator[Fa
         kind = as_text(parameter.get("Type"))
         members = text.split(",") if kind == "CommaDelimitedList" or "List<" in kind else [text]
         for refusal in filter(None, (refused(name, parameter, member.strip()) for member in members)):
-            yield Fault((*path, "Default"), f"The default of {name} is refused: {refusal}.")
+            yield Fault((*path, "Default"), f"The default of {name} is refused: {refusal.rstrip('.')}.")
             break
 
 
