@@ -8,15 +8,20 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 
 @cache
 def _data(path: str) -> dict[str, Any]:
-    text = (files("cfnlint.data.schemas.extensions") / path).read_text(encoding="utf-8")
-    data = json.loads(text)
+    data = json.loads(file_of("cfnlint", f"data/schemas/extensions/{path}").read_text(encoding="utf-8"))
     return {region: schema for region, schema in data.items() if region not in ("all", "description")}
+
+
+@cache
+def regions() -> tuple[str, ...]:
+    """Every Region that cfn-lint knows, those of other partitions included."""
+    schemas = file_of("cfnlint", "data/schemas/providers").glob("*-*.json")
+    return tuple(sorted({*(each.stem for each in schemas), *_data("aws_ec2_instance/instancetype_enum.json")}))
 
 
 @cache

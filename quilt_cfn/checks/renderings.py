@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from quilt_cfn.evaluation import Refused, Rendering, evaluate
+from quilt_cfn.evaluation import Refused, Rendering, decide
 
 
 def renderings(
@@ -21,13 +21,13 @@ def renderings(
         seen: set[tuple[str, Any]] = set()
         for name, form in forms.items():
             try:
-                rendering = evaluate(template, form, region)
+                decision = decide(template, form, region)
             except Refused:
                 continue
-            shown = {*rendering.conditions.items(), *form.items()}
+            shown = {*decision.conditions.items(), *form.items()}
             if not shown <= seen:
                 seen |= shown
-                yield name, rendering
+                yield name, decision.rendering()
 
 
 def unseen_sides(conditions: Iterable[str], shown: Iterable[Rendering]) -> list[tuple[str, bool]]:

@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,9 +33,7 @@ def run(tasks: Sequence[Task]) -> list[Finding]:
     from tqdm import tqdm  # late: only what takes seconds needs it
 
     found: list[Finding] = []
-    processes = ProcessPoolExecutor(
-        max_workers=min(len(tasks), os.cpu_count() or 1), initializer=signal, initargs=(SIGINT, SIG_IGN)
-    )
+    processes = ProcessPoolExecutor(max_workers=min(len(tasks), os.cpu_count() or 1), initializer=_begin)
     try:
         waiting = [processes.submit(task.function, *task.arguments) for task in tasks]
         bar = tqdm(as_completed(waiting), total=len(waiting), leave=False, disable=not sys.stderr.isatty(), unit="task")
@@ -50,6 +49,15 @@ def run(tasks: Sequence[Task]) -> list[Finding]:
         for process in active_children():
             process.terminate()
         processes.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """How a process begins: an interrupt is for the parent to hear, and what little becomes garbage may lie there.
+
+    Without the collector of cycles a check takes a third less time, and a fifth more memory.
+    """
+    signal(SIGINT, SIG_IGN)
+    gc.disable()
 
 
 def merged(findings: Iterable[Finding], regions: Sequence[str]) -> Iterator[Finding]:

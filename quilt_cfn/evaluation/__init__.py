@@ -10,7 +10,7 @@ nothing is guessed, and nothing is raised but ``Refused``, which says what the c
 """
 
 from quilt_cfn.evaluation.forms import Refused
-from quilt_cfn.evaluation.rendering import Rendering, evaluate
+from quilt_cfn.evaluation.rendering import Decision, Rendering, decide, evaluate
 from quilt_cfn.evaluation.texts import Encoded, Origin, Text, UnknownList
 
-__all__ = ["Encoded", "Origin", "Refused", "Rendering", "Text", "UnknownList", "evaluate"]
+__all__ = ["Decision", "Encoded", "Origin", "Refused", "Rendering", "Text", "UnknownList", "decide", "evaluate"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from quilt_cfn.evaluation.texts import Origin, Text, as_text, symbol, unknown_list
@@ -94,6 +95,7 @@ def _broken(parameter: Mapping[str, Any], value: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def matches(pattern: str, value: str) -> bool:
     """Whether a whole value matches a pattern.
 

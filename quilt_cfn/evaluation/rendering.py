@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from quilt_cfn.evaluation.evaluator import ACCOUNT, Evaluator, Problem
 from quilt_cfn.evaluation.forms import Refused, accept, mapping, section
@@ -19,6 +19,8 @@ class Rendering:
 
     template: Mapping[str, Any]
     region: str
+    form: Mapping[str, Any]
+    """What was sent."""
     parameters: Mapping[str, Any]
     """Name -> value, as Ref gives it."""
     conditions: Mapping[str, bool]
@@ -27,8 +29,6 @@ class Rendering:
     outputs: Mapping[str, dict[str, Any]]
     problems: tuple[Problem, ...]
     """What would make CloudFormation fail."""
-    form: Mapping[str, Any]
-    """What was sent."""
     _evaluator: Evaluator
 
     def compute(self, fragment: Any) -> Any:
@@ -38,15 +38,18 @@ class Rendering:
     def refuses(self, other: Mapping[str, Any]) -> bool:
         """Whether the form would be refused in this Region with these other values."""
         try:
-            values = accept(self.template, {**self.form, **other}, open_form=True)
-            Evaluator(self.template, values, self.region, ACCOUNT).enforce_rules()
+            decide(self.template, {**self.form, **other}, self.region, open_form=True)
         except Refused:
             return True
         return False
 
     def type_of(self, logical_id: str) -> str:
         """The type of a resource, or an empty text if it is not created."""
-        return as_text(mapping(self.resources.get(logical_id)).get("Type", ""))
+        return self._types.get(logical_id, "")
+
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        return {name: as_text(mapping(resource).get("Type", "")) for name, resource in self.resources.items()}
 
     def properties(self, logical_id: str) -> dict[str, Any]:
         """The properties of a resource; empty if it has none or is not created."""
@@ -131,6 +134,59 @@ def _references(value: Any) -> Iterator[str]:
                 yield from _references(each)
 
 
+class Decision(NamedTuple):
+    """A form that a template accepts in a Region, and what it decides; the resources are not computed yet."""
+
+    form: Mapping[str, Any]
+    conditions: dict[str, bool]
+    evaluator: Evaluator
+
+    def rendering(self) -> Rendering:
+        """The resources and outputs that the form leads to."""
+        evaluator = self.evaluator
+        resources = {name: evaluator.resource(name) for name in evaluator.declared if evaluator.exists(name)}
+        outputs = {}
+        for name, output in section(evaluator.template, "Outputs").items():
+            condition = mapping(output).get("Condition")
+            if condition is None or evaluator.decide(condition, ("Outputs", name, "Condition")):
+                computed = {
+                    key: evaluator.compute(value, ("Outputs", name, key))
+                    for key, value in mapping(output).items()
+                    if key != "Condition"
+                }
+                outputs[name] = {key: value for key, value in computed.items() if value is not NOTHING}
+        return Rendering(
+            template=evaluator.template,
+            region=evaluator.region,
+            form=self.form,
+            parameters=evaluator.values,
+            conditions=self.conditions,
+            resources=resources,
+            outputs=outputs,
+            problems=tuple(evaluator.problems),
+            _evaluator=evaluator,
+        )
+
+
+def decide(
+    template: Mapping[str, Any],
+    form: Mapping[str, Any],
+    region: str = "us-east-1",
+    account: str = ACCOUNT,
+    open_form: bool = False,
+) -> Decision:
+    """Send a form in a Region; parameters that it leaves out take their defaults.
+
+    Raises ``Refused`` with the sentence of the console where CloudFormation would refuse. With ``open_form``, a
+    parameter that has neither value nor default stands for itself instead of being missing.
+    """
+    evaluator = Evaluator(template, accept(template, form, open_form), region, account)
+    evaluator.enforce_rules()
+    # What a loop would make is not known before it is expanded.
+    named = [name for name in section(template, "Conditions") if not name.startswith("Fn::")]
+    return Decision(form, {name: evaluator.decide(name, ("Conditions", name)) for name in named}, evaluator)
+
+
 def evaluate(
     template: Mapping[str, Any],
     form: Mapping[str, Any],
@@ -138,28 +194,5 @@ def evaluate(
     account: str = ACCOUNT,
     open_form: bool = False,
 ) -> Rendering:
-    """Send a form in a Region; parameters that it leaves out take their defaults.
-
-    Raises ``Refused`` with the sentence of the console where CloudFormation would refuse. With ``open_form``, a
-    parameter that has neither value nor default stands for itself instead of being missing.
-    """
-    values = accept(template, form, open_form)
-    evaluator = Evaluator(template, values, region, account)
-    evaluator.enforce_rules()
-    # What a loop would make is not known before it is expanded.
-    named = [name for name in section(template, "Conditions") if not name.startswith("Fn::")]
-    conditions = {name: evaluator.decide(name, ("Conditions", name)) for name in named}
-    resources = {name: evaluator.resource(name) for name in evaluator.declared if evaluator.exists(name)}
-    outputs = {}
-    for name, output in section(template, "Outputs").items():
-        condition = mapping(output).get("Condition")
-        if condition is None or evaluator.decide(condition, ("Outputs", name, "Condition")):
-            computed = {
-                key: evaluator.compute(value, ("Outputs", name, key))
-                for key, value in mapping(output).items()
-                if key != "Condition"
-            }
-            outputs[name] = {key: value for key, value in computed.items() if value is not NOTHING}
-    return Rendering(
-        template, region, values, conditions, resources, outputs, tuple(evaluator.problems), form, evaluator
-    )
+    """What a form leads to; see ``decide``."""
+    return decide(template, form, region, account, open_form).rendering()
