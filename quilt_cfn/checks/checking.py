@@ -18,27 +18,28 @@ from quilt_cfn.checks.finding import Finding
 from quilt_cfn.checks.judging import Verdict, judge
 from quilt_cfn.checks.linters import CFN_LINT, CLOUDFORMATION_VALIDATE, cfn_lint, cloudformation_validate
 from quilt_cfn.checks.linting import template_files
+from quilt_cfn.checks.models import offers
 from quilt_cfn.checks.renderings import renderings, unseen_sides
 from quilt_cfn.checks.report import OURS, Report, counted, plain_report, report
 from quilt_cfn.checks.rule import Rule
 from quilt_cfn.checks.rules import RULES
-from quilt_cfn.checks.running import Task, all_regions, merged, run
+from quilt_cfn.checks.running import Task, merged, run
 from quilt_cfn.errors import Trouble
 from quilt_cfn.evaluation import Refused, evaluate
 from quilt_cfn.evaluation.forms import section
 from quilt_cfn.evaluation.reading import Source, read_template
 from quilt_cfn.evaluation.texts import as_text
 
-CHUNK = 12
+CHUNK = 6
 """Regions of one task: few enough that no processor waits long for the last one."""
 
 
 def check_editions(folder: Path) -> Report:
     """Judge every edition in a folder in all its renderings; raises ``Trouble`` if there is none."""
     files = template_files([], folder)
-    regions = all_regions()
+    regions = offers.regions()
     chunks = [tuple(regions[start : start + CHUNK]) for start in range(0, len(regions), CHUNK)]
-    tasks = [Task(cfn_lint, (file,)) for file in files]
+    tasks = [Task(cfn_lint, tuple(files))]
     tasks += [Task(judge_edition, (file, chunk)) for chunk in chunks for file in files]
     found = [*merged(run(tasks), regions), *unseen_conditions(files, regions)]
     what = f"{counted(len(files), 'template')} in {len(regions)} Regions"

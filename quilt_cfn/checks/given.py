@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from quilt_cfn.checks.running import all_regions
+from quilt_cfn.checks.models import offers
 from quilt_cfn.errors import Trouble
 from quilt_cfn.evaluation.texts import as_text
 
@@ -73,7 +73,7 @@ def region(name: str | None) -> str:
     """A Region that exists, us-east-1 if none is named; raises ``Trouble``."""
     if name is None:
         return "us-east-1"
-    regions = all_regions()
+    regions = offers.regions()
     if name not in regions:
         near = difflib.get_close_matches(name, regions, 1)
         raise Trouble(

@@ -1,6 +1,6 @@
 """The two public linters.
 
-The rule: an engine is a function from a template file to findings, and it hides nothing: neither a configuration file
+The rule: an engine is a function from template files to findings, and it hides nothing: neither a configuration file
 that lies around nor a directive inside a template keeps an error or a warning from being reported.
 """
 
@@ -18,7 +18,7 @@ CFN_LINT = "cfn-lint"
 CLOUDFORMATION_VALIDATE = "cloudformation-validate"
 
 
-def cfn_lint(template: Path) -> list[Finding]:
+def cfn_lint(*templates: Path) -> list[Finding]:
     """Errors and warnings of AWS's cfn-lint (https://github.com/aws-cloudformation/cfn-lint) in all its Regions."""
     from cfnlint.config import ConfigMixIn  # late: 0.8 s
     from cfnlint.helpers import REGIONS
@@ -26,7 +26,7 @@ def cfn_lint(template: Path) -> list[Finding]:
 
     config = ConfigMixIn(
         [],
-        templates=[str(template)],
+        templates=[str(template) for template in templates],
         regions=REGIONS,
         mandatory_checks=["E", "W"],  # what neither .cfnlintrc nor a template's metadata can switch off
     )

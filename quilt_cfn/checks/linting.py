@@ -7,16 +7,17 @@ from pathlib import Path
 
 from quilt_cfn.checks.finding import Finding
 from quilt_cfn.checks.linters import CFN_LINT, CLOUDFORMATION_VALIDATE, cfn_lint, cloudformation_validate
+from quilt_cfn.checks.models import offers
 from quilt_cfn.checks.report import Report, counted, report
-from quilt_cfn.checks.running import Task, all_regions, merged, run
+from quilt_cfn.checks.running import Task, merged, run
 from quilt_cfn.errors import Trouble
 
 
 def lint(templates: Sequence[Path], default_folder: Path) -> Report:
     """Lint these template files, or those of a folder when none is named; raises ``Trouble`` if there is nothing."""
     files = template_files(templates, default_folder)
-    regions = all_regions()
-    tasks = [Task(cfn_lint, (file,)) for file in files]
+    regions = offers.regions()
+    tasks = [Task(cfn_lint, tuple(files))]
     tasks += [Task(_validate, (file, tuple(regions))) for file in files]
     found = merged(run(tasks), regions)
     return report(found, files, (CFN_LINT, CLOUDFORMATION_VALIDATE), counted(len(files), "template"))

@@ -68,11 +68,3 @@ def merged(findings: Iterable[Finding], regions: Sequence[str]) -> Iterator[Find
     for finding, where in regions_of.items():
         everywhere = where >= set(regions)
         yield finding if everywhere else replace(finding, regions=tuple(sorted(where)))
-
-
-def all_regions() -> list[str]:
-    """Every Region that cfn-lint knows, those of other partitions included."""
-    from cfnlint.helpers import REGIONS  # late: 0.8 s
-
-    regions: list[str] = REGIONS
-    return regions

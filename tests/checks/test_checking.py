@@ -9,8 +9,9 @@ import pytest
 
 from quilt_cfn.checks.checking import check_file, judge_edition, unseen_conditions
 from quilt_cfn.checks.contract import read_contract
+from quilt_cfn.checks.models import offers
 from quilt_cfn.checks.renderings import renderings, unseen_sides
-from quilt_cfn.checks.running import all_regions, merged
+from quilt_cfn.checks.running import merged
 from quilt_cfn.errors import Trouble
 from quilt_cfn.stack import EDITIONS
 
@@ -21,15 +22,15 @@ FORMS = read_contract().forms
 @pytest.fixture(scope="module")
 def cases(template):
     """Every rendering of an edition that check judges: (form, rendering)."""
-    return list(renderings(template, FORMS, all_regions()))
+    return list(renderings(template, FORMS, offers.regions()))
 
 
 def test_every_region_is_rendered(cases):
-    assert {rendering.region for _, rendering in cases} == set(all_regions())
+    assert {rendering.region for _, rendering in cases} == set(offers.regions())
 
 
 def test_each_region_shows_both_sides_of_every_condition_unless_the_template_refuses_one(template, cases):
-    for region in all_regions():
+    for region in offers.regions():
         here = [rendering for _, rendering in cases if rendering.region == region]
         # Without Amazon SES a host has to be given.
         no_ses = {("HasSmtpHost", False)} if region in ("ap-east-1", "cn-north-1", "cn-northwest-1") else set()
@@ -38,7 +39,7 @@ def test_each_region_shows_both_sides_of_every_condition_unless_the_template_ref
 
 def test_each_region_shows_both_documented_sizes_unless_it_lacks_one(cases):
     lacking = {"ap-east-2", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "mx-central-1", "ca-west-1"}
-    for region in all_regions():
+    for region in offers.regions():
         here = [rendering.parameters for _, rendering in cases if rendering.region == region]
         sizes = {(values["InstanceType"], values["DBInstanceType"]) for values in here}
         assert ("t3.small", "db.t3.small") in sizes, region

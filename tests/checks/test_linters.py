@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from quilt_cfn.checks.linters import cfn_lint, cloudformation_validate
-from quilt_cfn.checks.running import all_regions, merged
+from quilt_cfn.checks.models import offers
+from quilt_cfn.checks.running import merged
 
 
 def validate(path):
     """cloudformation-validate in every Region, with the defaults of the form."""
-    return list(cloudformation_validate(path, [(region, {}) for region in all_regions()]))
+    return list(cloudformation_validate(path, [(region, {}) for region in offers.regions()]))
 
 
 ENGINES = (cfn_lint, validate)
@@ -41,7 +42,7 @@ def test_a_fault_is_found_with_its_resource_and_line(tmp_path, engine):
     path = tmp_path / "faulty.yaml"
     path.write_text(FAULTY)
     found = [finding for finding in engine(path) if finding.severity == "error"]
-    found = list(merged(found, all_regions()))
+    found = list(merged(found, offers.regions()))
     assert [(finding.template, finding.resource) for finding in found] == [(str(path), "Topic")]
     assert found[0].line in (8, 9)
 
@@ -57,7 +58,7 @@ def test_neither_a_directive_nor_a_configuration_file_hides_it(tmp_path, monkeyp
 def test_a_fault_that_only_some_regions_have_names_them(tmp_path):
     path = tmp_path / "regional.yaml"
     path.write_text(REGIONAL)
-    found = list(merged(validate(path), all_regions()))
+    found = list(merged(validate(path), offers.regions()))
     regions = {region for finding in found if "t2.small" in finding.message for region in finding.regions}
     assert "eu-north-1" in regions
     assert "us-east-1" not in regions

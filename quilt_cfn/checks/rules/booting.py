@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.machines import INIT, plain, scripts, user_data
+from quilt_cfn.checks.models.machines import INIT, plain, scripts, user_data
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Rendering
 from quilt_cfn.evaluation.forms import mapping, section

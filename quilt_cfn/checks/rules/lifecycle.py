@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from quilt_cfn.checks import lifecycle
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.lifecycle import ON_DELETION, ON_ROLLBACK, Remark, parted
+from quilt_cfn.checks.models import lifecycle
+from quilt_cfn.checks.models.lifecycle import ON_DELETION, ON_ROLLBACK, Remark, parted
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Rendering
 

@@ -14,14 +14,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path as File
 from typing import Any
 
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.documents import IDENTITY, documents, several
-from quilt_cfn.checks.machines import LAUNCHED, Machine, machines, plain, user_data
-from quilt_cfn.checks.patterns import lengths
+from quilt_cfn.checks.models.documents import IDENTITY, documents, several
+from quilt_cfn.checks.models.installed import file_of
+from quilt_cfn.checks.models.machines import LAUNCHED, Machine, machines, plain, user_data
+from quilt_cfn.checks.models.patterns import lengths
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Origin, Rendering
 from quilt_cfn.evaluation.forms import mapping, matches, refused, section
@@ -338,10 +337,7 @@ def permissions_are_narrow(rendering: Rendering, contract: Contract) -> Iterator
 def _of_a_resource() -> frozenset[str]:
     """Every action, in lower case, that is performed on a resource and does more than list: parliament's extract of
     https://docs.aws.amazon.com/service-authorization/latest/reference/, where a star marks what has to be named."""
-    package = find_spec("parliament")
-    assert package is not None
-    assert package.origin is not None
-    text = File(package.origin).with_name("iam_definition.json").read_text(encoding="utf-8")
+    text = file_of("parliament", "iam_definition.json").read_text(encoding="utf-8")
     return frozenset(
         f"{service['prefix']}:{action['privilege']}".lower()
         for service in json.loads(text)

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.java import differences, unreadable
-from quilt_cfn.checks.patterns import lengths, runaway
+from quilt_cfn.checks.models.java import differences, unreadable
+from quilt_cfn.checks.models.patterns import lengths, runaway
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Rendering
 from quilt_cfn.evaluation.forms import mapping, refused, section

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from quilt_cfn.checks.calls import calls
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.documents import documents, mistakes, several
-from quilt_cfn.checks.grants import Grant, covers, grants, identity, is_open, matches
+from quilt_cfn.checks.models.calls import calls
+from quilt_cfn.checks.models.documents import documents, mistakes, several
+from quilt_cfn.checks.models.grants import Grant, covers, grants, identity, is_open, matches
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Rendering
 from quilt_cfn.evaluation.forms import mapping

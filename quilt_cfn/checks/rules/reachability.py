@@ -6,9 +6,19 @@ import re
 from collections.abc import Iterator
 
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.conversations import Conversation, conversations, published, targets
-from quilt_cfn.checks.machines import files, machines
-from quilt_cfn.checks.network import EVERYWHERE, INTERNET, NOWHERE, Network, Party, Permit, network_of, ports, way_out
+from quilt_cfn.checks.models.conversations import Conversation, conversations, published, targets
+from quilt_cfn.checks.models.machines import files, machines
+from quilt_cfn.checks.models.network import (
+    EVERYWHERE,
+    INTERNET,
+    NOWHERE,
+    Network,
+    Party,
+    Permit,
+    network_of,
+    ports,
+    way_out,
+)
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Rendering
 from quilt_cfn.evaluation.texts import as_text

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.machines import plain, user_data
-from quilt_cfn.checks.patterns import alphabet
+from quilt_cfn.checks.models.machines import plain, user_data
+from quilt_cfn.checks.models.patterns import alphabet
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Encoded, Origin, Rendering, Text
 from quilt_cfn.evaluation.forms import mapping, section

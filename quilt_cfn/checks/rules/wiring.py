@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from quilt_cfn.checks import offers
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.kinds import is_identity, references, wanted
+from quilt_cfn.checks.models import offers
+from quilt_cfn.checks.models.kinds import is_identity, references, wanted
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Rendering, Text
 from quilt_cfn.evaluation.forms import mapping, section

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from quilt_cfn.checks.conversations import conversations, name_of
+from quilt_cfn.checks.models.conversations import conversations, name_of
 from quilt_cfn.checks.rules.reachability import needed_conversations_are_possible
 from quilt_cfn.evaluation import evaluate
 from quilt_cfn.stack import EDITIONS

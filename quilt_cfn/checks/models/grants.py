@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from quilt_cfn.checks.actions import arns_of, glob
-from quilt_cfn.checks.documents import IDENTITY, TRUST, documents, mistakes, several
+from quilt_cfn.checks.models.actions import arns_of, glob
+from quilt_cfn.checks.models.documents import IDENTITY, TRUST, documents, mistakes, several
 from quilt_cfn.evaluation import Rendering
 from quilt_cfn.evaluation.texts import Path, as_text, is_known, origins_of
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from quilt_cfn.checks.actions import action_of
-from quilt_cfn.checks.calls import calls, commands
 from quilt_cfn.checks.contract import NOTHING_AGREED, Call, Contract
+from quilt_cfn.checks.models.actions import action_of
+from quilt_cfn.checks.models.calls import calls, commands
 from quilt_cfn.evaluation import evaluate
 from quilt_cfn.stack import EDITIONS
 from tests.checks.conftest import CONTRACT

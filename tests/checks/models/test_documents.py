@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quilt_cfn.checks.documents import documents, mistakes
+from quilt_cfn.checks.models.documents import documents, mistakes
 from quilt_cfn.evaluation import evaluate
 
 

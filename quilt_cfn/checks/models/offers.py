@@ -10,6 +10,8 @@ import re
 from functools import cache
 from typing import Any
 
+from quilt_cfn.checks.models.installed import file_of
+
 
 @cache
 def _data(path: str) -> dict[str, Any]:

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from quilt_cfn.checks.java import differences, unreadable
-from quilt_cfn.checks.patterns import LARGEST, alphabet, lengths, runaway
+from quilt_cfn.checks.models.java import differences, unreadable
+from quilt_cfn.checks.models.patterns import LARGEST, alphabet, lengths, runaway
 from quilt_cfn.stack.parameters import FIELDS
 
 parser = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.machines import files, machines, scripts
-from quilt_cfn.checks.network import INTERNET, Network, Party, network_of, ports
+from quilt_cfn.checks.models.machines import files, machines, scripts
+from quilt_cfn.checks.models.network import INTERNET, Network, Party, network_of, ports
 from quilt_cfn.evaluation import Rendering
 from quilt_cfn.evaluation.forms import mapping
 from quilt_cfn.evaluation.texts import as_text, origins_of

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
+
+from quilt_cfn.checks.models.installed import file_of
 
 _SERVICES = {
     "cloudwatchlogs": "logs",
@@ -96,11 +96,3 @@ def _services() -> dict[str, Any]:
     file = file_of("cfnlint", "data/AdditionalSpecs/Policies.json")
     services: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return services
-
-
-def file_of(package: str, name: str) -> Path:
-    """A file of an installed package, which is not imported for it."""
-    spec = find_spec(package)
-    assert spec
-    assert spec.origin
-    return Path(spec.origin).parent / name

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quilt_cfn.checks.grants import grants, is_open
+from quilt_cfn.checks.models.grants import grants, is_open
 from quilt_cfn.evaluation import Rendering, evaluate
 
 DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}]}

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from quilt_cfn.checks.patterns import LARGEST
+from quilt_cfn.checks.models.patterns import LARGEST
 
 _TOKEN = re.compile(r"\\Q.*?(?:\\E|\Z)|\\[pPNx]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]?|\(\?[^:=!]|\{|.", re.DOTALL)
 """A pattern's pieces, as far as they matter here; a class ends where Python ends it."""

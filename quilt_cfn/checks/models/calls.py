@@ -17,11 +17,11 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from quilt_cfn.checks.actions import action_of
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.documents import several
-from quilt_cfn.checks.grants import identity
-from quilt_cfn.checks.machines import files, machines, scripts
+from quilt_cfn.checks.models.actions import action_of
+from quilt_cfn.checks.models.documents import several
+from quilt_cfn.checks.models.grants import identity
+from quilt_cfn.checks.models.machines import files, machines, scripts
 from quilt_cfn.evaluation import Origin, Rendering, Text
 from quilt_cfn.evaluation.forms import mapping
 from quilt_cfn.evaluation.texts import Path, as_text, origins_of, placeholder, symbol

@@ -15,7 +15,8 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from quilt_cfn.checks.actions import arns_of, file_of, glob, is_action
+from quilt_cfn.checks.models.actions import arns_of, glob, is_action
+from quilt_cfn.checks.models.installed import file_of
 from quilt_cfn.evaluation import Rendering, Text
 from quilt_cfn.evaluation.forms import mapping
 from quilt_cfn.evaluation.texts import Path, as_text, is_known, origins_of

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from quilt_cfn.checks.machines import machines
+from quilt_cfn.checks.models.machines import machines
 from quilt_cfn.evaluation import Rendering
 from quilt_cfn.evaluation.forms import mapping
 from quilt_cfn.evaluation.texts import Path, as_text, is_known
