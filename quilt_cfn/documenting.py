@@ -11,7 +11,7 @@ from pathlib import Path
 from quilt_cfn.checks.contract import read_contract
 from quilt_cfn.checks.explaining import reference
 from quilt_cfn.checks.linting import template_files
-from quilt_cfn.checks.models.lifecycle import report
+from quilt_cfn.checks.models.lifecycle.page import report
 from quilt_cfn.evaluation import evaluate
 from quilt_cfn.evaluation.reading import read_template
 from quilt_cfn.files import write_atomically

@@ -1,10 +1,12 @@
 """What ``quilt-cfn check`` does: judge templates by everything that they come to.
 
-    template x Region x form ──▶ renderings ──▶ our rules, cloudformation-validate ──┐
-    template ──▶ cfn-lint, all Regions ──────────────────────────────────────────────┴──▶ findings ──▶ Report
+    template x Region x form ──▶ renderings ──▶ our rules ──────────┐
+    template x Region x fullest form ──▶ cloudformation-validate ────┼──▶ findings ──▶ Report
+    template x Region x defaults ──▶ cfn-lint ───────────────────────┘
 
-The rule: our editions are judged in every rendering, by every engine and by their contract; anybody's template in one
-rendering, by our rules and by nothing but itself.
+The rule: our editions are judged by our rules and their contract in every rendering, and by the linters in every
+Region, with both sizes and both sides of every condition; anybody's template in one rendering, by our rules and
+nothing but itself.
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ CHUNK = 6
 """Regions of one task: few enough that no processor waits long for the last one."""
 
 
+THOROUGH = "us-east-1"
+"""The Region in which cloudformation-validate is given every form."""
+
+
 def check_editions(folder: Path) -> Report:
     """Judge every edition in a folder in all its renderings; raises ``Trouble`` if there is none."""
     files = template_files([], folder)
@@ -51,9 +57,21 @@ def judge_edition(file: Path, regions: tuple[str, ...]) -> list[Finding]:
     source = read_template(file)
     contract = read_contract().for_template(file.name)
     cases = list(renderings(source.data, contract.forms, regions))
-    forms = [(rendering.region, _texts(contract.forms[form])) for form, rendering in cases]
     verdicts = judge((rendering for _, rendering in cases), contract)
-    return [*findings(source, verdicts), *cloudformation_validate(file, forms)]
+    forms = [(rendering.region, contract.forms[form]) for form, rendering in cases]
+    linted = [(region, _texts(form)) for region, form in shared(forms)]
+    return [*findings(source, verdicts), *cloudformation_validate(file, linted)]
+
+
+def shared(forms: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(Region, form) for the linter that is told them. The other one takes the defaults, in every Region.
+
+    So in every Region this one takes the fullest form; and in one Region it takes all.
+    """
+    fullest = dict(sorted(forms, key=lambda each: len(each[1])))
+    for region, form in forms:
+        if region == THOROUGH or form is fullest[region]:
+            yield region, form
 
 
 def _texts(form: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quilt_cfn.checks.checking import check_file, judge_edition, unseen_conditions
+from quilt_cfn.checks.checking import THOROUGH, check_file, judge_edition, shared, unseen_conditions
 from quilt_cfn.checks.contract import read_contract
 from quilt_cfn.checks.models import offers
 from quilt_cfn.checks.renderings import renderings, unseen_sides
@@ -56,6 +56,17 @@ def test_no_form_is_judged_that_shows_nothing_new(cases):
     ]
 
 
+def test_the_linters_share_the_forms(cases):
+    """cfn-lint takes the defaults in every Region; cloudformation-validate the fullest form, and in one Region all."""
+    given = list(shared([(rendering.region, FORMS[form]) for form, rendering in cases]))
+    fullest = {region: form for region, form in given if region != THOROUGH}
+    assert set(fullest) == set(offers.regions()) - {THOROUGH}
+    assert all(form["SmtpHost"] and form["AlarmEmail"] for form in fullest.values())
+    assert fullest["eu-west-1"] == FORMS["options-large"]
+    assert fullest["mx-central-1"] == FORMS["options"]
+    assert [form for region, form in given if region == THOROUGH] == [FORMS["documented"], FORMS["options-large"]]
+
+
 def test_a_condition_that_no_form_decides_both_ways_is_reported(template, tmp_path):
     changed = {**template, "Conditions": {**template["Conditions"], "IsMoon": {"Fn::Equals": ["moon", "earth"]}}}
     file = tmp_path / "quilt-registry.yaml"
@@ -86,11 +97,10 @@ def test_both_engines_and_our_rules_judge_an_edition(tmp_path):
 
 
 def test_merged_findings_name_the_regions_unless_it_is_all_of_them():
-    found = judge_edition(TEMPLATES / EDITIONS["registry"].file, ("us-east-1", "us-west-2"))
-    assert {each.regions for each in merged(found, ["us-east-1", "us-west-2"])} == {()}
-    assert {each.regions for each in merged(found, ["us-east-1", "us-west-2", "eu-west-1"]) if each.regions} == {
-        ("us-east-1", "us-west-2")
-    }
+    judged = judge_edition(TEMPLATES / EDITIONS["registry"].file, ("eu-west-1", "us-west-2"))
+    assert {each.regions for each in merged(judged, ["eu-west-1", "us-west-2"])} == {()}
+    more = list(merged(judged, ["eu-west-1", "us-west-2", "us-east-2"]))
+    assert {each.regions for each in more if each.engine != "quilt-cfn"} == {("eu-west-1", "us-west-2")}
 
 
 STRANGER = """\

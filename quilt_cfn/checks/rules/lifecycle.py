@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.models import lifecycle
-from quilt_cfn.checks.models.lifecycle import ON_DELETION, ON_ROLLBACK, Remark, parted
+from quilt_cfn.checks.models.lifecycle.addresses import mapped_addresses
+from quilt_cfn.checks.models.lifecycle.blocking import copied_too_early, held, protected
+from quilt_cfn.checks.models.lifecycle.buckets import written_at_once, written_in_use
+from quilt_cfn.checks.models.lifecycle.names import clashes, taken_names
+from quilt_cfn.checks.models.lifecycle.remarks import Remark
+from quilt_cfn.checks.models.lifecycle.staying import ON_DELETION, ON_ROLLBACK, parted
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Rendering
 
@@ -28,7 +32,7 @@ def protected_from_the_start(rendering: Rendering, contract: Contract) -> Iterat
     off before the stack can be deleted and launched again. Switch protection on when the stack stands.
     """
     _, gone = parted(rendering, rendering.resources, ON_ROLLBACK)
-    yield from faults(lifecycle.protected(rendering, gone))
+    yield from faults(protected(rendering, gone))
 
 
 @rule(
@@ -42,7 +46,7 @@ def bucket_written_at_once(rendering: Rendering, contract: Contract) -> Iterator
     Keep the bucket (DeletionPolicy Retain, with a generated name), or empty it with a custom resource.
     """
     _, gone = parted(rendering, rendering.resources, ON_ROLLBACK)
-    yield from faults(lifecycle.written_at_once(rendering, gone))
+    yield from faults(written_at_once(rendering, gone))
 
 
 @rule(
@@ -55,7 +59,7 @@ def name_kept_by_a_failure(rendering: Rendering, contract: Contract) -> Iterator
     the way of the next stack with the same values. RetainExceptOnCreate keeps the resource in every other case.
     """
     kept, _ = parted(rendering, rendering.resources, ON_ROLLBACK)
-    yield from faults(lifecycle.taken_names(rendering, kept))
+    yield from faults(taken_names(rendering, kept))
 
 
 @rule(
@@ -69,7 +73,7 @@ def address_before_gateway(rendering: Rendering, contract: Contract) -> Iterator
     address, a NAT gateway, a public instance, database or load balancer refers to the gateway: each needs a DependsOn,
     on the attachment or on the default route that waits for it.
     """
-    yield from faults(lifecycle.mapped_addresses(rendering, rendering.resources))
+    yield from faults(mapped_addresses(rendering, rendering.resources))
 
 
 @rule(
@@ -82,7 +86,7 @@ def kept_in_what_goes(rendering: Rendering, contract: Contract) -> Iterator[Faul
     of them while it does. Keep those too, or let the resource go: DeletionPolicy Snapshot keeps the data.
     """
     kept, gone = parted(rendering, rendering.resources, ON_DELETION)
-    yield from faults(lifecycle.held(rendering, kept, gone))
+    yield from faults(held(rendering, kept, gone))
 
 
 @rule(
@@ -96,7 +100,7 @@ def bucket_written_in_use(rendering: Rendering, contract: Contract) -> Iterator[
     fault: whether it is full is their affair.
     """
     _, gone = parted(rendering, rendering.resources, ON_DELETION)
-    yield from faults(lifecycle.written_in_use(rendering, gone))
+    yield from faults(written_in_use(rendering, gone))
 
 
 @rule(
@@ -108,7 +112,7 @@ def one_name_for_two(rendering: Rendering, contract: Contract) -> Iterator[Fault
     """A name that a template sets has to be unique among the resources of its type, in the account and the Region at
     least. The second resource that wants it fails with "already exists", in this launch and in every other.
     """
-    yield from faults(lifecycle.clashes(rendering))
+    yield from faults(clashes(rendering))
 
 
 @rule(
@@ -125,7 +129,7 @@ def snapshot_of_an_unfinished_database(rendering: Rendering, contract: Contract)
     if not contract.forms:
         return
     _, gone = parted(rendering, rendering.resources, ON_ROLLBACK)
-    yield from faults(lifecycle.copied_too_early(rendering, gone, rendering.resources))
+    yield from faults(copied_too_early(rendering, gone, rendering.resources))
 
 
 def faults(remarks: Iterable[Remark]) -> Iterator[Fault]:

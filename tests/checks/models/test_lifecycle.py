@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quilt_cfn.checks.contract import CONTRACT_FILE, read_contract
-from quilt_cfn.checks.models.lifecycle import Ending, Remark, clashes, deletion, failed_creation, name_of, report
+from quilt_cfn.checks.models.lifecycle import Ending, Remark, clashes, deletion, failed_creation
+from quilt_cfn.checks.models.lifecycle.names import name_of
+from quilt_cfn.checks.models.lifecycle.page import report
 from quilt_cfn.evaluation import Rendering, evaluate
 from quilt_cfn.stack.order import database_after_the_rest
 

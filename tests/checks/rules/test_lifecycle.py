@@ -315,7 +315,7 @@ def test_judging_an_edition_needs_no_schemas(monkeypatch: pytest.MonkeyPatch, te
     def import_cfn_lint(type_name: str) -> tuple[str, ...]:
         raise AssertionError(f"0.8 s for {type_name}")
 
-    monkeypatch.setattr("quilt_cfn.checks.models.lifecycle._identifiers", import_cfn_lint)
+    monkeypatch.setattr("quilt_cfn.checks.models.lifecycle.names._identifiers", import_cfn_lint)
     assert findings(template) == set()
 
 
