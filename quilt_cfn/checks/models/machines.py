@@ -100,3 +100,9 @@ def files(rendering: Rendering, name: str) -> Iterator[tuple[str, str]]:
         for path, file in mapping(mapping(config).get("files")).items():
             content = mapping(file).get("content", "")
             yield path, content if isinstance(content, str) else json.dumps(content)
+
+
+def is_complete(machine: Machine) -> bool:
+    """Whether the template says all about a machine; a launch template from elsewhere says something too."""
+    elsewhere = {"LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy", "InstanceId"}
+    return len(machine.sources) > 1 or not elsewhere & machine.settings.keys()

@@ -7,6 +7,7 @@ from quilt_cfn.checks.rules import (
     booting,
     lifecycle,
     marketplace,
+    marketplace_access,
     parameters,
     permissions,
     reachability,
@@ -15,7 +16,7 @@ from quilt_cfn.checks.rules import (
 )
 
 FAMILIES = {
-    "M": (marketplace,),
+    "M": (marketplace, marketplace_access),
     "R": (reachability,),
     "S": (secrets,),
     "L": (lifecycle,),

@@ -8,22 +8,18 @@ only recommends). Secrets in outputs, metadata and user data (M21) are the famil
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.models.documents import IDENTITY, documents, several
-from quilt_cfn.checks.models.installed import file_of
-from quilt_cfn.checks.models.machines import LAUNCHED, Machine, machines, plain, user_data
-from quilt_cfn.checks.models.patterns import lengths
+from quilt_cfn.checks.models.documents import several
+from quilt_cfn.checks.models.form import declaration, entries, parameter_behind, parameters, referred, uses
+from quilt_cfn.checks.models.machines import LAUNCHED, is_complete, machines, plain, user_data
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Origin, Rendering
-from quilt_cfn.evaluation.forms import mapping, matches, refused, section
+from quilt_cfn.evaluation.forms import mapping, section
 from quilt_cfn.evaluation.texts import Path, as_text, is_known, origins_of, texts_of
 
 GUIDE = "https://docs.aws.amazon.com/marketplace/latest/userguide/cloudformation.html"
@@ -45,7 +41,7 @@ def image_is_a_parameter(rendering: Rendering, contract: Contract) -> Iterator[F
     is a Ref to a parameter of type AWS::EC2::Image::Id or AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>. Images that
     AWS publishes may also be named by a dynamic reference to /aws/service/."""
     for path, value in _images(rendering.template):
-        kind = as_text(_declared(rendering, _referred(value)).get("Type", ""))
+        kind = as_text(declaration(rendering, referred(value)).get("Type", ""))
         if not _is_fixed(value) and not _is_published(value) and kind not in (IMAGE, f"{SSM}{IMAGE}>"):
             yield Fault(path, f"The ImageId of {path[1]} is no Ref to a parameter for an AMI.")
 
@@ -63,8 +59,8 @@ def image_is_not_fixed(rendering: Rendering, contract: Contract) -> Iterator[Fau
 def product_is_one_image(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
     """A delivery option carries one AMI. Whatever other image the template launches has to be AWS's own, by a public
     parameter below /aws/service/."""
-    names = dict.fromkeys(filter(None, (_referred(value) for _, value in _images(rendering.template))))
-    own = [name for name in names if not as_text(_declared(rendering, name).get("Default", "")).startswith(PUBLIC)]
+    names = dict.fromkeys(filter(None, (referred(value) for _, value in _images(rendering.template))))
+    own = [name for name in names if not as_text(declaration(rendering, name).get("Default", "")).startswith(PUBLIC)]
     for name in own[1:]:
         yield Fault(("Parameters", name), f"{name} is a second AMI beside {own[0]}.")
 
@@ -75,7 +71,7 @@ def product_is_one_image(rendering: Rendering, contract: Contract) -> Iterator[F
 def ssm_default_is_public(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
     """The value of an SSM parameter type is a name, which CloudFormation looks up in the account that launches the
     stack. Only names below /aws/service/ are there in every account."""
-    for name, declared in _parameters(rendering):
+    for name, declared in parameters(rendering):
         default = as_text(declared.get("Default", PUBLIC))
         if as_text(declared.get("Type", "")).startswith(SSM) and not default.startswith(PUBLIC):
             yield Fault(("Parameters", name, "Default"), f"{default}, the default of {name}, is not below {PUBLIC}.")
@@ -90,21 +86,6 @@ def _images(template: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
             launched = mapping(launched.get(key))
         if inner is not None and "ImageId" in launched:
             yield ("Resources", name, "Properties", *inner, "ImageId"), launched["ImageId"]
-
-
-def _referred(value: Any) -> str | None:
-    """The name in a value that is nothing but a Ref."""
-    name = mapping(value).get("Ref")
-    return name if isinstance(name, str) and len(value) == 1 else None
-
-
-def _declared(rendering: Rendering, name: str | None) -> dict[str, Any]:
-    return mapping(section(rendering.template, "Parameters").get(name or ""))
-
-
-def _parameters(rendering: Rendering) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, declared in section(rendering.template, "Parameters").items():
-        yield name, mapping(declared)
 
 
 def _is_fixed(value: Any) -> bool:
@@ -140,7 +121,7 @@ def no_zone_is_named(rendering: Rendering, contract: Contract) -> Iterator[Fault
     """Which Availability Zones there are differs from account to account, and a letter means another zone in each.
     Fn::GetAZs, or a parameter, gives those of the customer."""
     for name, resource in section(rendering.template, "Resources").items():
-        for path, value in _entries(mapping(resource).get("Properties"), ("Resources", name, "Properties")):
+        for path, value in entries(mapping(resource).get("Properties"), ("Resources", name, "Properties")):
             if "AvailabilityZone" not in str(path[-1]) or "Fn::GetAZs" in (text for text, _ in texts_of(value)):
                 continue
             for zone in several(rendering.compute(value)):
@@ -167,7 +148,7 @@ def no_region_is_named(rendering: Rendering, contract: Contract) -> Iterator[Fau
     tables = {
         name: table
         for name, table in section(rendering.template, "Mappings").items()
-        if not any(PLACE.fullmatch(str(path[-1])) for path, _ in _entries(table, ()))
+        if not any(PLACE.fullmatch(str(path[-1])) for path, _ in entries(table, ()))
     }
     sections = {**{key: section(rendering.template, key) for key in ("Resources", "Outputs")}, "Mappings": tables}
     for text, path in texts_of(sections):
@@ -208,206 +189,11 @@ def default_type_can_be_recommended(rendering: Rendering, contract: Contract) ->
     only types such as m5.large there: c7i-flex.large and u-6tb1.metal don't fit its pattern."""
     for machine in machines(rendering):
         value = machine.settings.get("InstanceType", "")
-        parameter = _parameter(rendering, value)
-        text = as_text(_declared(rendering, parameter).get("Default", "") if parameter else value)
+        parameter = parameter_behind(rendering, value)
+        text = as_text(declaration(rendering, parameter).get("Default", "") if parameter else value)
         if "." in text and is_known(text) and not re.fullmatch(r"[a-z]+[0-9]+[a-z]*\.[0-9]*[a-z]+", text):
             path = ("Parameters", parameter, "Default") if parameter else ("Resources", machine.sources[-1])
             yield Fault(path, f"{text} can't be recommended as the instance type of {machine.name}.")
-
-
-# Credentials and access.
-
-
-@rule("M08", REFUSED, POLICIES)
-def no_access_keys(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
-    """AWS Marketplace lists nothing that asks for long-lived AWS credentials or makes them: an access key doesn't
-    expire, and whoever reads it has it for good. Each access key that the template makes is told, each resource that
-    uses its secret, and each parameter whose name asks for one."""
-    for name, declared in _parameters(rendering):
-        free = declared.get("Type") == "String" and "AllowedValues" not in declared
-        if free and re.search("(?i)access_?key|aws_?secret", name):
-            yield Fault(("Parameters", name), f"{name} asks the customer for an AWS access key.")
-    for key in rendering.of_type("AWS::IAM::AccessKey"):
-        yield Fault(("Resources", key), f"{key} is an access key.")
-        for name, before in rendering.dependencies.items():
-            secret = Origin("attribute", key, "SecretAccessKey")
-            if key in before and secret in origins_of(rendering.resources[name]):
-                yield Fault(("Resources", name), f"{name} uses the secret of the access key {key}.")
-
-
-@rule("M09", REFUSED, POLICIES)
-def machines_have_a_role(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
-    """What runs on an instance gets its access to AWS from the role of an instance profile, and from nothing else. Told
-    where the template makes a user or an instance profile, so that something wants access, and no instance has one."""
-    wanting = [*rendering.of_type("AWS::IAM::InstanceProfile"), *rendering.of_type("AWS::IAM::User")]
-    all_machines = [*machines(rendering)]
-    if wanting and not any("IamInstanceProfile" in machine.settings for machine in all_machines):
-        for machine in filter(_is_complete, all_machines):
-            path = ("Resources", machine.sources[-1])
-            yield Fault(path, f"{machine.name} has no instance profile, though there is {wanting[0]}.")
-
-
-@rule("M10", REFUSED, GUIDE, once=True)
-def secrets_are_declared_as_such(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
-    """A parameter for a secret has NoEcho, so that nobody reads it in the console; a strict pattern and a least length,
-    so that it isn't guessed; and no default, which would be the same for every customer. A secret is what has NoEcho,
-    is called a password, or becomes one. An empty default stands for no secret, and needs no length."""
-    becoming = {name for path, name in _uses(rendering) if re.search("(Password|AuthToken)$", str(path[-1]))}
-    for name, declared in _parameters(rendering):
-        hidden = as_text(declared.get("NoEcho", "false")).lower() == "true"
-        secret = hidden or name in becoming or re.search("(?i)(password|passphrase)$", name)
-        if not secret or declared.get("Type") != "String" or "AllowedValues" in declared:
-            continue
-        pattern, default = as_text(declared.get("AllowedPattern", ".*")), as_text(declared.get("Default", ""))
-        least = max(_number(declared.get("MinLength")), (lengths(pattern) or (1, None))[0])
-        wrong = [
-            "has no NoEcho" * (not hidden),
-            "has no strict pattern" * matches(pattern, "\u00e9" * 16),
-            "has no least length" * (least < 1 and "Default" not in declared),
-            "has a default" * bool(default),
-        ]
-        if any(wrong):
-            yield Fault(("Parameters", name), f"{name} is a secret and {' and '.join(filter(None, wrong))}.")
-
-
-REMOTE = (22, 3389)
-DATABASES = (1433, 1521, 3306, 5432, 5439, 6379, 11211, 27017)
-EVERYWHERE = {"CidrIp": "0.0.0.0/0", "CidrIpv6": "::/0"}
-
-
-@rule("M11", "Whoever leaves the field as it is opens the machine to the whole internet.", GUIDE)
-def default_range_is_not_everywhere(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
-    """A range of addresses that may use SSH, remote desktop or a database has no default that means everybody; a
-    database is not open to everybody at all."""
-    for path, entry in _inbound(rendering):
-        for key in [each for each in EVERYWHERE if each in entry]:
-            name = _parameter(rendering, entry[key])
-            default = _declared(rendering, name).get("Default")
-            if name and _covers(entry, *REMOTE, *DATABASES) and _is_everywhere(default):
-                yield Fault(("Parameters", name, "Default"), f"The default of {name}, {default}, lets everybody in.")
-            elif not name and _covers(entry, *DATABASES) and not _covers(entry, *REMOTE) and _is_everywhere(entry[key]):
-                yield Fault(path, f"{path[1]} lets everybody reach a database.")
-
-
-@rule("M12", "Everybody on the internet may try to log in to the machine.", GUIDE)
-def remote_access_is_for_some(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
-    """The ports 22 and 3389 are never open to 0.0.0.0/0 or ::/0: not by a rule, not by one for all protocols or a range
-    of ports that contains them, and not by what a customer may fill in. (A default that does it is M11's.)"""
-    for path, entry in _inbound(rendering):
-        for key in [each for each in EVERYWHERE if each in entry and _covers(entry, *REMOTE)]:
-            name = _parameter(rendering, entry[key])
-            declared = _declared(rendering, name)
-            if name is None and _is_everywhere(entry[key]):
-                yield Fault(path, f"{path[1]} lets everybody log in.")
-            elif name and not _is_everywhere(declared.get("Default")) and not refused(name, declared, EVERYWHERE[key]):
-                yield Fault(("Parameters", name), f"{name} takes {EVERYWHERE[key]}, which lets everybody log in.")
-
-
-@rule("M13", "Whoever gets hold of the role can do far more than the product needs.", GUIDE)
-def permissions_are_narrow(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
-    """AWS Marketplace wants least privilege of users, groups and roles: no action ``*`` or ``service:*``, no NotAction
-    that allows, no managed policy such as AdministratorAccess, and the resource ``*`` only for actions that needn't
-    name a resource, or only list. Where a contract tells what is called, the rule P03 judges resources, by that.
-    Statements that deny, and permissions boundaries, may be as wide as they like."""
-    holders = rendering.of_type("AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::User")
-    boundaries = {rendering.named(properties.get("PermissionsBoundary")) for properties in holders.values()}
-    for document in documents(rendering):
-        for path, statement in document.statements:
-            if document.kind != IDENTITY or path[1] in boundaries or statement.get("Effect") != "Allow":
-                continue
-            actions = [as_text(action) for action in several(statement.get("Action")) if is_known(action)]
-            wide = [action for action in actions if action == "*" or action.endswith(":*")]
-            everything = "*" in several(statement.get("Resource")) and "Condition" not in statement
-            asked = everything and not contract.calls
-            narrower = [action for action in actions if asked and action.lower() in _of_a_resource()]
-            if "NotAction" in statement:
-                yield Fault(path, f"A policy of {path[1]} allows whatever its NotAction doesn't name.")
-            elif wide:
-                yield Fault(path, f"A policy of {path[1]} allows {', '.join(wide)}.")
-            elif narrower:
-                yield Fault(path, f"A policy of {path[1]} allows {', '.join(narrower)} on every resource.")
-    for name, properties in holders.items():
-        for arn in several(properties.get("ManagedPolicyArns")):
-            if re.search("/(AdministratorAccess|PowerUserAccess|[A-Za-z0-9-]*FullAccess)$", as_text(arn)):
-                path = ("Resources", name, "Properties", "ManagedPolicyArns")
-                yield Fault(path, f"{name} has the managed policy {as_text(arn).rpartition('/')[2]}.")
-
-
-@lru_cache(maxsize=1)
-def _of_a_resource() -> frozenset[str]:
-    """Every action, in lower case, that is performed on a resource and does more than list: parliament's extract of
-    https://docs.aws.amazon.com/service-authorization/latest/reference/, where a star marks what has to be named."""
-    text = file_of("parliament", "iam_definition.json").read_text(encoding="utf-8")
-    return frozenset(
-        f"{service['prefix']}:{action['privilege']}".lower()
-        for service in json.loads(text)
-        for action in service["privileges"]
-        if action["access_level"] != "List"
-        and any(each["resource_type"][-1:] == "*" for each in action["resource_types"])
-    )
-
-
-@rule("M19", REFUSED, POLICIES)
-def metadata_needs_a_token(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
-    """Version 1 of the instance metadata service answers every request, also one that a server on the instance was
-    tricked into: MetadataOptions has to say HttpTokens: required."""
-    for machine in filter(_is_complete, machines(rendering)):
-        options = mapping(machine.settings.get("MetadataOptions"))
-        tokens = options.get("HttpTokens", "optional")
-        if is_known(tokens) and tokens != "required" and options.get("HttpEndpoint") != "disabled":
-            yield Fault(
-                ("Resources", machine.sources[-1]), f"{machine.name} answers requests for metadata without a token."
-            )
-
-
-@rule("M20", "The launch fails when the seller's bucket is gone, and runs whatever is in it until then.", GUIDE)
-def code_is_not_the_sellers(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
-    """The code of a Lambda function comes from a bucket that the template names outright, and so from the seller's. It
-    has to be in the template, or where MPS3BucketName says."""
-    places = {"AWS::Lambda::Function": "Code", "AWS::Lambda::LayerVersion": "Content"}
-    for name, properties in rendering.of_type(*places).items():
-        key = places[rendering.type_of(name)]
-        bucket = mapping(properties.get(key)).get("S3Bucket")
-        if bucket is not None and is_known(bucket) and not origins_of(bucket):
-            path = ("Resources", name, "Properties", key, "S3Bucket")
-            yield Fault(path, f"The code of {name} comes from the bucket {as_text(bucket)}.")
-
-
-def _is_complete(machine: Machine) -> bool:
-    """Whether the template says all about a machine; a launch template from elsewhere says something too."""
-    elsewhere = {"LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy", "InstanceId"}
-    return len(machine.sources) > 1 or not elsewhere & machine.settings.keys()
-
-
-def _inbound(rendering: Rendering) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every inbound rule of a security group."""
-    for name, properties in rendering.of_type("AWS::EC2::SecurityGroup").items():
-        for index, entry in enumerate(several(properties.get("SecurityGroupIngress"))):
-            yield ("Resources", name, "Properties", "SecurityGroupIngress", index), mapping(entry)
-    for name, properties in rendering.of_type("AWS::EC2::SecurityGroupIngress").items():
-        yield ("Resources", name), properties
-
-
-def _covers(entry: dict[str, Any], *ports: int) -> bool:
-    protocol = as_text(entry.get("IpProtocol", "-1")).lower()
-    first, last = (as_text(entry.get(key, "")) for key in ("FromPort", "ToPort"))
-    if protocol == "-1" or (protocol in ("tcp", "6") and "-1" in (first, last)):
-        return True
-    known = protocol in ("tcp", "6") and first.isdecimal() and last.isdecimal()
-    return known and any(int(first) <= port <= int(last) for port in ports)
-
-
-def _is_everywhere(text: Any) -> bool:
-    try:
-        return ipaddress.ip_network(as_text(text), strict=False).prefixlen == 0
-    except ValueError:
-        return False
-
-
-def _parameter(rendering: Rendering, value: Any) -> str | None:
-    """The parameter whose value this is, unchanged."""
-    names = [origin.name for origin in origins_of(value) if origin.kind == "parameter"]
-    return names[0] if len(names) == 1 and rendering.parameters.get(names[0]) == value else None
 
 
 # The form.
@@ -455,13 +241,13 @@ def form_helps(rendering: Rendering, contract: Contract) -> Iterator[Fault]:
     """AWS Marketplace asks for types of AWS's own where they exist, which the console offers as a list; for a
     description of each parameter; and for a sentence with each pattern, because the console shows the pattern instead.
     A parameter that may be empty can't have a type of AWS's own."""
-    for name, declared in _parameters(rendering):
+    for name, declared in parameters(rendering):
         if not as_text(declared.get("Description", "")).strip():
             yield Fault(("Parameters", name), f"{name} has no description.")
         if "AllowedPattern" in declared and not as_text(declared.get("ConstraintDescription", "")).strip():
             yield Fault(("Parameters", name), f"{name} has a pattern and no ConstraintDescription.")
-    for path, name in _uses(rendering):
-        declared = _declared(rendering, name)
+    for path, name in uses(rendering):
+        declared = declaration(rendering, name)
         free = declared.get("Type") in ("String", "CommaDelimitedList") and "AllowedValues" not in declared
         if free and path[-1] in TYPES and declared.get("Default") != "":
             yield Fault(("Parameters", name), f"{name} is a {declared['Type']}, and could be {TYPES[str(path[-1])]}.")
@@ -475,30 +261,6 @@ def machines_are_understood_and_placed(rendering: Rendering, contract: Contract)
         first, *lines = (plain(data) or "").strip().splitlines() or [""]
         if first.startswith("#!") and len(lines) > 5 and not any(line.lstrip().startswith("#") for line in lines):
             yield Fault(path, f"The user data of {path[1]} has no comments.")
-    for machine in filter(_is_complete, machines(rendering)):
+    for machine in filter(is_complete, machines(rendering)):
         if not {"SubnetId", "NetworkInterfaces", "VPCZoneIdentifier", "AvailabilityZones"} & machine.settings.keys():
             yield Fault(("Resources", machine.name), f"{machine.name} has no subnet.")
-
-
-def _uses(rendering: Rendering) -> Iterator[tuple[Path, str]]:
-    """(path, name) for every Ref to a parameter in properties; the path ends with the property that it is in."""
-    for name, resource in section(rendering.template, "Resources").items():
-        for path, value in _entries(mapping(resource).get("Properties"), ("Resources", name, "Properties")):
-            for each in several(value):
-                if _referred(each) in section(rendering.template, "Parameters"):
-                    yield path, as_text(_referred(each))
-
-
-def _entries(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Every entry of every map in a value, and the path to it."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield (*path, key), each
-            yield from _entries(each, (*path, key))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _entries(each, (*path, index))
-
-
-def _number(value: Any) -> int:
-    return int(as_text(value)) if as_text(value).isdecimal() else 0

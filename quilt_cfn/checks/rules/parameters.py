@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from quilt_cfn.checks.contract import Contract
+from quilt_cfn.checks.models.form import parameters
 from quilt_cfn.checks.models.java import differences, unreadable
 from quilt_cfn.checks.models.patterns import lengths, runaway
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Rendering
-from quilt_cfn.evaluation.forms import mapping, refused, section
+from quilt_cfn.evaluation.forms import refused
 from quilt_cfn.evaluation.texts import Path, as_text
 
 SYNTAX = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html"
@@ -121,8 +122,8 @@ def pattern_does_not_run_away(rendering: Rendering, contract: Contract) -> Itera
 
 
 def _parameters(rendering: Rendering) -> Iterator[tuple[str, Path, dict[str, Any]]]:
-    for name, parameter in section(rendering.template, "Parameters").items():
-        yield name, ("Parameters", name), mapping(parameter)
+    for name, parameter in parameters(rendering):
+        yield name, ("Parameters", name), parameter
 
 
 def _free_texts(rendering: Rendering, contract: Contract) -> Iterator[tuple[str, Path, dict[str, Any]]]:

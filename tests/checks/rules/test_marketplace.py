@@ -8,8 +8,7 @@ import pytest
 
 from quilt_cfn.checks.contract import NOTHING_AGREED
 from quilt_cfn.checks.judging import judge
-from quilt_cfn.checks.rule import Rule
-from quilt_cfn.checks.rules import marketplace
+from quilt_cfn.checks.rules import RULES
 from quilt_cfn.evaluation import Refused, evaluate
 from tests.checks.conftest import faults, place
 
@@ -328,7 +327,7 @@ def test_exactly_its_rule_speaks(edition, seeded, fault):
 
 def said(template, form=None):
     """(rule, place) of what this family says about a template that is nobody's we know."""
-    rules = [each for each in vars(marketplace).values() if isinstance(each, Rule)]
+    rules = [rule for rule in RULES.values() if rule.id.startswith("M")]
     rendering = evaluate(template, form or {}, open_form=True)
     return {(verdict.rule.id, place(verdict.fault.path)) for verdict in judge([rendering], NOTHING_AGREED, rules)}
 
