@@ -28,8 +28,6 @@ FAMILIES = {
 RULES: dict[str, Rule] = {
     each.id: each
     for modules in FAMILIES.values()
-    for module in modules
-    for each in vars(module).values()
-    if isinstance(each, Rule)
+    for each in sorted(each for module in modules for each in vars(module).values() if isinstance(each, Rule))
 }
-"""Every rule by its id."""
+"""Every rule by its id, in order."""
