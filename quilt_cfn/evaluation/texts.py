@@ -101,6 +101,11 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def several(value: Any) -> list[Any]:
+    """The members of something that may be left out, or written as one value, or as a list of them."""
+    return [] if value is None else listed(value)
+
+
 def concatenated(parts: Iterable[Any]) -> Text:
     """The parts one after the other, with everything that flowed into them."""
     parts = [part if isinstance(part, str) else as_text(part) for part in parts]

@@ -19,12 +19,11 @@ from typing import Any, NamedTuple
 
 from quilt_cfn.checks.contract import Contract
 from quilt_cfn.checks.models.actions import action_of
-from quilt_cfn.checks.models.documents import several
 from quilt_cfn.checks.models.grants import identity
 from quilt_cfn.checks.models.machines import files, machines, scripts
 from quilt_cfn.evaluation import Origin, Rendering, Text
 from quilt_cfn.evaluation.forms import mapping
-from quilt_cfn.evaluation.texts import Path, as_text, origins_of, placeholder, symbol
+from quilt_cfn.evaluation.texts import Path, as_text, origins_of, placeholder, several, symbol
 
 READ_EACH = "secretsmanager:GetSecretValue"
 """A secret is handed to a machine for nothing but being read, so that a machine that reads one reads each."""

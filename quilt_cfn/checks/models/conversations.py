@@ -15,7 +15,7 @@ from quilt_cfn.checks.models.machines import files, machines, scripts
 from quilt_cfn.checks.models.network import INTERNET, Network, Party, network_of, ports
 from quilt_cfn.evaluation import Rendering
 from quilt_cfn.evaluation.forms import mapping
-from quilt_cfn.evaluation.texts import as_text, origins_of
+from quilt_cfn.evaluation.texts import as_text, origins_of, several
 
 BALANCER = "AWS::ElasticLoadBalancingV2"
 ENGINE_PORTS = {"postgres": 5432, "aurora-postgresql": 5432, "mysql": 3306, "mariadb": 3306, "aurora-mysql": 3306}
@@ -91,7 +91,7 @@ def _members(rendering: Rendering, network: Network, name: str, group: dict[str,
     health = group.get("HealthCheckPort", "traffic-port")
     members = [
         (rendering.named(mapping(target).get("Id")), mapping(target).get("Port", group.get("Port")))
-        for target in group.get("Targets") or []
+        for target in several(group.get("Targets"))
     ]
     for fleet, properties in rendering.of_type("AWS::AutoScaling::AutoScalingGroup").items():
         if name in {origin.name for origin in origins_of(properties.get("TargetGroupARNs"))}:

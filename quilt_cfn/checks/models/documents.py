@@ -19,7 +19,7 @@ from quilt_cfn.checks.models.actions import arns_of, glob, is_action
 from quilt_cfn.checks.models.installed import file_of
 from quilt_cfn.evaluation import Rendering, Text
 from quilt_cfn.evaluation.forms import mapping
-from quilt_cfn.evaluation.texts import Path, as_text, is_known, origins_of
+from quilt_cfn.evaluation.texts import Path, as_text, is_known, origins_of, several
 
 IDENTITY, TRUST, RESOURCE = "identity", "trust", "resource"
 """What a document hangs on: a user, group or role; a role, saying who may assume it; or something else."""
@@ -64,11 +64,6 @@ def _documents(value: Any, path: Path, kind: str) -> Iterator[Document]:
             return
         for key, each in value.items():
             yield from _documents(each, (*path, key), kind)
-
-
-def several(value: Any) -> list[Any]:
-    """The members of an element that may be written as one value or as a list of them."""
-    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 class Mistake(NamedTuple):

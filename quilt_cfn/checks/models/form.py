@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from quilt_cfn.checks.models.documents import several
 from quilt_cfn.evaluation import Rendering
 from quilt_cfn.evaluation.forms import mapping, section
-from quilt_cfn.evaluation.texts import Path, as_text, origins_of
+from quilt_cfn.evaluation.texts import Path, as_text, origins_of, several
 
 
 def referred(value: Any) -> str | None:

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from quilt_cfn.checks.models.actions import arns_of, glob
-from quilt_cfn.checks.models.documents import IDENTITY, TRUST, documents, mistakes, several
+from quilt_cfn.checks.models.documents import IDENTITY, TRUST, documents, mistakes
 from quilt_cfn.evaluation import Rendering
-from quilt_cfn.evaluation.texts import Path, as_text, is_known, origins_of
+from quilt_cfn.evaluation.texts import Path, as_text, is_known, origins_of, several
 
 NAMES = {"AWS::IAM::Group": "GroupName", "AWS::IAM::Role": "RoleName", "AWS::IAM::User": "UserName"}
 """Who can have policies -> the property with a name of one's own."""

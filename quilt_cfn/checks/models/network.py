@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from quilt_cfn.checks.models.machines import machines
 from quilt_cfn.evaluation import Rendering
 from quilt_cfn.evaluation.forms import mapping
-from quilt_cfn.evaluation.texts import Path, as_text, is_known
+from quilt_cfn.evaluation.texts import Path, as_text, is_known, several
 
 INTERNET = "0.0.0.0/0"
 EVERYWHERE = (INTERNET, "::/0")
@@ -135,24 +135,20 @@ def _parties(rendering: Rendering) -> Iterator[Party]:
         yield Party(name, _groups(rendering, groups), _named(rendering, subnets))
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
 def _named(rendering: Rendering, values: Any) -> tuple[str, ...]:
-    return tuple(name for value in _list(values) if (name := rendering.named(value)))
+    return tuple(name for value in several(values) if (name := rendering.named(value)))
 
 
 def _groups(rendering: Rendering, values: Any) -> frozenset[str] | None:
     named = _named(rendering, values)
-    known = named and len(named) == len(_list(values)) and all(rendering.type_of(each) == GROUP for each in named)
+    known = named and len(named) == len(several(values)) and all(rendering.type_of(each) == GROUP for each in named)
     return frozenset(named) if known else None
 
 
 def _permits(rendering: Rendering) -> Iterator[Permit]:
     for name, properties in rendering.of_type(GROUP).items():
         for key, inbound in (("SecurityGroupIngress", True), ("SecurityGroupEgress", False)):
-            for index, entry in enumerate(_list(properties.get(key))):
+            for index, entry in enumerate(several(properties.get(key))):
                 yield _permit(rendering, name, inbound, mapping(entry), ("Resources", name, "Properties", key, index))
     for name, properties in rendering.of_type(f"{GROUP}Ingress", f"{GROUP}Egress").items():
         group = rendering.named(properties.get("GroupId"))

@@ -14,13 +14,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.models.documents import several
 from quilt_cfn.checks.models.form import declaration, entries, parameter_behind, parameters, referred, uses
 from quilt_cfn.checks.models.machines import LAUNCHED, is_complete, machines, plain, user_data
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Origin, Rendering
 from quilt_cfn.evaluation.forms import mapping, section
-from quilt_cfn.evaluation.texts import Path, as_text, is_known, origins_of, texts_of
+from quilt_cfn.evaluation.texts import Path, as_text, is_known, origins_of, several, texts_of
 
 GUIDE = "https://docs.aws.amazon.com/marketplace/latest/userguide/cloudformation.html"
 POLICIES = "https://docs.aws.amazon.com/marketplace/latest/userguide/product-and-ami-policies.html"

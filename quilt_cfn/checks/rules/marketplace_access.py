@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.models.documents import IDENTITY, documents, several
+from quilt_cfn.checks.models.documents import IDENTITY, documents
 from quilt_cfn.checks.models.form import declaration, parameter_behind, parameters, uses, whole_number
 from quilt_cfn.checks.models.installed import file_of
 from quilt_cfn.checks.models.machines import is_complete, machines
@@ -19,7 +19,7 @@ from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.checks.rules.marketplace import GUIDE, POLICIES, REFUSED
 from quilt_cfn.evaluation import Origin, Rendering
 from quilt_cfn.evaluation.forms import mapping, matches, refused
-from quilt_cfn.evaluation.texts import Path, as_text, is_known, origins_of
+from quilt_cfn.evaluation.texts import Path, as_text, is_known, origins_of, several
 
 
 @rule("M08", REFUSED, POLICIES)

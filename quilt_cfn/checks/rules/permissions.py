@@ -9,12 +9,12 @@ from typing import Any
 
 from quilt_cfn.checks.contract import Contract
 from quilt_cfn.checks.models.calls import calls
-from quilt_cfn.checks.models.documents import documents, mistakes, several
+from quilt_cfn.checks.models.documents import documents, mistakes
 from quilt_cfn.checks.models.grants import Grant, covers, grants, identity, is_open, matches
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Rendering
 from quilt_cfn.evaluation.forms import mapping
-from quilt_cfn.evaluation.texts import as_text, is_known
+from quilt_cfn.evaluation.texts import as_text, is_known, several
 
 
 @rule(

@@ -16,7 +16,7 @@ from quilt_cfn.checks.models.kinds import is_identity, references, wanted
 from quilt_cfn.checks.rule import Fault, rule
 from quilt_cfn.evaluation import Rendering, Text
 from quilt_cfn.evaluation.forms import mapping, section
-from quilt_cfn.evaluation.texts import Path, as_text, is_known, texts_of
+from quilt_cfn.evaluation.texts import Path, as_text, is_known, several, texts_of
 
 REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
 RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html"
@@ -25,10 +25,6 @@ RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBIns
 def at(name: str, *path: str | int) -> Path:
     """The path to a property of a resource."""
     return ("Resources", name, "Properties", *path)
-
-
-def members(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 # What the intrinsic functions come to.
@@ -109,7 +105,7 @@ def subnets_are_in_their_vpc(rendering: Rendering, contract: Contract) -> Iterat
 def _zones(rendering: Rendering, subnets: Any) -> list[str] | None:
     """The zones of subnets that this template makes; None where one of them is unknown."""
     found = []
-    for subnet in members(subnets):
+    for subnet in several(subnets):
         zone = rendering.properties(rendering.named(subnet) or "").get("AvailabilityZone")
         if zone is None or not is_known(zone):
             return None
@@ -175,8 +171,8 @@ def _not_offered(
     missing = [value] if value not in offered else []
     origins = [origin.name for origin in value.origins] if isinstance(value, Text) else []
     if len(origins) == 1 and rendering.parameters.get(origins[0]) == value:
-        declared = section(rendering.template, "Parameters")[origins[0]]
-        for choice in map(as_text, members(declared.get("AllowedValues"))):
+        declared = mapping(section(rendering.template, "Parameters").get(origins[0]))
+        for choice in map(as_text, several(declared.get("AllowedValues"))):
             if choice not in {*offered, *missing} and not rendering.refuses({origins[0]: choice}):
                 missing.append(choice)
     if missing:
@@ -329,7 +325,7 @@ def attributes_are_known(rendering: Rendering, contract: Contract) -> Iterator[F
     """ELB refuses an attribute that it doesn't know. The list of those it knows is botocore's."""
     for kind in ("LoadBalancer", "TargetGroup"):
         for name, properties in rendering.of_type(f"AWS::ElasticLoadBalancingV2::{kind}").items():
-            for index, attribute in enumerate(members(properties.get(f"{kind}Attributes"))):
+            for index, attribute in enumerate(several(properties.get(f"{kind}Attributes"))):
                 key = mapping(attribute).get("Key", "")
                 if key and is_known(key) and key not in offers.load_balancer_attributes(f"{kind}Attribute"):
                     yield Fault(at(name, f"{kind}Attributes", index, "Key"), f"{name} has no attribute {key}.")
