@@ -27,7 +27,7 @@ from quilt_cfn.checks.rule import Rule
 from quilt_cfn.checks.rules import RULES
 from quilt_cfn.checks.running import Task, merged, run
 from quilt_cfn.errors import Trouble
-from quilt_cfn.evaluation import Refused, evaluate
+from quilt_cfn.evaluation import Refused, Rendering, evaluate
 from quilt_cfn.evaluation.forms import section
 from quilt_cfn.evaluation.reading import Source, read_template
 from quilt_cfn.evaluation.texts import as_text
@@ -35,6 +35,8 @@ from quilt_cfn.evaluation.texts import as_text
 CHUNK = 6
 """Regions of one task: few enough that no processor waits long for the last one."""
 
+
+MOST_RESOURCES = 500
 
 THOROUGH = "us-east-1"
 """The Region in which cloudformation-validate is given every form."""
@@ -96,6 +98,7 @@ def check_file(file: Path, form: Mapping[str, Any], region: str, marketplace: bo
     Parameters without a value stand for themselves. What AWS Marketplace asks is asked only with ``marketplace``.
     """
     source = read_template(file)
+    _fits(source)
     try:
         rendering = evaluate(source.data, form, region, open_form=True)
     except Refused as refused:
@@ -103,8 +106,29 @@ def check_file(file: Path, form: Mapping[str, Any], region: str, marketplace: bo
             f"CloudFormation would refuse this launch in {region}: {str(refused).rstrip('.')}.",
             "Give other values with --parameters, or another --region.",
         ) from None
+    _computed(source, rendering)
     verdicts = judge([rendering], Contract(), _rules(marketplace))
-    return plain_report(findings(source, verdicts), f"{file} in {region}")
+    return plain_report(merged(findings(source, verdicts), [region]), f"{file} in {region}")
+
+
+def _fits(source: Source) -> None:
+    """Raises ``Trouble`` for a template with more resources than CloudFormation takes.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+    """
+    resources = list(section(source.data, "Resources"))
+    if len(resources) > MOST_RESOURCES:
+        line = source.line(("Resources", resources[MOST_RESOURCES]))
+        what = f"CloudFormation takes {MOST_RESOURCES} resources, and here are {len(resources)}"
+        raise Trouble(f"{source.file}, line {line}: {what}.", "Divide the template into nested stacks.")
+
+
+def _computed(source: Source, rendering: Rendering) -> None:
+    """Raises ``Trouble`` for a template whose values are too large or too deep to be computed."""
+    for problem in rendering.problems:
+        if problem.kind == "Size":
+            line = source.line(problem.path)
+            raise Trouble(f"{source.file}, line {line}: {problem.sentence}.", "Make the template simpler there.")
 
 
 def _rules(marketplace: bool) -> list[Rule]:

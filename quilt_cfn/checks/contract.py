@@ -77,6 +77,7 @@ def read_contract(path: Path = CONTRACT_FILE) -> Contract:
         containers = {name: int(port) for name, port in document["containers"].items()}
     except (OSError, yaml.YAMLError, AttributeError, TypeError, KeyError, ValueError) as error:
         raise Trouble(
-            f"The contract in {path} could not be read: {error}.", "Compare it with its last version."
+            f"The contract in {path} could not be read: {error}.",
+            "Run the command in a checkout, and compare the file with its last version.",
         ) from error
     return Contract(forms, tuple(calls), conversations, containers)

@@ -149,3 +149,19 @@ def test_a_default_that_its_own_parameter_refuses_hides_nothing(stranger):
     stranger.write_text(text)
     assert [each.rule for each in check_file(stranger, {}, "us-east-1").findings] == ["F03"]
     assert {each.rule for each in check_file(stranger, {"Size": "large"}, "us-east-1").findings} == {"F03", "S04"}
+
+
+def test_more_resources_than_cloudformation_takes_are_told_with_the_line(tmp_path):
+    file = tmp_path / "many.yaml"
+    file.write_text("Resources:\n" + "".join(f"  A{number}: {{Type: AWS::SNS::Topic}}\n" for number in range(501)))
+    with pytest.raises(Trouble, match="line 502: CloudFormation takes 500 resources, and here are 501"):
+        check_file(file, {}, "us-east-1")
+
+
+def test_values_that_go_too_deep_are_told_with_the_line(tmp_path):
+    file = tmp_path / "chain.yaml"
+    topic = "{{Type: AWS::SNS::Topic, Properties: {{DisplayName: !GetAtt A{}.TopicName}}}}"
+    chain = "".join(f"  A{number}: {topic.format(number + 1)}\n" for number in range(499))
+    file.write_text(f"Resources:\n{chain}  A499: {{Type: AWS::SNS::Topic}}\n")
+    with pytest.raises(Trouble, match=r"chain.yaml, line [0-9]+: values refer to one another too deeply"):
+        check_file(file, {}, "us-east-1")

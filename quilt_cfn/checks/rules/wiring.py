@@ -33,6 +33,8 @@ def at(name: str, *path: str | int) -> Path:
 def _problems(rendering: Rendering, family: str) -> Iterator[Fault]:
     for problem in rendering.problems:
         kind = problem.kind
+        if kind == "Size":  # nothing is wrong with it but that it can't be judged
+            continue
         found = "zones" if kind == "Select of Fn::GetAZs" else "lists" if kind.startswith(("Select", "Cidr")) else "all"
         if found == family:
             yield Fault(problem.path, f"{problem.sentence[:1].upper()}{problem.sentence[1:]}.")
