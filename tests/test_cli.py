@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -152,8 +156,14 @@ def test_lint_reports_a_fault_with_file_line_rule_and_resource_and_exits_1(tmp_p
 
 
 def test_check_judges_every_edition_in_every_region_and_says_what_it_left_and_why():
-    done = run("check", folder=ROOT)
-    assert (done.returncode, done.stderr) == (0, "")
+    terminal, errors = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-m", "quilt_cfn", "check"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, check=False)
+    assert done.returncode == 0
+    assert b"0/17 [" in os.read(terminal, 4096), "a terminal sees a progress bar"
+    os.close(errors)
+    os.close(terminal)
     *left, summary = done.stdout.splitlines()
     assert summary == "2 templates in 46 Regions: 0 findings, 8 suppressed with a reason."
     assert [line.split()[3:6] for line in left if " M08 " in line] == [
