@@ -2,7 +2,7 @@
 
     text ──▶ reading ──▶ a plain dict and its lines
                                │
-       form ──▶ forms ──▶ evaluator ──▶ Rendering: resources and outputs, computed
+       form ──▶ forms ──▶ evaluator and functions ──▶ Rendering: resources and outputs, computed
 
 The rule: nothing here knows our product. What only AWS could tell (an attribute, a generated name) becomes a ``Text``
 that says what it stands for, every ``Text`` knows what flowed into it, and what would fail becomes a ``Problem``;

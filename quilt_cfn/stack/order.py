@@ -17,7 +17,8 @@ def database_after_the_rest(template: TemplateDict, database: str) -> TemplateDi
     """The template, in which the database waits for every resource that doesn't wait for it."""
     begun = {key: value for key, value in template["Resources"][database].items() if key != "DependsOn"}
     resources = {**template["Resources"], database: begun}
-    before = {name: _closure(name, resources) for name in resources}
+    direct = {name: _before(resource) & set(resources) for name, resource in resources.items()}
+    before = {name: _closure(name, direct) for name in resources}
     early = [name for name in resources if name != database and database not in before[name]]
     always = [name for name in early if "Condition" not in resources[name]]
     waited_for = set().union(before[database], *(before[name] for name in always))
@@ -25,14 +26,14 @@ def database_after_the_rest(template: TemplateDict, database: str) -> TemplateDi
     return {**template, "Resources": {**resources, database: {**begun, "DependsOn": last}}}
 
 
-def _closure(name: str, resources: dict[str, Any]) -> set[str]:
+def _closure(name: str, direct: dict[str, set[str]]) -> set[str]:
     """The resources that are created before one, directly or by way of others."""
     seen: set[str] = set()
     waiting = [name]
     while waiting:
-        for other in _before(resources[waiting.pop()]) & set(resources) - seen:
-            seen.add(other)
-            waiting.append(other)
+        new = direct[waiting.pop()] - seen
+        seen |= new
+        waiting += new
     return seen
 
 
