@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from quilt_cfn.checks.contract import Contract, read_contract
+from quilt_cfn.checks.contract import NOTHING_AGREED, read_contract
 from quilt_cfn.checks.finding import Finding
 from quilt_cfn.checks.judging import Verdict, judge
 from quilt_cfn.checks.linters import CFN_LINT, CLOUDFORMATION_VALIDATE, cfn_lint, cloudformation_validate
@@ -82,10 +82,10 @@ def _texts(form: Mapping[str, Any]) -> dict[str, str]:
 
 def unseen_conditions(files: Iterable[Path], regions: Iterable[str]) -> Iterator[Finding]:
     """A finding for each side of a condition that the contract's forms never take."""
+    forms = read_contract().forms
     for file in files:
         source = read_template(file)
         conditions = section(source.data, "Conditions")
-        forms = read_contract().forms
         for name, side in unseen_sides(conditions, (each for _, each in renderings(source.data, forms, regions))):
             message = f"No form of the contract makes {name} {str(side).lower()}: nothing under it was judged."
             path = ("Conditions", name)
@@ -107,7 +107,7 @@ def check_file(file: Path, form: Mapping[str, Any], region: str, marketplace: bo
             "Give other values with --parameters, or another --region.",
         ) from None
     _computed(source, rendering)
-    verdicts = judge([rendering], Contract(), _rules(marketplace))
+    verdicts = judge([rendering], NOTHING_AGREED, _rules(marketplace))
     return plain_report(merged(findings(source, verdicts), [region]), f"{file} in {region}")
 
 

@@ -150,11 +150,20 @@ def published(rendering: Rendering, party: Party) -> dict[int, int]:
     A shell variable is looked up among the values that the machine's JSON files have under its name.
     """
     found: dict[int, int] = {}
-    for machine in machines(rendering):
-        if machine.name == party.name:
-            texts = [text for source in machine.sources for _, text in files(rendering, source)]
-            for text in texts:
-                for variable, name, inner in PUBLISH.findall(text):
-                    values = re.findall(rf'"{name}": "?([0-9]+)', "\n".join(texts)) if variable else [name]
-                    found |= {port: int(inner) for port in ports(values)}
+    texts = texts_on(rendering, party)
+    for text in texts:
+        for variable, name, inner in PUBLISH.findall(text):
+            values = re.findall(rf'"{name}": "?([0-9]+)', "\n".join(texts)) if variable else [name]
+            found |= {port: int(inner) for port in ports(values)}
     return found
+
+
+def texts_on(rendering: Rendering, party: Party) -> list[str]:
+    """The files that cfn-init writes on a machine."""
+    return [
+        text
+        for machine in machines(rendering)
+        if machine.name == party.name
+        for source in machine.sources
+        for _, text in files(rendering, source)
+    ]

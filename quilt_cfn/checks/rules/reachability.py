@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from quilt_cfn.checks.contract import Contract
-from quilt_cfn.checks.models.conversations import Conversation, conversations, published, targets
+from quilt_cfn.checks.models.conversations import Conversation, conversations, published, targets, texts_on
 from quilt_cfn.checks.models.machines import files, machines
 from quilt_cfn.checks.models.network import (
     EVERYWHERE,
@@ -149,10 +149,7 @@ def requests_arrive_where_something_listens(rendering: Rendering, contract: Cont
             seen.add((party.name, port))
             listens = {
                 int(found)
-                for machine in machines(rendering)
-                if machine.name == party.name
-                for source in machine.sources
-                for _, text in files(rendering, source)
+                for text in texts_on(rendering, party)
                 for found in re.findall(r"^\s*listen ([0-9]+)", text, re.MULTILINE)
             }
             if listens and open_ports[port] not in listens:
