@@ -1,4 +1,5 @@
 # `make template` and `make test` are all that a fresh machine needs; both set themselves up in .venv.
+# `make publish TO=s3://bucket/prefix` publishes there; without TO, into published/.
 PYTHON ?= python3
 RUN := .venv/bin
 
@@ -9,7 +10,10 @@ docs: .venv/ready ; @$(RUN)/quilt-cfn docs
 check: .venv/ready ; @$(RUN)/ruff check . && $(RUN)/ruff format --check . && $(RUN)/mypy
 bench: .venv/ready ; @$(RUN)/python -m benchmarks
 format: .venv/ready ; @$(RUN)/ruff check --fix . && $(RUN)/ruff format .
+release: .venv/ready ; @$(RUN)/quilt-cfn release
+publish: .venv/ready ; @$(RUN)/quilt-cfn publish $(TO)
+submit: .venv/ready ; @$(RUN)/quilt-cfn marketplace submit
 clean: ; @rm -rf .venv build dist *.egg-info
 
 .venv/ready: setup.cfg constraints.txt bin/set-up ; @PYTHON=$(PYTHON) bin/set-up .venv
-.PHONY: template test prove docs check bench format clean
+.PHONY: template test prove docs check bench format release publish submit clean

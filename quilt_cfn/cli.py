@@ -18,6 +18,8 @@ from quilt_cfn.errors import Trouble
 
 TEMPLATES = Path("templates")
 """Where the rendered templates of a checkout lie, seen from its top folder."""
+PUBLISHED = Path("published")
+"""Where versions are published to when no destination is named."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,6 +122,58 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Example: quilt-cfn docs",
     )
     docs.set_defaults(run=_docs)
+
+    release = commands.add_parser(
+        "release",
+        help="write down, once, what a version is",
+        description="Write the folder of the version in marketplace/release.yaml into templates/releases: templates, "
+        "documents, bill of materials, hashes and manifest. Refuses changes that no commit has, versions that exist or "
+        "go backwards, images with a moving tag, a version that CHANGELOG.md does not date, and findings.",
+        epilog="Example: quilt-cfn release",
+    )
+    release.set_defaults(run=_release)
+
+    publish = commands.add_parser(
+        "publish",
+        help="publish a released version to S3 or to a folder",
+        description="Copy a released version to every DESTINATION, read it back and compare, and let latest.json point "
+        "to it. May be run again at any time; what is published never changes. Credentials are found as by every AWS "
+        "tool. Exits with 1 when --check-bucket finds something.",
+        epilog="Examples: quilt-cfn publish; quilt-cfn publish --dry-run s3://example-artifacts/quilt; "
+        "quilt-cfn publish --version 1.0.0 --sign key.pem s3://artifacts-us/quilt s3://artifacts-eu/quilt",
+    )
+    publish.add_argument(
+        "destinations",
+        metavar="DESTINATION",
+        nargs="*",
+        help=f"s3://BUCKET/PREFIX, or a folder; default: {PUBLISHED}{os.sep}",
+    )
+    publish.add_argument("--version", metavar="VERSION", help="default: the newest in templates/releases")
+    publish.add_argument("--sign", metavar="FILE", type=Path, help="sign with this private key (Ed25519, PEM)")
+    publish.add_argument("--dry-run", action="store_true", help="print what would be written, and write nothing")
+    publish.add_argument(
+        "--check-bucket", action="store_true", help="only say what is wrong with the buckets, and the policy they need"
+    )
+    publish.set_defaults(run=_publish)
+
+    verify = commands.add_parser(
+        "verify",
+        help="compare a published version with its manifest and signature",
+        description="Read a published version from S3, a folder or the web, and compare every byte with its manifest; "
+        "with --public-key also ask who signed it. Exits with 1 when something differs.",
+        epilog="Examples: quilt-cfn verify s3://example-artifacts/quilt; quilt-cfn verify --version 1.0.0 "
+        "--public-key quilt.pub https://example-artifacts.s3.us-east-1.amazonaws.com/quilt",
+    )
+    verify.add_argument(
+        "location",
+        metavar="LOCATION",
+        nargs="?",
+        default=f"{PUBLISHED}{os.sep}",
+        help="s3://BUCKET/PREFIX, a folder or https://HOST/PREFIX; default: %(default)s",
+    )
+    verify.add_argument("--version", metavar="VERSION", help="default: the one that latest.json points to")
+    verify.add_argument("--public-key", metavar="FILE", type=Path, help="the signer's public key (PEM)")
+    verify.set_defaults(run=_verify)
     return parser
 
 
@@ -172,3 +226,35 @@ def _check(options: argparse.Namespace) -> int:
         result = checking.check_editions(TEMPLATES)
     print(report.FORMATS[options.format](result))
     return 1 if result.findings else 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    from quilt_cfn import releasing
+
+    for line in releasing.release(Path()):
+        print(line)
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from quilt_cfn.publish import publishing
+
+    locations = options.destinations or [f"{PUBLISHED}{os.sep}"]
+    if options.check_bucket:
+        exit_code = 0
+        for report, has_findings in publishing.check_buckets(locations):
+            print(report)
+            exit_code |= has_findings
+        return exit_code
+    artifact = publishing.choose(options.version)
+    for line in publishing.publish(artifact, locations, options.sign, dry_run=options.dry_run):
+        print(line)
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from quilt_cfn.publish import publishing
+
+    verification = publishing.verify_at(options.location, options.version, options.public_key)
+    print(verification)
+    return 1 if verification.findings else 0

@@ -19,7 +19,9 @@ RELEASE_FILE = Path(__file__).resolve().parent.parent / "marketplace" / "release
 
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
+VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
+"""Major, minor and patch, as in https://semver.org, without anything after them."""
+
 # The tag is as the OCI distribution specification has it; the repository is kept to what registries really use.
 _IMAGE = re.compile(r"[a-z0-9]([a-z0-9._/-]*[a-z0-9])?(:[0-9]+/[a-z0-9._/-]+)?:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -59,6 +61,11 @@ class Release(NamedTuple):
         return self.postgres.partition(".")[0]
 
 
+def precedence(version: str) -> tuple[int, ...]:
+    """What versions are ordered by: 1.10.0 comes after 1.9.0."""
+    return tuple(int(number) for number in version.split("."))
+
+
 def read_release(path: Path = RELEASE_FILE) -> Release:
     """The release described by a YAML file; raises ``Trouble`` that names the field and what it should be."""
     try:
@@ -76,7 +83,7 @@ def read_release(path: Path = RELEASE_FILE) -> Release:
         ) from error
     read = _Reader(path, document)
     release = Release(
-        version=read.text("version", _VERSION, "three numbers such as 1.0.0"),
+        version=read.text("version", VERSION, "three numbers such as 1.0.0"),
         registry=read.image("registry"),
         catalog=read.image("catalog"),
         nginx=read.image("nginx"),
