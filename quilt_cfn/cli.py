@@ -7,6 +7,7 @@ findings, 2 for trouble (a sentence and a next step on standard error), 130 when
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -117,8 +118,9 @@ def _parser() -> argparse.ArgumentParser:
 
     docs = commands.add_parser(
         "docs",
-        help="write the generated pages of docs/",
-        description="Write docs/rules.md and docs/lifecycle.md from the rules and the templates of this checkout.",
+        help="write the generated pages of docs/ and marketplace/",
+        description="Write docs/rules.md, docs/lifecycle.md and marketplace/usage-instructions.txt from the rules and "
+        "the templates of this checkout.",
         epilog="Example: quilt-cfn docs",
     )
     docs.set_defaults(run=_docs)
@@ -174,6 +176,31 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--version", metavar="VERSION", help="default: the one that latest.json points to")
     verify.add_argument("--public-key", metavar="FILE", type=Path, help="the signer's public key (PEM)")
     verify.set_defaults(run=_verify)
+
+    marketplace = commands.add_parser(
+        "marketplace",
+        help="submit the released version to AWS Marketplace, rehearsed first",
+        description="Make a change set for the AWS Marketplace listing of marketplace/listing.yaml and the version in "
+        "marketplace/release.yaml. What AWS Marketplace would refuse for its texts, sizes or names is refused before "
+        "anything is sent. submit may be interrupted and repeated: it never starts a second change set.",
+        epilog="Examples: quilt-cfn marketplace plan; quilt-cfn marketplace submit; "
+        "quilt-cfn marketplace status --follow",
+    )
+    steps = marketplace.add_subparsers(metavar="STEP", required=True, parser_class=_Parser, prog=marketplace.prog)
+    for step, help_text, run in (
+        ("plan", "print the request that would be sent, as JSON", _plan),
+        ("validate", "have AWS rehearse it (Intent=VALIDATE), to the end", _validate),
+        ("submit", "validate, then apply, then follow to the end", _submit),
+        ("status", "say what became of the product's change sets", _status),
+        ("drift", "compare what buyers get with what was released; exits with 1 when it differs", _drift),
+    ):
+        parser_of_step = steps.add_parser(step, help=help_text, description=f"{help_text[:1].upper()}{help_text[1:]}.")
+        parser_of_step.set_defaults(run=run)
+        if step == "status":
+            parser_of_step.add_argument(
+                "about", metavar="ID", nargs="?", help="of a change set or a product; default: the listing's product"
+            )
+            parser_of_step.add_argument("--follow", action="store_true", help="wait for the end of what is going on")
     return parser
 
 
@@ -201,7 +228,7 @@ def _lint(options: argparse.Namespace) -> int:
 def _docs(options: argparse.Namespace) -> int:
     from quilt_cfn import documenting
 
-    for line in documenting.write_pages(TEMPLATES, Path("docs")):
+    for line in documenting.write_pages(TEMPLATES, Path()):
         print(line)
     return 0
 
@@ -258,3 +285,46 @@ def _verify(options: argparse.Namespace) -> int:
     verification = publishing.verify_at(options.location, options.version, options.public_key)
     print(verification)
     return 1 if verification.findings else 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from quilt_cfn.marketplace import planning
+
+    sys.stdout.write(planning.as_json(planning.plan(Path())))
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from quilt_cfn.marketplace import catalog, planning, submitting
+
+    submission = planning.plan(Path())
+    for line in submitting.validate(catalog.connect(), submission):
+        print(line, flush=True)
+    return 0
+
+
+def _submit(options: argparse.Namespace) -> int:
+    from quilt_cfn.marketplace import catalog, checkout, planning, submitting
+
+    submission = planning.plan(Path())
+    for line in submitting.submit(catalog.connect(), submission, functools.partial(checkout.verify_published, Path())):
+        print(line, flush=True)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from quilt_cfn.marketplace import catalog, checkout, submitting
+
+    about = options.about or checkout.product(Path())
+    for line in submitting.status(catalog.connect(), about, options.follow):
+        print(line, flush=True)
+    return 0
+
+
+def _drift(options: argparse.Namespace) -> int:
+    from quilt_cfn.marketplace import catalog, drift, planning
+
+    differences = drift.drift(catalog.connect(), planning.plan(Path()))
+    for difference in differences:
+        print(difference)
+    return 1 if differences else 0

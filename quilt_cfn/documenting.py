@@ -1,4 +1,4 @@
-"""What ``quilt-cfn docs`` does: the pages of docs/ that are made from the rules and the templates.
+"""What ``quilt-cfn docs`` does: the pages that are made from the rules and the templates.
 
 The rule: a fact that stands in code is not written down a second time by hand; a test holds the pages to this module.
 """
@@ -15,18 +15,26 @@ from quilt_cfn.checks.models.lifecycle.page import report
 from quilt_cfn.evaluation import evaluate
 from quilt_cfn.evaluation.reading import read_template
 from quilt_cfn.files import write_atomically
+from quilt_cfn.marketplace import usage
+
+LISTED = "quilt-registry-marketplace.yaml"
+"""The template that the AWS Marketplace listing carries."""
 
 
-def write_pages(templates: Path, folder: Path) -> Iterator[str]:
-    """Write every page that changed; yields a line for each. Raises ``Trouble``."""
+def write_pages(templates: Path, root: Path) -> Iterator[str]:
+    """Write every page that changed below ``root``; yields a line for each. Raises ``Trouble``."""
     for name, text in pages(templates).items():
-        changed = write_atomically(folder / name, text.encode())
-        yield f"{folder / name}: {'written' if changed else 'unchanged'}"
+        changed = write_atomically(root / name, text.encode())
+        yield f"{root / name}: {'written' if changed else 'unchanged'}"
 
 
 def pages(templates: Path) -> dict[str, str]:
-    """Name of a page -> its text, from the templates in a folder."""
-    return {"rules.md": reference(), "lifecycle.md": lifecycle(templates)}
+    """Path of a page -> its text, from the templates in a folder."""
+    return {
+        "docs/rules.md": reference(),
+        "docs/lifecycle.md": lifecycle(templates),
+        "marketplace/usage-instructions.txt": usage.page(read_template(templates / LISTED).data),
+    }
 
 
 def lifecycle(templates: Path) -> str:

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import yaml
-
-from quilt_cfn.errors import Trouble
+from quilt_cfn.fields import Fields, read_fields
 
 RELEASE_FILE = Path(__file__).resolve().parent.parent / "marketplace" / "release.yaml"
 """The release that this checkout builds."""
-
-_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 """Major, minor and patch, as in https://semver.org, without anything after them."""
@@ -68,77 +64,22 @@ def precedence(version: str) -> tuple[int, ...]:
 
 def read_release(path: Path = RELEASE_FILE) -> Release:
     """The release described by a YAML file; raises ``Trouble`` that names the field and what it should be."""
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_SafeLoader)
-    except OSError as error:
-        raise Trouble(
-            f"The release file {path} could not be read: {error.strerror}.",
-            "Run the command in a checkout, or name a release file with --release.",
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where else ""
-        raise Trouble(
-            f"The release file {path} is not YAML{line}.", "Mend the file and run the command again."
-        ) from error
-    read = _Reader(path, document)
+    fields = read_fields(path, "release file", "Run the command in a checkout, or name a release file with --release.")
     release = Release(
-        version=read.text("version", VERSION, "three numbers such as 1.0.0"),
-        registry=read.image("registry"),
-        catalog=read.image("catalog"),
-        nginx=read.image("nginx"),
-        postgres=read.text("database.postgres", _ENGINE, 'a major and a minor version in quotes, such as "16.13"'),
-        ami_default=read.text("ami.default", _AMI_DEFAULT, "a public SSM parameter, /aws/service/…"),
-        ami_id=read.optional("ami.id", _AMI_ID, "an AMI id, ami-…"),
+        version=fields.text("version", VERSION, "three numbers such as 1.0.0"),
+        registry=_image(fields, "registry"),
+        catalog=_image(fields, "catalog"),
+        nginx=_image(fields, "nginx"),
+        postgres=fields.text("database.postgres", _ENGINE, "a major and a minor version, such as 16.13"),
+        ami_default=fields.text("ami.default", _AMI_DEFAULT, "a public SSM parameter, /aws/service/…"),
+        ami_id=fields.optional("ami.id", _AMI_ID, "an AMI id, ami-…"),
     )
-    read.nothing_left()
+    fields.nothing_left()
     return release
 
 
-class _Reader:
-    """Takes fields out of a document and complains in whole sentences."""
-
-    def __init__(self, path: Path, document: object) -> None:
-        self.path = path
-        self.document = document
-        self.taken: set[str] = set()
-
-    def text(self, field: str, pattern: re.Pattern[str], wanted: str) -> str:
-        value = self.optional(field, pattern, wanted)
-        if value is None:
-            raise self._trouble(f"has no {field}", wanted)
-        return value
-
-    def optional(self, field: str, pattern: re.Pattern[str], wanted: str) -> str | None:
-        self.taken.add(field)
-        value: Any = self.document
-        for part in field.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if value is None:
-            return None
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise self._trouble(f"has {value!r} as {field}", wanted)
-        return value
-
-    def image(self, name: str) -> Image:
-        return Image(
-            self.text(f"images.{name}.name", _IMAGE, "an image with a tag, such as docker.io/library/nginx:1.28"),
-            self.optional(f"images.{name}.digest", _DIGEST, "sha256: and 64 hexadecimal digits, or nothing"),
-        )
-
-    def nothing_left(self) -> None:
-        unknown = sorted(set(_leaves(self.document)) - self.taken)
-        if unknown:
-            raise Trouble(
-                f"The release file {self.path} has a field that nothing reads: {unknown[0]}.",
-                f"Remove it, or correct its name to one of: {', '.join(sorted(self.taken))}.",
-            )
-
-    def _trouble(self, what: str, wanted: str) -> Trouble:
-        return Trouble(f"The release file {self.path} {what}.", f"It should be {wanted}.")
-
-
-def _leaves(value: object, prefix: str = "") -> list[str]:
-    if not isinstance(value, dict):
-        return [prefix]
-    return [leaf for key, child in value.items() for leaf in _leaves(child, f"{prefix}.{key}" if prefix else str(key))]
+def _image(fields: Fields, name: str) -> Image:
+    return Image(
+        fields.text(f"images.{name}.name", _IMAGE, "an image with a tag, such as docker.io/library/nginx:1.28"),
+        fields.optional(f"images.{name}.digest", _DIGEST, "sha256: and 64 hexadecimal digits, or nothing"),
+    )

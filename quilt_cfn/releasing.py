@@ -41,7 +41,8 @@ class Plan(NamedTuple):
 def release(root: Path) -> Iterator[str]:
     """Release the version of ``marketplace/release.yaml`` in the checkout whose top folder is ``root``.
 
-    Yields what was done and what is next. Raises ``Trouble`` for whatever keeps a version from being released; nothing is written then.
+    Yields what was done and what is next. Raises ``Trouble`` for whatever keeps a version from being released; then
+    nothing is written.
     """
     root = root.resolve()
     decided = plan(root)

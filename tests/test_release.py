@@ -72,7 +72,6 @@ def test_rds_offers_the_engine_version_and_has_not_deprecated_it(release):
         ("images.nginx.name", "nginx:1 --privileged"),
         ("images.catalog.digest", "sha256:abc"),
         ("database.postgres", "16"),
-        ("database.postgres", 16.13),
         ("ami.default", "/custom/ami"),
         ("ami.default", "ami-0123456789abcdef0"),
         ("ami.id", "ami-123"),

@@ -23,7 +23,8 @@ RELEASES = Path("templates/releases")
 
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
-SIGNATURE = "manifest.json.sig"
+SIGNATURE = "SHA256SUMS.sig"
+"""Over SHA256SUMS, which stands for every byte: what is signed can be checked with openssl and sha256sum alone."""
 LATEST = "latest.json"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

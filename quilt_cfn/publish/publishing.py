@@ -74,6 +74,8 @@ def publish(artifact: Artifact, locations: Sequence[str], key_file: Path | None,
             if carried.exception() not in failures
         ]
         yield from map(str, published)
+        if signature:
+            yield from (f"Signed; to check it: {_verification(artifact, each.store)}" for each in published)
         if published:
             yield from launch_links(artifact, [each.store for each in published])
         if failures:
@@ -132,10 +134,18 @@ def template_key(artifact: Artifact, edition: str) -> str:
     return version_key(artifact.version, artifact.manifest.editions[edition]["yaml"])
 
 
+def _verification(artifact: Artifact, store: Store) -> str:
+    from quilt_cfn.publish import signing  # late: imports cryptography
+    from quilt_cfn.publish.stores.s3 import Bucket
+
+    folder = f"{PRODUCT}/{artifact.version}"
+    return signing.verification_command(store.url(folder) if isinstance(store, Bucket) else f"{store.name}/{folder}")
+
+
 def _sign(artifact: Artifact, key_file: Path) -> bytes:
     from quilt_cfn.publish import signing  # late: imports cryptography
 
-    return signing.sign(signing.read_private_key(key_file), artifact.manifest.content)
+    return signing.sign(signing.read_private_key(key_file), artifact.manifest.sums)
 
 
 def _all(waiting: Sequence[Future[Any]]) -> list[Any]:

@@ -1,9 +1,9 @@
-"""Sign a manifest, and check its signature: Ed25519 (RFC 8032) over its bytes, with a key in a local PEM file.
+"""Sign a version, and check its signature: Ed25519 (RFC 8032) over SHA256SUMS, with a key in a local PEM file.
 
 The rule: a private key is read from a file that its owner alone can read, and nothing of it, nor of its passphrase,
 goes anywhere else: no argument, environment variable, message or log ever holds it.
 
-A signature is 64 raw bytes beside the manifest. OpenSSL checks it as well (``verification_command``), and makes keys:
+A signature is 64 raw bytes beside SHA256SUMS. OpenSSL checks it as well (``verification_command``), and makes keys:
 
     openssl genpkey -algorithm ed25519 -aes256 -out key.pem      # leave out -aes256 for a key without passphrase
     openssl pkey -in key.pem -pubout -out key.pub
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quilt_cfn.errors import Trouble
-from quilt_cfn.publish.artifact import MANIFEST, SIGNATURE
+from quilt_cfn.publish.artifact import SIGNATURE, SUMS
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey as PrivateKey
@@ -121,12 +121,12 @@ def verification_command(base: str) -> str:
     ``base`` is the version's folder, or its https address, from which the command first fetches the two files. It takes
     OpenSSL 3.0, whose ``pkeyutl`` is the first with ``-rawin``.
     """
-    manifest, signature = (shlex.quote(f"{base.rstrip('/')}/{name}") for name in (MANIFEST, SIGNATURE))
+    sums, signature = (shlex.quote(f"{base.rstrip('/')}/{name}") for name in (SUMS, SIGNATURE))
     fetch = ""
     if base.startswith(("https://", "http://")):
-        fetch = f"curl --fail --silent --show-error --remote-name-all {manifest} {signature} && "
-        manifest, signature = MANIFEST, SIGNATURE
-    return f"{fetch}openssl pkeyutl -verify -pubin -inkey {PUBLIC_KEY} -rawin -in {manifest} -sigfile {signature}"
+        fetch = f"curl --fail --silent --show-error --remote-name-all {sums} {signature} && "
+        sums, signature = SUMS, SIGNATURE
+    return f"{fetch}openssl pkeyutl -verify -pubin -inkey {PUBLIC_KEY} -rawin -in {sums} -sigfile {signature}"
 
 
 def _require_cryptography() -> None:

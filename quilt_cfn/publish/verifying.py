@@ -92,6 +92,6 @@ def _unsigned(manifest: Manifest, signature: bytes | None, public_key: Path) -> 
     key = signing.read_public_key(public_key)
     if signature is None:
         return [f"{SIGNATURE} is missing: {manifest.version} is not signed."]
-    if signing.verifies(key, manifest.content, signature):
+    if signing.verifies(key, manifest.sums, signature):
         return []
     return [f"{SIGNATURE} was not made with the key in {public_key}."]

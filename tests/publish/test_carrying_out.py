@@ -177,6 +177,15 @@ def test_what_was_damaged_since_it_was_published_is_mended(name):
     assert_published(OURS, store)
 
 
+def test_what_somebody_removes_before_it_is_mended_is_written():
+    store = Memory(published(OURS))
+    key = FILES[0]
+    store.damage(key)
+    store.before = once("replace", key, lambda: store.held.pop(key))
+    publish(OURS, store)
+    assert_published(OURS, store)
+
+
 def test_what_is_lost_of_both_the_claim_and_the_manifest_is_restored_around_the_files():
     store = Memory(published(OURS))
     del store.held[CLAIM], store.held[MANIFEST_KEY]

@@ -92,6 +92,18 @@ def test_a_key_is_created_once_and_replaced_only_in_place_of_what_was_read(in_me
     assert files(store.root) == {KEY: second}
 
 
+def test_a_file_has_its_name_only_when_its_bytes_are_on_the_disk_and_then_the_name_is_too(store):
+    calls: list[str | None] = []
+    asking = {os.fsync: "fsync", os.replace: "replace"}
+    (store.root / KEY).parent.mkdir(parents=True)
+    sys.setprofile(lambda frame, event, function: event == "c_call" and calls.append(asking.get(function)))
+    try:
+        store.create(KEY, b"new")
+    finally:
+        sys.setprofile(None)
+    assert [call for call in calls if call] == ["fsync", "replace", "fsync"]
+
+
 def test_names_are_those_of_whole_files_and_folders_in_their_order(store):
     assert store.names(PRODUCT) == []
     store.create(f"{PRODUCT}/b", b"")

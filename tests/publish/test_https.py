@@ -59,6 +59,12 @@ class WebHandler(Handler):
         self.server.asked.append(self.path)
         return self.server.reply(self.path)
 
+    def send(self, reply: Reply) -> None:
+        super().send(reply)
+        self.wfile.flush()
+        if self.server.slipped_in:
+            os.write(self.connection.fileno(), self.server.slipped_in)
+
     def handle(self) -> None:
         with suppress(ssl.SSLError):  # the client doesn't trust us
             super().handle()
@@ -74,6 +80,8 @@ class WebServer(Server):
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.url = self.url.replace("http:", "https:")
         self.asked: list[str] = []
+        self.slipped_in = b""
+        """What somebody on the way puts into the connection after an answer, past TLS."""
         self.reply: Callable[[str], Reply | None] = lambda path: having(HELD, path)
 
 
@@ -164,6 +172,12 @@ def test_a_server_that_hangs_up_is_trouble(web, server):
 def test_a_file_that_ends_too_early_is_trouble_and_not_another_file(web, server, sent):
     server.reply = lambda path: Reply(200, [("Content-Length", str(len(HELD[KEY])))], HELD[KEY][:sent])
     assert refusal(web) == "the connection ended before it did"
+
+
+def test_what_somebody_on_the_way_puts_into_a_file_is_trouble(web, server):
+    server.reply = lambda path: Reply(200, [("Content-Length", str(len(HELD[KEY])))], HELD[KEY][:5])
+    server.slipped_in = HELD[KEY][5:].ljust(100)
+    assert "SSL" in refusal(web)
 
 
 def test_a_file_in_chunks_that_ends_too_early_is_trouble(web, server):

@@ -29,7 +29,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quilt_cfn.errors import Trouble
-from quilt_cfn.publish.artifact import MANIFEST, SIGNATURE
+from quilt_cfn.publish.artifact import SIGNATURE, SUMS
 from quilt_cfn.publish.signing import (
     fingerprint,
     public_pem,
@@ -94,7 +94,7 @@ def published(tmp_path):
     folder, reader = tmp_path / "the 1.0.0", tmp_path / "reader"
     folder.mkdir()
     reader.mkdir()
-    (folder / MANIFEST).write_bytes(CONTENT)
+    (folder / SUMS).write_bytes(CONTENT)
     (folder / SIGNATURE).write_bytes(sign(KEY, CONTENT))
     (reader / "key.pub").write_text(public_pem(KEY))
     return folder, reader
@@ -167,7 +167,7 @@ def test_a_stranger_verifies_with_openssl_alone(published, end):
     command = ["bash", "-c", verification_command(f"{folder}{end}")]
     done = subprocess.run(command, cwd=reader, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "Signature Verified Successfully\n"), done.stderr
-    (folder / MANIFEST).write_bytes(flipped(CONTENT, 77))
+    (folder / SUMS).write_bytes(flipped(CONTENT, 77))
     assert subprocess.run(command, cwd=reader, capture_output=True, check=False).returncode != 0
 
 
@@ -197,9 +197,9 @@ def test_a_stranger_verifies_what_is_on_the_web(published):
 def test_the_verification_command_names_what_is_checked():
     assert verification_command("https://b.example/quilt-registry/1.0.0/") == (
         "curl --fail --silent --show-error --remote-name-all "
-        "https://b.example/quilt-registry/1.0.0/manifest.json "
-        "https://b.example/quilt-registry/1.0.0/manifest.json.sig && "
-        "openssl pkeyutl -verify -pubin -inkey key.pub -rawin -in manifest.json -sigfile manifest.json.sig"
+        "https://b.example/quilt-registry/1.0.0/SHA256SUMS "
+        "https://b.example/quilt-registry/1.0.0/SHA256SUMS.sig && "
+        "openssl pkeyutl -verify -pubin -inkey key.pub -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig"
     )
 
 

@@ -167,7 +167,7 @@ def test_a_version_that_was_only_begun_is_not_published():
 
 
 def test_a_signature_of_the_key_is_told(store, public_key):
-    store.put(key(SIGNATURE), sign(KEY, OURS.manifest.content))
+    store.put(key(SIGNATURE), sign(KEY, OURS.manifest.sums))
     verification = verify(store, None, public_key, POOL)
     assert verification.findings == ()
     assert str(verification).endswith(f"all 4 files are what its manifest says; signed with {public_key}")
@@ -199,7 +199,7 @@ def test_a_wrong_signature_is_found_and_nothing_is_called_signed(store, public_k
 
 
 def test_a_right_signature_does_not_excuse_a_changed_file(store, public_key):
-    store.put(key(SIGNATURE), sign(KEY, OURS.manifest.content))
+    store.put(key(SIGNATURE), sign(KEY, OURS.manifest.sums))
     store.put(key("guide.md"), b"changed")
     verification = verify(store, None, public_key, POOL)
     assert verification.findings == ("guide.md is not what was released.",)

@@ -68,6 +68,5 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
         if not newurl.startswith("https://"):
-            fp.close()
             raise ValueError("it leads away from https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,0 +1,49 @@
+"""What the commands ask of the checkout beside its plan: which product it is, and whether its version is published.
+
+The rule: what AWS Marketplace will fetch is looked at as AWS Marketplace does, without credentials.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from quilt_cfn.errors import Trouble
+from quilt_cfn.marketplace.listing import LISTING, read_listing
+from quilt_cfn.publish.artifact import RELEASES, read_artifact
+from quilt_cfn.publish.publishing import READERS
+from quilt_cfn.publish.verifying import verify
+from quilt_cfn.release import read_release
+
+
+def product(root: Path) -> str:
+    """The identifier of the listing's product; raises ``Trouble`` as long as the vendor has not supplied it."""
+    identifier = read_listing(root / LISTING).product
+    if identifier is None:
+        raise Trouble(f"{LISTING} has no product.", "Give it the AMI product's identifier, prod-…, or name an ID here.")
+    return identifier
+
+
+def verify_published(root: Path) -> None:
+    """Ask whether everybody can read, where the listing says, exactly what was released.
+
+    Raises ``Trouble`` when that is not so.
+    """
+    from quilt_cfn.publish.stores.s3 import open_public  # late: imports boto3, 0.2 s
+
+    listing = read_listing(root / LISTING)
+    version = read_release(root / "marketplace/release.yaml").version
+    if listing.published is None or listing.region is None:
+        raise Trouble(f"{LISTING} does not say where {version} is published.", "Give it published and region.")
+    bucket, _, prefix = listing.published.removeprefix("s3://").partition("/")
+    store = open_public(bucket, prefix.strip("/"), listing.region)
+    with ThreadPoolExecutor(READERS) as requests:
+        verification = verify(store, version, None, requests)
+    findings = list(verification.findings)
+    if verification.manifest.content != read_artifact(root / RELEASES / version).manifest.content:
+        findings.append("The manifest there is another one than that of this checkout.")
+    if findings:
+        raise Trouble(
+            f"{version} at {listing.published} is not what was released, as everybody reads it: {' '.join(findings)}",
+            f"Look at it with quilt-cfn verify --version {version} {listing.published}",
+        )
