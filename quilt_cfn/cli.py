@@ -12,10 +12,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from quilt_cfn import __version__
 from quilt_cfn.errors import Trouble
+
+if TYPE_CHECKING:
+    from quilt_cfn.marketplace.submitting import Wait
 
 TEMPLATES = Path("templates")
 """Where the rendered templates of a checkout lie, seen from its top folder."""
@@ -194,8 +197,20 @@ def _parser() -> argparse.ArgumentParser:
         ("status", "say what became of the product's change sets", _status),
         ("drift", "compare what buyers get with what was released; exits with 1 when it differs", _drift),
     ):
-        parser_of_step = steps.add_parser(step, help=help_text, description=f"{help_text[:1].upper()}{help_text[1:]}.")
+        parser_of_step = steps.add_parser(
+            step,
+            help=help_text,
+            description=f"{help_text[:1].upper()}{help_text[1:]}.",
+            epilog=f"Example: quilt-cfn marketplace {step}",
+        )
         parser_of_step.set_defaults(run=run)
+        if step in ("validate", "submit", "status"):
+            parser_of_step.add_argument(
+                "--every",
+                metavar="SECONDS",
+                type=_seconds,
+                help="how often to look while waiting; default: 15 seconds at first, 60 later",
+            )
         if step == "status":
             parser_of_step.add_argument(
                 "about", metavar="ID", nargs="?", help="of a change set or a product; default: the listing's product"
@@ -287,6 +302,20 @@ def _verify(options: argparse.Namespace) -> int:
     return 1 if verification.findings else 0
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 3600:
+        raise ValueError
+    return seconds
+
+
+def _wait(options: argparse.Namespace) -> Wait:
+    from quilt_cfn.marketplace import submitting
+
+    every = options.every
+    return submitting.PATIENTLY._replace(first=every, most=every) if every else submitting.PATIENTLY
+
+
 def _plan(options: argparse.Namespace) -> int:
     from quilt_cfn.marketplace import planning
 
@@ -298,7 +327,7 @@ def _validate(options: argparse.Namespace) -> int:
     from quilt_cfn.marketplace import catalog, planning, submitting
 
     submission = planning.plan(Path())
-    for line in submitting.validate(catalog.connect(), submission):
+    for line in submitting.validate(catalog.connect(), submission, _wait(options)):
         print(line, flush=True)
     return 0
 
@@ -307,7 +336,8 @@ def _submit(options: argparse.Namespace) -> int:
     from quilt_cfn.marketplace import catalog, checkout, planning, submitting
 
     submission = planning.plan(Path())
-    for line in submitting.submit(catalog.connect(), submission, functools.partial(checkout.verify_published, Path())):
+    verified = functools.partial(checkout.verify_published, Path())
+    for line in submitting.submit(catalog.connect(), submission, verified, _wait(options)):
         print(line, flush=True)
     return 0
 
@@ -316,7 +346,7 @@ def _status(options: argparse.Namespace) -> int:
     from quilt_cfn.marketplace import catalog, checkout, submitting
 
     about = options.about or checkout.product(Path())
-    for line in submitting.status(catalog.connect(), about, options.follow):
+    for line in submitting.status(catalog.connect(), about, options.follow, _wait(options)):
         print(line, flush=True)
     return 0
 

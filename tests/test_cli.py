@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import json
 import os
@@ -36,9 +37,15 @@ def run(*arguments, folder=ROOT, **options):
     )
 
 
-def commands():
-    (choices,) = [action.choices for action in _parser()._actions if action.choices]
-    return choices
+def commands(parser=None, above=()):
+    """Words of a command, such as marketplace plan -> its parser."""
+    found = {}
+    for action in (parser or _parser())._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                words = (*above, name)
+                found |= {" ".join(words): command} | commands(command, words)
+    return found
 
 
 @pytest.mark.parametrize("name", commands())
@@ -47,8 +54,8 @@ def test_every_command_has_help_with_an_example(name):
     assert command.description
     assert f"quilt-cfn {name}" in command.epilog
     for action in command._actions:
-        assert action.help, action.dest
-    assert run(name, "--help").returncode == 0
+        assert action.help or isinstance(action, argparse._SubParsersAction), action.dest
+    assert run(*name.split(), "--help").returncode == 0
 
 
 def test_the_version_is_that_of_the_package_and_of_the_release(release):

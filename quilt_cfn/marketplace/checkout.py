@@ -10,7 +10,8 @@ from pathlib import Path
 
 from quilt_cfn.errors import Trouble
 from quilt_cfn.marketplace.listing import LISTING, read_listing
-from quilt_cfn.publish.artifact import RELEASES, read_artifact
+from quilt_cfn.publish.artifact import MANIFEST, RELEASES, read_artifact
+from quilt_cfn.publish.planning import version_key
 from quilt_cfn.publish.publishing import READERS
 from quilt_cfn.publish.verifying import verify
 from quilt_cfn.release import read_release
@@ -37,6 +38,11 @@ def verify_published(root: Path) -> None:
         raise Trouble(f"{LISTING} does not say where {version} is published.", "Give it published and region.")
     bucket, _, prefix = listing.published.removeprefix("s3://").partition("/")
     store = open_public(bucket, prefix.strip("/"), listing.region)
+    if store.read(version_key(version, MANIFEST)) is None:
+        raise Trouble(
+            f"{version} is not published at {listing.published}, or not everybody can read it there.",
+            f"Run quilt-cfn publish {listing.published}, and the same with --check-bucket.",
+        )
     with ThreadPoolExecutor(READERS) as requests:
         verification = verify(store, version, None, requests)
     findings = list(verification.findings)

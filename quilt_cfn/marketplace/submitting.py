@@ -192,9 +192,10 @@ def explain(change_set: ChangeSet) -> tuple[str, str]:
     return sentence, f"{' '.join(known) or 'Mend what AWS names.'} {_AGAIN}"
 
 
-# The codes are those of AddDeliveryOptions in "Asynchronous errors" of
-# https://docs.aws.amazon.com/marketplace/latest/APIReference/work-with-single-ami-products.html and of sellers'
+# Codes of AddDeliveryOptions: "Asynchronous errors" of AWS's pages on AMI and container products
+# (https://docs.aws.amazon.com/marketplace/latest/APIReference/work-with-single-ami-products.html), and sellers'
 # reports.
+# Another code is told in AWS's own words.
 _LISTING = "Correct the texts of the listing."
 _ROLE = "Check the AccessRoleArn: AWS Marketplace has to be able to assume the role and read the AMI."
 _MENDS = {

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from quilt_cfn.evaluation import places
 
-# https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html, and the guides of GovCloud (US), of the China Regions
-# and of the European Sovereign Cloud. For the isolated partitions no public page names a console.
+# https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html for aws; the others as public launch links have them,
+# of AWS itself among others. For the isolated partitions no public page names a console.
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",

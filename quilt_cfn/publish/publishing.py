@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from quilt_cfn.errors import Trouble
-from quilt_cfn.publish.artifact import PRODUCT, RELEASES, Artifact, newest, read_artifact, released_versions
+from quilt_cfn.publish.artifact import LATEST, PRODUCT, RELEASES, Artifact, newest, read_artifact, released_versions
 from quilt_cfn.publish.carrying_out import carry_out
 from quilt_cfn.publish.planning import Plan, Pointer, latest_key, plan, version_key
 from quilt_cfn.publish.stores import Store, open_source, open_store
 from quilt_cfn.publish.verifying import Verification, verify
+from quilt_cfn.release import VERSION
 
 READERS = 8
 """How many requests one place is sent at once."""
@@ -43,7 +44,13 @@ def choose(version: str | None, releases: Path = RELEASES) -> Artifact:
         raise Trouble(f"There is no released version in {releases}.", "Make one with quilt-cfn release.")
     if chosen not in versions:
         raise Trouble(f"{chosen} is not a released version.", f"There are: {', '.join(versions) or 'none'}.")
-    return read_artifact(releases / chosen)
+    artifact = read_artifact(releases / chosen)
+    if artifact.version != chosen:
+        raise Trouble(
+            f"{releases / chosen} is the release {artifact.version}.",
+            "A released version is never edited: restore the folder with git restore, or a fresh clone.",
+        )
+    return artifact
 
 
 def publish(artifact: Artifact, locations: Sequence[str], key_file: Path | None, *, dry_run: bool) -> Iterator[str]:
@@ -121,12 +128,14 @@ def verify_at(location: str, version: str | None, public_key: Path | None) -> Ve
 
 
 def _split(location: str) -> tuple[str, str | None]:
-    """A location and the version in it: people paste the address of a version, or of its manifest."""
-    from quilt_cfn.release import VERSION
-
+    """A location and the version in it: people paste the address of a version, or of a file of it."""
     base, product, rest = location.rpartition(f"/{PRODUCT}/")
     version = rest.partition("/")[0]
-    return (base, version) if product and VERSION.fullmatch(version) else (location, None)
+    if not base or not product:
+        return location, None
+    if rest == LATEST:
+        return base, None
+    return (base, version) if VERSION.fullmatch(version) else (location, None)
 
 
 def template_key(artifact: Artifact, edition: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quilt_cfn.errors import Trouble
-from quilt_cfn.publish.artifact import MANIFEST, PRODUCT, SIGNATURE, SUMS, Manifest, read_manifest, sha256
+from quilt_cfn.publish.artifact import MANIFEST, PRODUCT, SIGNATURE, SUMS, Manifest, read_manifest
 from quilt_cfn.publish.planning import latest_key, pointed_to, version_key
 from quilt_cfn.publish.stores import Source
 
@@ -58,13 +58,17 @@ def verify(source: Source, version: str | None, public_key: Path | None, pool: E
     names = (SUMS, SIGNATURE, *(entry.name for entry in manifest.files))
     reading = {name: pool.submit(source.read, version_key(version, name)) for name in names}
     found = {name: there for name in names if (there := reading[name].result())}
-    for name, digest in ((SUMS, sha256(manifest.sums)), *((entry.name, entry.sha256) for entry in manifest.files)):
-        if name not in found:
-            findings.append(f"{name} is missing.")
-        elif name == SUMS and found[name].content != manifest.sums:
-            findings.append(f"{SUMS} and {MANIFEST} don't belong together: one of them is not what was released.")
-        elif not found[name].intact or sha256(found[name].content) != digest:
-            findings.append(f"{name} is not what was released.")
+    if SUMS not in found:
+        findings.append(f"{SUMS} is missing.")
+    elif not found[SUMS].intact:
+        findings.append(f"{SUMS} is not what was released.")
+    elif found[SUMS].content != manifest.sums:
+        findings.append(f"{SUMS} and {MANIFEST} don't belong together: one of them is not what was released.")
+    for entry in manifest.files:
+        if entry.name not in found:
+            findings.append(f"{entry.name} is missing.")
+        elif not found[entry.name].intact or not entry.describes(found[entry.name].content):
+            findings.append(f"{entry.name} is not what was released.")
     listed = source.names(f"{PRODUCT}/{version}")
     for name in sorted(set(listed or ()) - {*names, MANIFEST}):
         findings.append(f"{name} is there, and the manifest does not name it: it is no part of the release.")

@@ -318,7 +318,7 @@ def test_whatever_a_rule_finds_in_the_released_template_is_refused(root):
     assert refusals(root) == ["M19: Edition marketplace: Server answers requests for metadata without a token."]
 
 
-@pytest.mark.parametrize("recommended", ["c7i-flex.large", "u-6tb1.metal"])
+@pytest.mark.parametrize("recommended", ["c7i-flex.large", "u-6tb1.metal", "m5.metal-24xl"])
 def test_a_type_that_cannot_be_recommended_is_refused(root, recommended):
     options(root, {"instance_type": recommended})
     assert refusals(root) == [

@@ -298,3 +298,14 @@ def test_the_released_versions_are_the_folders_that_are_called_so_lowest_first(t
 
 def test_the_folder_is_called_as_the_product():
     assert DOCUMENT["product"] == PRODUCT == "quilt-registry"
+
+
+def test_a_size_that_is_not_the_files_is_refused(tmp_path):
+    folder = write_folder(artifact(big=500), tmp_path / "1.0.0")
+    manifest = read_manifest((folder / MANIFEST).read_bytes(), "")
+    entry = manifest.files[0]
+    other = manifest.content.replace(f'"size": {entry.size}'.encode(), f'"size": {entry.size + 1}'.encode(), 1)
+    (folder / MANIFEST).write_bytes(other)
+    (folder / SUMS).write_bytes(read_manifest(other, "").sums)
+    with pytest.raises(Trouble, match=entry.name):
+        read_artifact(folder)

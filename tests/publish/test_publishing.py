@@ -230,3 +230,19 @@ def test_verify_tells_each_difference(run, checkout):
     code, out, _ = run("verify")
     assert code == 1
     assert out.splitlines()[0] == "guide.md is not what was released."
+
+
+def test_a_folder_that_holds_another_version_is_not_published(run, checkout):
+    (checkout / RELEASES / "1.10.0").rename(checkout / RELEASES / "2.0.0")
+    code, _, err = run("publish")
+    assert (code, "is the release 1.10.0." in err) == (2, True)
+
+
+def test_the_address_of_the_pointer_is_understood(run):
+    run("publish")
+    assert "quilt-registry 1.10.0" in run("verify", f"published/{PRODUCT}/{LATEST}")[1]
+
+
+def test_nothing_is_read_over_http(run):
+    code, _, err = run("verify", "http://example.com/quilt")
+    assert (code, "anybody on the way could change it" in err) == (2, True)

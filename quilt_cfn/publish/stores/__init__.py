@@ -76,6 +76,8 @@ def open_store(location: str) -> Store:
 
 def open_source(location: str) -> Source:
     """What a location is read from: also ``https://host/prefix``."""
+    if location.startswith("http:"):
+        raise Trouble(f"{location} is not read: anybody on the way could change it.", "Name it with https.")
     if location.startswith("https:"):
         from quilt_cfn.publish.stores.https import Web  # late: only for reading from the web
 

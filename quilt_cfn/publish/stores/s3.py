@@ -24,6 +24,8 @@ ATTEMPTS = 5
 _TRY_AGAIN = {"ConditionalRequestConflict", "OperationAborted", "BadDigest"}
 _FAILED = {"PreconditionFailed", "NoSuchKey"}
 _NOTHING = {"NoSuchKey", "404"}
+# What S3 says of a missing key to somebody who may not list the bucket, as well as of one that is not to be read.
+_HIDDEN = {"AccessDenied", "403"}
 
 _TYPES = {
     "yaml": "application/yaml",  # RFC 9512
@@ -62,7 +64,7 @@ class Bucket(NamedTuple):
                 with contextlib.closing(answer["Body"]) as body:
                     return Stored(body.read(), tag)
             except ClientError as error:
-                if aws.code(error) in _NOTHING or (self.anonymous and aws.code(error) == "AccessDenied"):
+                if aws.code(error) in _NOTHING or (self.anonymous and aws.code(error) in _HIDDEN):
                     return None
                 raise self._trouble(error, what) from error
             except FlexibleChecksumError:
