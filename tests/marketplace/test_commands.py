@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from quilt_cfn.cli import main
-from quilt_cfn.publish.bucket import policy
+from quilt_cfn.publish.policies import policy
 from tests.marketplace.checkouts import VERSION, checkout, listing_document, put, write
 from tests.marketplace.stand_in import PRODUCT
 from tests.publish.conftest import aws_environment, bucket, s3, s3_server  # noqa: F401

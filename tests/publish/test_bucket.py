@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from quilt_cfn.checks.models.actions import is_action
 from quilt_cfn.errors import Trouble
 from quilt_cfn.publish import bucket as checking
-from quilt_cfn.publish.bucket import check, judge, policy, report
+from quilt_cfn.publish.bucket import check, report
+from quilt_cfn.publish.policies import judge, policy
 from quilt_cfn.publish.stores import Occupied
 from quilt_cfn.publish.stores.s3 import Bucket
 from tests.publish.proxy import Answer, serve_proxy
