@@ -266,6 +266,14 @@ def test_the_checkouts_command_works_from_any_folder(tmp_path):
             "import quilt_cfn.checks.linting",
             {"troposphere", "boto3", "cfnlint", "cloudformation_validate", "quilt_cfn.stack"},
         ),
+        (
+            "import quilt_cfn.publish.publishing",
+            {"troposphere", "boto3", "botocore", "cfnlint", "cryptography", "cyclonedx", "quilt_cfn.stack"},
+        ),
+        (
+            "import quilt_cfn.marketplace.planning, quilt_cfn.marketplace.submitting, quilt_cfn.marketplace.drift",
+            {"troposphere", "boto3", "botocore", "cfnlint", "cyclonedx", "quilt_cfn.stack"},
+        ),
     ],
 )
 def test_a_command_imports_nothing_heavy_that_it_does_not_need(statement, heavy):

@@ -13,6 +13,7 @@ from quilt_cfn.marketplace.listing import LISTING, read_listing
 from quilt_cfn.publish.artifact import MANIFEST, RELEASES, read_artifact
 from quilt_cfn.publish.planning import version_key
 from quilt_cfn.publish.publishing import READERS
+from quilt_cfn.publish.stores import bucket_and_prefix
 from quilt_cfn.publish.verifying import verify
 from quilt_cfn.release import read_release
 
@@ -36,8 +37,7 @@ def verify_published(root: Path) -> None:
     version = read_release(root / "marketplace/release.yaml").version
     if listing.published is None or listing.region is None:
         raise Trouble(f"{LISTING} does not say where {version} is published.", "Give it published and region.")
-    bucket, _, prefix = listing.published.removeprefix("s3://").partition("/")
-    store = open_public(bucket, prefix.strip("/"), listing.region)
+    store = open_public(*bucket_and_prefix(listing.published), listing.region)
     if store.read(version_key(version, MANIFEST)) is None:
         raise Trouble(
             f"{version} is not published at {listing.published}, or not everybody can read it there.",

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quilt_cfn.fields import Fields, read_fields
+from quilt_cfn.publish.addresses import object_url
+from quilt_cfn.publish.stores import bucket_and_prefix
 
 LISTING = Path("marketplace/listing.yaml")
 """Where the listing of a checkout lies, seen from its top folder."""
@@ -21,7 +23,7 @@ _SIZE = re.compile(r"([1-9][0-9]{1,4}) ?x ?([1-9][0-9]{1,4})")
 # Products of before 2021 have a UUID for an identifier, all others prod- and 13 characters.
 _PRODUCT = re.compile(r"prod-[a-z0-9]{10,20}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # A dot in a bucket's name is not covered by the certificate of S3's host names.
-_PUBLISHED = re.compile(r"s3://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9_.-]+)*/?")
+_PUBLISHED = re.compile(r"s3://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9][A-Za-z0-9_.-]*)*/?")
 _REGION = re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]")
 _ROLE = re.compile(r"arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}")
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
@@ -62,15 +64,11 @@ class Listing(NamedTuple):
     delivery_options: tuple[DeliveryOption, ...]
 
     def url(self, path: str) -> str | None:
-        """The https address of a published file; None as long as nobody said where it is published.
-
-        Virtual-hosted style: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
-        """
+        """The https address of a published file; None as long as nobody said where it is published."""
         if not self.published or not self.region:
             return None
-        bucket, _, prefix = self.published.removeprefix("s3://").partition("/")
-        folder = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        return f"https://{bucket}.s3.{self.region}.amazonaws.com/{folder}{path}"
+        bucket, prefix = bucket_and_prefix(self.published)
+        return object_url(bucket, self.region, f"{prefix}/{path}" if prefix else path)
 
 
 def read_listing(path: Path = LISTING) -> Listing:

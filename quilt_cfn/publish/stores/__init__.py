@@ -55,18 +55,23 @@ class Store(Source, Protocol):
 _S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9][A-Za-z0-9._-]*)*)/?")
 
 
+def bucket_and_prefix(location: str) -> tuple[str, str]:
+    """What ``s3://bucket/prefix`` names, the prefix without slashes around it; raises ``Trouble``."""
+    match = _S3.fullmatch(location)
+    if not match:
+        raise Trouble(
+            f"{location} is not a place in S3.",
+            "Write s3://BUCKET or s3://BUCKET/PREFIX; a prefix has letters, digits, dots, dashes and slashes.",
+        )
+    return match[1], match[2].strip("/")
+
+
 def open_store(location: str) -> Store:
     """The store that a location names: ``s3://bucket/prefix``, or a folder; raises ``Trouble`` for anything else."""
     if location.startswith("s3:"):
-        match = _S3.fullmatch(location)
-        if not match:
-            raise Trouble(
-                f"{location} is not a place in S3.",
-                "Write s3://BUCKET or s3://BUCKET/PREFIX; a prefix has letters, digits, dots, dashes and slashes.",
-            )
         from quilt_cfn.publish.stores.s3 import open_bucket  # late: imports boto3, 0.2 s
 
-        return open_bucket(match[1], match[2].strip("/"))
+        return open_bucket(*bucket_and_prefix(location))
     if "://" in location or not location:
         raise Trouble(f"Nothing can be published to {location!r}.", "Name s3://BUCKET/PREFIX, or a folder.")
     from quilt_cfn.publish.stores.directory import Directory
