@@ -357,4 +357,6 @@ def _drift(options: argparse.Namespace) -> int:
     differences = drift.drift(catalog.connect(), planning.plan(Path()))
     for difference in differences:
         print(difference)
+    if not differences:
+        print("Buyers get what was released.")
     return 1 if differences else 0
