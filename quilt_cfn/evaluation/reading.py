@@ -64,7 +64,11 @@ def read_template(path: File) -> Source:
     Raises ``Trouble`` that names the file, the line and what to do about it.
     """
     name = "standard input" if path == STANDARD_INPUT else str(path)
-    content = _content(path, name)
+    return parse_template(_content(path, name), name)._replace(file=path)
+
+
+def parse_template(content: bytes, name: str) -> Source:
+    """The template in these bytes, which sentences call ``name``. Raises ``Trouble`` as ``read_template`` does."""
     if len(content) > LARGEST:
         raise Trouble(
             f"{name} has more than {LARGEST:,} bytes, and CloudFormation takes no larger template.",
@@ -72,7 +76,7 @@ def read_template(path: File) -> Source:
         )
     reader = _Reader(name, content)
     template = reader.template()
-    return Source(template, path, reader.lines)
+    return Source(template, File(name), reader.lines)
 
 
 def _content(path: File, name: str) -> bytes:

@@ -19,14 +19,12 @@ A product's document need not have any of it, so what isn't there is not compare
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 from quilt_cfn.errors import Trouble
-from quilt_cfn.evaluation.reading import LARGEST, read_template
+from quilt_cfn.evaluation.reading import LARGEST, parse_template
 from quilt_cfn.marketplace.catalog import Catalog
 from quilt_cfn.marketplace.submission import Submission
 
@@ -144,13 +142,10 @@ def differences(theirs: Any, ours: Any, place: str = "") -> Iterator[str]:
 
 def _read(content: bytes, url: str) -> dict[str, Any]:
     """A template, or ``Trouble`` that names its URL."""
-    with tempfile.TemporaryDirectory(prefix="quilt-cfn-") as folder:
-        file = Path(folder, "template")
-        file.write_bytes(content)
-        try:
-            return read_template(file).data
-        except Trouble as trouble:
-            raise Trouble(trouble.what.replace(str(file), url), "Look at what is there in a browser.") from None
+    try:
+        return parse_template(content, url).data
+    except Trouble as trouble:
+        raise Trouble(trouble.what, "Look at what is there in a browser.") from None
 
 
 def _without(template: Mapping[str, Any], parameters: set[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quilt_cfn.errors import Trouble
-from quilt_cfn.evaluation.reading import read_template
+from quilt_cfn.evaluation.reading import parse_template
 from quilt_cfn.marketplace.listing import LISTING, DeliveryOption, Listing, read_listing
 from quilt_cfn.marketplace.notes import release_notes
 from quilt_cfn.marketplace.refusals import Draft, Refusal, refusals
@@ -38,10 +38,9 @@ def draft(root: Path) -> Draft:
     """What the checkout would submit, complete or not; raises ``Trouble`` for files that can't be read."""
     listing = read_listing(root / LISTING)
     release = read_release(root / RELEASE)
-    folder = root / RELEASES / release.version
-    artifact = read_artifact(folder)
+    artifact = read_artifact(root / RELEASES / release.version)
     files = {edition: formats["yaml"] for edition, formats in artifact.manifest.editions.items()}
-    templates = {edition: read_template(folder / name).data for edition, name in files.items()}
+    templates = {edition: parse_template(artifact.contents[name], name).data for edition, name in files.items()}
     diagram = artifact.manifest.diagram
     url = {name: listing.url(f"{PRODUCT}/{release.version}/{name}") or "" for name in artifact.contents}
     source = {

@@ -13,6 +13,9 @@ from quilt_cfn.marketplace.catalog import Catalog
 from quilt_cfn.marketplace.submission import Submission
 from quilt_cfn.marketplace.submitting import Wait
 from tests.marketplace.stand_in import PRODUCT, StandIn
+from tests.publish.conftest import aws_environment, bucket, s3, s3_server
+
+__all__ = ["aws_environment", "bucket", "s3", "s3_server"]  # the fixtures of publishing serve here as well
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 """The secret key of AWS's own examples; it is on no account."""

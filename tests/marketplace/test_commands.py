@@ -12,13 +12,12 @@ from quilt_cfn.cli import main
 from quilt_cfn.publish.policies import policy
 from tests.marketplace.checkouts import VERSION, checkout, listing_document, put, write
 from tests.marketplace.stand_in import PRODUCT
-from tests.publish.conftest import aws_environment, bucket, s3, s3_server  # noqa: F401
 
 EVERY = ("--every", "0.01")
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch, stand_in, aws_environment, bucket):  # noqa: F811
+def root(tmp_path, monkeypatch, stand_in, aws_environment, bucket):
     """A checkout whose release is nearly submitted: published nowhere yet."""
     checkout(tmp_path)
     document = listing_document()
@@ -32,7 +31,7 @@ def root(tmp_path, monkeypatch, stand_in, aws_environment, bucket):  # noqa: F81
 
 
 @pytest.fixture
-def published(root, s3, bucket, capsys):  # noqa: F811
+def published(root, s3, bucket, capsys):
     assert main(["publish", f"s3://{bucket}/quilt"]) == 0
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy(bucket, "quilt", "us-east-1")))
     capsys.readouterr()
@@ -92,7 +91,7 @@ def test_a_version_that_is_not_published_is_not_submitted(run, stand_in):
     assert not stand_in.requests
 
 
-def test_a_version_that_not_everybody_can_read_is_not_submitted(run, published, stand_in, s3, bucket):  # noqa: F811
+def test_a_version_that_not_everybody_can_read_is_not_submitted(run, published, stand_in, s3, bucket):
     s3.delete_bucket_policy(Bucket=bucket)
     code, _, err = run("submit", *EVERY)
     assert code == 2
@@ -100,7 +99,7 @@ def test_a_version_that_not_everybody_can_read_is_not_submitted(run, published, 
     assert not stand_in.requests
 
 
-def test_a_version_that_was_published_with_other_bytes_is_not_submitted(run, published, stand_in, s3, bucket):  # noqa: F811
+def test_a_version_that_was_published_with_other_bytes_is_not_submitted(run, published, stand_in, s3, bucket):
     s3.delete_bucket_policy(Bucket=bucket)
     key = f"quilt/quilt-registry/{VERSION}/quilt-registry-marketplace.yaml"
     s3.put_object(Bucket=bucket, Key=key, Body=b"Resources: {}")

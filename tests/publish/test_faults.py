@@ -180,6 +180,27 @@ def test_a_write_whose_reply_was_lost_succeeds_at_once_where_botocore_tries_agai
     assert_published(NEW, state())
 
 
+@pytest.mark.parametrize("name", [SUMS, "guide.md", MANIFEST, LATEST])
+def test_two_conditional_writes_that_meet_are_made_again(place, proxy, once, state, name):
+    proxy.faults = first_put(name, Answer(409, "ConditionalRequestConflict"))
+    assert publish(place)[0].startswith("1.1.0 is published")
+    assert_published(NEW, state())
+
+
+def test_corruption_is_noticed_whatever_the_user_has_set(place, proxy, once, state, monkeypatch):
+    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
+    proxy.faults = first_put("guide.md", CorruptUpload())
+    publish(place)
+    assert_published(NEW, state())
+
+
+def test_a_pointer_that_is_lost_is_made_anew_from_what_is_published(place, proxy, once, state, s3, bucket):
+    publish(place)
+    s3.delete_object(Bucket=bucket, Key=f"{PRODUCT}/{LATEST}")
+    list(publishing.publish(OLD, [place], None, dry_run=False))
+    assert_published(OLD, state(), latest=NEW)
+
+
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Runner]:
     with runner() as running:
