@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from quilt_cfn.cli import main
+from quilt_cfn.publish.artifact import RELEASES, read_artifact
 from quilt_cfn.publish.policies import policy
-from tests.marketplace.checkouts import VERSION, checkout, listing_document, put, write
+from tests.marketplace.checkouts import VERSION, checkout, listing_document, put, write, write_release
 from tests.marketplace.stand_in import PRODUCT
 
 EVERY = ("--every", "0.01")
@@ -84,10 +85,10 @@ def test_validate_applies_nothing(run, stand_in):
     assert change_sets(stand_in) == ["VALIDATE"]
 
 
-def test_a_version_that_is_not_published_is_not_submitted(run, stand_in):
+def test_a_version_that_is_not_published_is_not_submitted(run, stand_in, bucket):
     code, _, err = run("submit", *EVERY)
     assert code == 2
-    assert f"{VERSION} is not published" in err
+    assert f"{VERSION} is not published at s3://{bucket}/quilt, or not everybody can read it there." in err
     assert not stand_in.requests
 
 
@@ -95,7 +96,7 @@ def test_a_version_that_not_everybody_can_read_is_not_submitted(run, published, 
     s3.delete_bucket_policy(Bucket=bucket)
     code, _, err = run("submit", *EVERY)
     assert code == 2
-    assert f"{VERSION} is not published" in err
+    assert f"{VERSION} is not published at s3://{bucket}/quilt, or not everybody can read it there." in err
     assert not stand_in.requests
 
 
@@ -107,6 +108,15 @@ def test_a_version_that_was_published_with_other_bytes_is_not_submitted(run, pub
     code, _, err = run("submit", *EVERY)
     assert code == 2
     assert "quilt-registry-marketplace.yaml is not what was released." in err
+    assert not stand_in.requests
+
+
+def test_a_version_that_another_checkout_published_is_not_submitted(run, root, published, stand_in):
+    contents = read_artifact(root / RELEASES / VERSION).contents
+    write_release(root, {**contents, "instance.md": b"another"}, "diagram.png")
+    code, _, err = run("submit", *EVERY)
+    assert code == 2
+    assert "The manifest there is another one than that of this checkout." in err
     assert not stand_in.requests
 
 

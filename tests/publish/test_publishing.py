@@ -246,3 +246,9 @@ def test_the_address_of_the_pointer_is_understood(run):
 def test_nothing_is_read_over_http(run):
     code, _, err = run("verify", "http://example.com/quilt")
     assert (code, "anybody on the way could change it" in err) == (2, True)
+
+
+def test_two_versions_at_once_are_not_verified(run):
+    run("publish")
+    code, _, err = run("verify", f"published/{PRODUCT}/1.10.0", "--version", "1.9.0")
+    assert (code, "is 1.10.0, and --version says 1.9.0." in err) == (2, True)
