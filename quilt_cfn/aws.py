@@ -47,9 +47,6 @@ def _make_client(service: str, region: str | None, anonymous: bool) -> Any:
 
     session = _session()
     settings: dict[str, Any] = {"signature_version": UNSIGNED} if anonymous else {}
-    retries = session._session.get_config_variable("retry_mode")
-    if retries in (None, "legacy"):
-        settings["retries"] = {"mode": "standard"}  # legacy leaves out some of what can be tried again
     config = Config(max_pool_connections=CONNECTIONS, **settings)
     return session.client(service, region_name=region or session.region_name or "us-east-1", config=config)
 
