@@ -16,6 +16,8 @@ if [ "${4:-}" != inside ]; then
     mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/disk/upper,workdir=$folder/disk/work" "$root"
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
+    # Its own: the names of what lies there have process numbers in them, which other instances have as well.
+    mount -t tmpfs tmpfs "$root/dev/shm"
     mount -t sysfs sysfs "$root/sys"
     mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
     mount -t tmpfs tmpfs "$root/run"
