@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -14,6 +15,10 @@ from tests.cloudformation import Launch, launch
 # The same examples on every run, and no deadline: a slow machine is not a broken product.
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=200)
 settings.load_profile("suite")
+
+# A shell starts what runs in the background deaf to SIGINT, and children inherit that; some tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
