@@ -61,8 +61,11 @@ def _session() -> Any:
 
 def code(error: Exception) -> str:
     """The code of an error that a service answered with; empty for any other error."""
-    response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Code", ""))
+    return str(_answer(error).get("Code", ""))
+
+
+def _answer(error: Exception) -> Any:
+    return (getattr(error, "response", None) or {}).get("Error", {})
 
 
 def trouble(error: Exception, what: str) -> Trouble:
@@ -84,7 +87,7 @@ def trouble(error: Exception, what: str) -> Trouble:
     if answered in _BUSY:
         return Trouble(f"{what}: AWS is busy or has a fault ({answered}).", "Run the command again in a minute.")
     if answered:
-        message = error.response["Error"].get("Message", "")  # type: ignore[attr-defined]
+        message = _answer(error).get("Message", "")
         return Trouble(
             f"{what}: {answered}{f', {message}' if message else ''}".rstrip(".") + ".", "Mend that and retry."
         )

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from quilt_cfn.fields import Fields, read_fields
 
-RELEASE_FILE = Path(__file__).resolve().parent.parent / "marketplace" / "release.yaml"
+IN_CHECKOUT = Path("marketplace/release.yaml")
+"""Where the release of a checkout lies, seen from its top folder."""
+RELEASE_FILE = Path(__file__).resolve().parent.parent / IN_CHECKOUT
 """The release that this checkout builds."""
 
 VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")

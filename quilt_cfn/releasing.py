@@ -20,7 +20,7 @@ import quilt_cfn
 from quilt_cfn.changelog import changelog_entry
 from quilt_cfn.errors import Trouble
 from quilt_cfn.publish.artifact import RELEASES, SUMS, Artifact, compose, released_versions, sha256
-from quilt_cfn.release import Image, Release, precedence, read_release
+from quilt_cfn.release import IN_CHECKOUT, Image, Release, precedence, read_release
 from quilt_cfn.render import to_json, to_yaml
 from quilt_cfn.stack import EDITIONS, build
 
@@ -58,7 +58,7 @@ def release(root: Path) -> Iterator[str]:
 def plan(root: Path) -> Plan:
     """Ask everything, the quick questions first."""
     commit = _commit(root)
-    decided = read_release(root / "marketplace/release.yaml")
+    decided = read_release(root / IN_CHECKOUT)
     images = {"registry": decided.registry, "catalog": decided.catalog, "nginx": decided.nginx}
     _refuse_moving_tags(images)
     _refuse_old_version(decided.version, root)

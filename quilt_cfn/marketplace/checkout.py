@@ -15,7 +15,7 @@ from quilt_cfn.publish.planning import version_key
 from quilt_cfn.publish.publishing import READERS
 from quilt_cfn.publish.stores import bucket_and_prefix
 from quilt_cfn.publish.verifying import verify
-from quilt_cfn.release import read_release
+from quilt_cfn.release import IN_CHECKOUT, read_release
 
 
 def product(root: Path) -> str:
@@ -34,7 +34,7 @@ def verify_published(root: Path) -> None:
     from quilt_cfn.publish.stores.s3 import open_public  # late: imports boto3, 0.2 s
 
     listing = read_listing(root / LISTING)
-    version = read_release(root / "marketplace/release.yaml").version
+    version = read_release(root / IN_CHECKOUT).version
     if listing.published is None or listing.region is None:
         raise Trouble(f"{LISTING} does not say where {version} is published.", "Give it published and region.")
     store = open_public(*bucket_and_prefix(listing.published), listing.region)

@@ -18,9 +18,8 @@ from quilt_cfn.marketplace.refusals import Draft, Refusal, refusals
 from quilt_cfn.marketplace.submission import Submission
 from quilt_cfn.marketplace.usage import usage_instructions
 from quilt_cfn.publish.artifact import PRODUCT, RELEASES, read_artifact
-from quilt_cfn.release import read_release
+from quilt_cfn.release import IN_CHECKOUT, read_release
 
-RELEASE = Path("marketplace/release.yaml")
 CHANGELOG = Path("CHANGELOG.md")
 NEXT = "Mend what is listed and run the command again; nothing was sent."
 
@@ -37,7 +36,7 @@ def plan(root: Path) -> Submission:
 def draft(root: Path) -> Draft:
     """What the checkout would submit, complete or not; raises ``Trouble`` for files that can't be read."""
     listing = read_listing(root / LISTING)
-    release = read_release(root / RELEASE)
+    release = read_release(root / IN_CHECKOUT)
     artifact = read_artifact(root / RELEASES / release.version)
     files = {edition: formats["yaml"] for edition, formats in artifact.manifest.editions.items()}
     templates = {edition: parse_template(artifact.contents[name], name).data for edition, name in files.items()}

@@ -71,6 +71,5 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             raise ValueError("it leads away from https")
         return super().redirect_request(req, fp, 307 if code == 308 else code, msg, headers, newurl)
 
-    http_error_308 = (
-        urllib.request.HTTPRedirectHandler.http_error_302
-    )  # Python 3.10 doesn't know 308, which is like 307
+    # Python 3.10 doesn't know 308, which is like 307.
+    http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302
