@@ -1,7 +1,7 @@
 """``make bench``: what a build costs beside its floor, check beside cfn-lint, and ten Regions beside one.
 
 The floor is a process that does nothing but import the troposphere modules that the stack uses and dump the finished
-template as JSON; check judges every edition in every rendering, beside two runs of the cfn-lint command line over one
+template as JSON; check judges every edition in every launch, beside two runs of the cfn-lint command line over one
 edition in all Regions; publishing is described in its own module. All commands run in turn, round after round, so that
 a machine that slows down slows them all.
 """
@@ -18,15 +18,16 @@ import time
 from pathlib import Path
 
 from benchmarks import publishing
-from quilt_cfn.release import read_release
-from quilt_cfn.stack import EDITIONS, build
+from quilt_cfn.editions import EDITIONS
+from quilt_cfn.inputs.release import read_release
+from quilt_cfn.stack import build
 
 ROUNDS = 25
 CHECK_ROUNDS = 3
 BUILD_TARGET = 1.5
 """The most that a cold build of one edition may cost, in floors."""
 CHECK_TARGET = 2.0
-"""The most that check of all renderings may cost, in runs of cfn-lint over one edition in all Regions."""
+"""The most that check of all launches may cost, in runs of cfn-lint over one edition in all Regions."""
 
 TEN_TARGET = 3.0
 """The most that publishing to ten Regions may cost, in times of one."""
@@ -73,7 +74,7 @@ def main() -> int:
     print(f"  quilt-cfn build registry                      {built}    {ratio:4.2f}   at most {BUILD_TARGET}")
     print(f"cold, wall time, median of {CHECK_ROUNDS} rounds")
     print(f"  cfn-lint, one edition, all Regions            {times['cfn-lint']:6.3f} s    1.00")
-    print(f"  quilt-cfn check, every rendering              {checked}    {check_ratio:4.2f}   at most {CHECK_TARGET}")
+    print(f"  quilt-cfn check, every launch              {checked}    {check_ratio:4.2f}   at most {CHECK_TARGET}")
     print(f"  quilt-cfn lint registry, both engines         {linted}")
     print(f"{publishing.DELAY * 1000:.0f} ms added to each request, median of {publishing.ROUNDS} rounds")
     print(f"  quilt-cfn publish to one Region               {one:6.3f} s    1.00")
@@ -81,7 +82,7 @@ def main() -> int:
     if ratio > BUILD_TARGET:
         print("A cold build costs more than it may: look at what it imports (python -X importtime -m quilt_cfn build).")
     if check_ratio > CHECK_TARGET:
-        print("A check costs more than it may: profile quilt_cfn.checks.checking.judge_edition.")
+        print("A check costs more than it may: profile quilt_cfn.cloudformation.checks.check.judge_edition.")
     if ten_ratio > TEN_TARGET:
         print("Ten Regions cost more than they may: count the requests, and those that wait for others.")
     return 1 if ratio > BUILD_TARGET or check_ratio > CHECK_TARGET or ten_ratio > TEN_TARGET else 0

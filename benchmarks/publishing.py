@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.publish.proxy import Delay, serve_proxy
-from tests.publish.servers import aws_variables, client, serve_s3
+from tests.delivery.publish.proxy import Delay, serve_proxy
+from tests.delivery.publish.servers import aws_variables, client, serve_s3
 
 ROUNDS = 5
 DELAY = 0.05

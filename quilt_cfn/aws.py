@@ -11,7 +11,7 @@ import functools
 import threading
 from typing import Any
 
-from quilt_cfn.errors import Trouble
+from quilt_cfn.errors import UserError
 
 CONNECTIONS = 32
 """The most that one client keeps open at once."""
@@ -30,7 +30,7 @@ _lock = threading.Lock()
 def client(service: str, region: str | None = None, *, anonymous: bool = False) -> Any:
     """The client of a service; without a Region in the one that the user has configured, or us-east-1.
 
-    Raises ``Trouble`` when the user's configuration is broken. Threads may share what it returns.
+    Raises ``UserError`` when the user's configuration is broken. Threads may share what it returns.
     """
     from botocore.exceptions import BotoCoreError  # late: boto3 costs 0.2 s, which few commands need
 
@@ -68,31 +68,31 @@ def _answer(error: Exception) -> Any:
     return (getattr(error, "response", None) or {}).get("Error", {})
 
 
-def trouble(error: Exception, what: str) -> Trouble:
+def trouble(error: Exception, what: str) -> UserError:
     """What an error of boto3 means; ``what`` begins the sentence: "s3://bucket could not be read"."""
     from botocore import exceptions  # late: only for what went wrong with boto3
 
     answered = code(error)
     if answered in _EXPIRED or isinstance(error, (exceptions.SSOTokenLoadError, exceptions.UnauthorizedSSOTokenError)):
-        return Trouble(f"{what}: the AWS credentials have expired.", _SIGN_IN)
+        return UserError(f"{what}: the AWS credentials have expired.", _SIGN_IN)
     if answered in _UNKNOWN:
-        return Trouble(f"{what}: AWS does not accept the credentials ({answered}).", _SIGN_IN)
+        return UserError(f"{what}: AWS does not accept the credentials ({answered}).", _SIGN_IN)
     if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
-        return Trouble(f"{what}: there are no complete AWS credentials.", _SIGN_IN)
+        return UserError(f"{what}: there are no complete AWS credentials.", _SIGN_IN)
     if answered in _DENIED:
-        return Trouble(
+        return UserError(
             f"{what}: AWS refused access ({answered}).",
             "Check that the credentials are those of the right account and that its policies allow the call.",
         )
     if answered in _BUSY:
-        return Trouble(f"{what}: AWS is busy or has a fault ({answered}).", "Run the command again in a minute.")
+        return UserError(f"{what}: AWS is busy or has a fault ({answered}).", "Run the command again in a minute.")
     if answered:
         message = _answer(error).get("Message", "")
-        return Trouble(
+        return UserError(
             f"{what}: {answered}{f', {message}' if message else ''}".rstrip(".") + ".", "Mend that and retry."
         )
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
-        return Trouble(
+        return UserError(
             f"{what}: the connection failed ({type(error).__name__}).", "Check the network and run the command again."
         )
-    return Trouble(f"{what}: {error}".rstrip(".") + ".", "Check the AWS configuration (aws configure list).")
+    return UserError(f"{what}: {error}".rstrip(".") + ".", "Check the AWS configuration (aws configure list).")

@@ -5,7 +5,7 @@ at the edge (``cli.main``), which prints both and exits with 2.
 """
 
 
-class Trouble(Exception):
+class UserError(Exception):
     """Something that keeps a command from doing its work; nothing was changed.
 
     ``what`` is one sentence about what is wrong, ``next_step`` one sentence about what to do now.

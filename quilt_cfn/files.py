@@ -6,14 +6,14 @@ import contextlib
 import os
 from pathlib import Path
 
-from quilt_cfn.errors import Trouble
+from quilt_cfn.errors import UserError
 
 
 def write_atomically(path: Path, content: bytes) -> bool:
     """Put ``content`` at ``path``, creating its folder; return whether the file's bytes changed.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk and take the name in one step, so an
-    interrupted or failed run leaves the old file as it was. Raises ``Trouble`` when the system refuses.
+    interrupted or failed run leaves the old file as it was. Raises ``UserError`` when the system refuses.
     """
     # A symbolic link is followed: what a user linked to is what they want rewritten.
     path = Path(os.path.realpath(path))
@@ -31,7 +31,7 @@ def write_atomically(path: Path, content: bytes) -> bool:
         temporary.replace(path)
         return True
     except OSError as error:
-        raise Trouble(
+        raise UserError(
             f"{path} could not be written: {error.strerror or error}.",
             "The file is as it was; choose another place with --output, or make this one writable.",
         ) from error

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from quilt_cfn.release import Release, read_release
-from quilt_cfn.stack import EDITIONS, build
-from tests.cloudformation import Launch, launch
+from quilt_cfn.editions import EDITIONS
+from quilt_cfn.inputs.release import Release, read_release
+from quilt_cfn.stack import build
+from tests.launches import LaunchedStack, launch_stack
 
 # The same examples on every run, and no deadline: a slow machine is not a broken product.
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=200)
@@ -46,6 +47,6 @@ def template(edition: str, templates: dict[str, dict[str, Any]]) -> dict[str, An
 
 
 @pytest.fixture(scope="session")
-def stack(template: dict[str, Any]) -> Launch:
+def stack(template: dict[str, Any]) -> LaunchedStack:
     """Every edition in turn, launched with nothing but the documented form."""
-    return launch(template)
+    return launch_stack(template)

@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from quilt_cfn import __version__
-from quilt_cfn.cli import _parser
-from quilt_cfn.render import to_json, to_yaml
+from quilt_cfn.cli import make_parser
+from quilt_cfn.cloudformation.template.write import to_json, to_yaml
 
 ROOT = Path(__file__).parent.parent
 
@@ -40,7 +40,7 @@ def run(*arguments, folder=ROOT, **options):
 def commands(parser=None, above=()):
     """Words of a command, such as marketplace plan -> its parser."""
     found = {}
-    for action in (parser or _parser())._actions:
+    for action in (parser or make_parser())._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, command in action.choices.items():
                 words = (*above, name)
@@ -80,7 +80,10 @@ def test_the_version_is_that_of_the_package_and_of_the_release(release):
         (["check"], "There are no templates in templates, which does not exist"),
         (["check", "nowhere.yaml"], "nowhere.yaml"),
         (["check", "--explain", "W99"], "There is no rule W99"),
-        (["check", "--region", "eu-west-1"], "are about a template of yours"),
+        (["check", "--marketplace"], "are about one launch of a template of yours"),
+        (["check", "a.yaml", "b.yaml"], "One launch is of one template in one Region"),
+        (["check", "a.yaml", "--edition", "registri"], "There is no edition 'registri'"),
+        (["build", "--compact"], "--compact is about JSON"),
         (["check", "t.yaml", "--region", "eu-west-11"], "There is no Region eu-west-11"),
         (["check", "t.yaml", "--parameters", "nowhere.json"], "nowhere.json could not be read"),
     ],
@@ -260,18 +263,21 @@ def test_the_checkouts_command_works_from_any_folder(tmp_path):
 @pytest.mark.parametrize(
     ("statement", "heavy"),
     [
-        ("import quilt_cfn.cli; quilt_cfn.cli._parser()", {"troposphere", "boto3", "botocore", "cfnlint", "yaml"}),
-        ("import quilt_cfn.building", {"boto3", "botocore", "cfnlint", "cloudformation_validate", "dataclasses"}),
+        ("import quilt_cfn.cli; quilt_cfn.cli.make_parser()", {"troposphere", "boto3", "botocore", "cfnlint", "yaml"}),
         (
-            "import quilt_cfn.checks.linting",
+            "import quilt_cfn.cli, quilt_cfn.stack.compact",
+            {"boto3", "botocore", "cfnlint", "cloudformation_validate", "dataclasses"},
+        ),
+        (
+            "import quilt_cfn.cloudformation.checks.check, quilt_cfn.inputs.subjects",
             {"troposphere", "boto3", "cfnlint", "cloudformation_validate", "quilt_cfn.stack"},
         ),
         (
-            "import quilt_cfn.publish.publishing",
+            "import quilt_cfn.delivery.publish.publish",
             {"troposphere", "boto3", "botocore", "cfnlint", "cryptography", "cyclonedx", "quilt_cfn.stack"},
         ),
         (
-            "import quilt_cfn.marketplace.planning, quilt_cfn.marketplace.submitting, quilt_cfn.marketplace.drift",
+            "from quilt_cfn.delivery.marketplace import plan, submit, drift",
             {"troposphere", "boto3", "botocore", "cfnlint", "cyclonedx", "quilt_cfn.stack"},
         ),
     ],
@@ -283,11 +289,12 @@ def test_a_command_imports_nothing_heavy_that_it_does_not_need(statement, heavy)
 
 
 def test_an_interrupted_command_says_so_and_exits_as_shells_expect(monkeypatch, capsys):
-    from quilt_cfn import building, cli
+    from quilt_cfn import cli
+    from quilt_cfn.commands import build
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(building, "build_all", interrupted)
+    monkeypatch.setattr(build, "_texts", interrupted)
     assert cli.main(["build"]) == 130
     assert "interrupted" in capsys.readouterr().err

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quilt_cfn.errors import Trouble
+from quilt_cfn.errors import UserError
 from quilt_cfn.files import write_atomically
 
 
@@ -28,11 +28,11 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     script = (
-        "import resource, signal, sys; from pathlib import Path; from quilt_cfn.errors import Trouble\n"
+        "import resource, signal, sys; from pathlib import Path; from quilt_cfn.errors import UserError\n"
         "from quilt_cfn.files import write_atomically\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write_atomically(Path(sys.argv[1]), b'x' * 5000)\n"
-        "except Trouble as trouble: print(trouble.what)\n"
+        "except UserError as trouble: print(trouble.what)\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     assert "could not be written" in done.stdout
@@ -67,7 +67,7 @@ def test_permissions_and_links_are_kept(tmp_path):
 
 
 def test_a_folder_in_the_way_is_trouble_with_a_next_step(tmp_path):
-    with pytest.raises(Trouble) as trouble:
+    with pytest.raises(UserError) as trouble:
         write_atomically(tmp_path, b"new")
     assert str(tmp_path) in trouble.value.what
     assert "--output" in trouble.value.next_step

@@ -1,8 +1,7 @@
-"""What lands on the machine, as the real files that run there.
+"""What is installed on the instance, as the real files that run there.
 
-The rule: nothing here knows CloudFormation, and every file is delivered line by line as it is, but for the comments
-after its first ones: a template has 51,200 bytes. What differs from stack to stack reaches the machine as
-/opt/quilt/config.json and as secrets.
+Nothing here knows CloudFormation, and this package imports nothing of ``quilt_cfn``. Every file is installed as it is;
+what differs from stack to stack reaches the instance as /opt/quilt/config.json and as secrets.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ _HERE = Path(__file__).parent
 
 
 class InstanceFile(NamedTuple):
-    """A file of this folder and where it goes; it belongs to root unless it is the administrator's."""
+    """A file of this folder and where it goes; it belongs to root unless it has another owner."""
 
     source: str
     path: str
@@ -24,9 +23,14 @@ class InstanceFile(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What is delivered: the file without the comment lines inside it."""
-        head, *lines = re.split(r"(?<=\n)(?!#)", read(self.source), maxsplit=1)
-        return head + re.sub(r"(?m)^ *#.*\n", "", "".join(lines))
+        """What is installed."""
+        return read(self.source)
+
+
+def without_comments(text: str) -> str:
+    """A file's text without the comment lines below its first ones."""
+    head, *lines = re.split(r"(?<=\n)(?!#)", text, maxsplit=1)
+    return head + re.sub(r"(?m)^ *#.*\n", "", "".join(lines))
 
 
 def read(source: str) -> str:

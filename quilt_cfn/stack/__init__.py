@@ -2,22 +2,25 @@
 
 ``build`` is the whole of it on one screen: every part in the order of dependency, each given just what it needs of the
 parts before it. No property is set here, and nothing but the edition and the release decides about the result: no AWS
-call, no clock, no environment variable, no chance.
+call, no clock, no environment variable, no randomness.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from troposphere import Template
 
-from quilt_cfn.release import Release
-from quilt_cfn.render import TemplateDict, in_reading_order
+from quilt_cfn.cloudformation.template.write import TemplateDict, in_reading_order
+from quilt_cfn.editions import EDITIONS, Edition
+from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.alarms import add_alarms
-from quilt_cfn.stack.balancer import add_balancer
 from quilt_cfn.stack.database import add_database
 from quilt_cfn.stack.dns import add_dns_records
-from quilt_cfn.stack.edition import EDITIONS, Edition
-from quilt_cfn.stack.firewall import add_firewall
 from quilt_cfn.stack.identity import add_instance_profile, add_signing_user
+from quilt_cfn.stack.instance import add_instance
+from quilt_cfn.stack.load_balancer import add_load_balancer
 from quilt_cfn.stack.logs import add_flow_log, add_registry_logs
 from quilt_cfn.stack.network import add_network
 from quilt_cfn.stack.order import database_after_the_rest
@@ -26,10 +29,10 @@ from quilt_cfn.stack.parameters import add_form
 from quilt_cfn.stack.protection import add_protection
 from quilt_cfn.stack.rules import add_rules
 from quilt_cfn.stack.secrets import add_secrets
-from quilt_cfn.stack.server import add_server
+from quilt_cfn.stack.security_groups import add_security_groups
 from quilt_cfn.stack.storage import add_bucket
 
-__all__ = ["EDITIONS", "Edition", "build"]
+__all__ = ["BUILDERS", "build"]
 
 
 def build(edition: Edition, release: Release) -> TemplateDict:
@@ -41,18 +44,24 @@ def build(edition: Edition, release: Release) -> TemplateDict:
 
     network = add_network(t)
     add_flow_log(t, network)
-    firewall = add_firewall(t, network)
+    groups = add_security_groups(t, network)
     bucket = add_bucket(t)
-    database = add_database(t, network, firewall, release)
+    database = add_database(t, network, groups, release)
     add_protection(t, database)
 
     user_key = add_signing_user(t, edition, bucket)
     secrets = add_secrets(t, user_key)
     logs = add_registry_logs(t)
     profile = add_instance_profile(t, edition, bucket, logs, secrets)
-    server = add_server(t, edition, release, network, firewall, database, bucket, secrets, profile, logs)
-    balancer = add_balancer(t, network, firewall, database, server)
-    add_dns_records(t, balancer)
-    add_alarms(t, balancer, database)
-    add_outputs(t, balancer, server)
+    instance = add_instance(t, edition, release, network, groups, database, bucket, secrets, profile, logs)
+    load_balancer = add_load_balancer(t, network, groups, database, instance)
+    add_dns_records(t, load_balancer)
+    add_alarms(t, load_balancer, database)
+    add_outputs(t, load_balancer, instance)
     return in_reading_order(database_after_the_rest(t.to_dict(), database.resource.title))
+
+
+BUILDERS: dict[str, Callable[[Release], TemplateDict]] = {
+    name: functools.partial(build, edition) for name, edition in EDITIONS.items()
+}
+"""Name of a template, as in ``editions.TEMPLATE_FILES`` -> what builds it."""

@@ -10,17 +10,17 @@ from typing import Any
 
 from troposphere import Ref, Template, cloudwatch, sns
 
-from quilt_cfn.stack.balancer import Balancer
 from quilt_cfn.stack.database import Database
+from quilt_cfn.stack.load_balancer import LoadBalancer
 from quilt_cfn.stack.parameters import ALARM_EMAIL, CERTIFICATE_ARN
 
 
-def add_alarms(t: Template, balancer: Balancer, database: Database) -> None:
+def add_alarms(t: Template, load_balancer: LoadBalancer, database: Database) -> None:
     """Three alarms, and the topic that mails them when there is an address."""
     topic = t.add_resource(
         sns.Topic(
             "AlarmTopic",
-            Condition=ALARM_EMAIL.given,
+            Condition=ALARM_EMAIL.is_set_condition,
             Subscription=[sns.Subscription(Protocol="email", Endpoint=ALARM_EMAIL.ref)],
         )
     )
@@ -37,7 +37,7 @@ def add_alarms(t: Template, balancer: Balancer, database: Database) -> None:
                 Statistic="Minimum",
                 ComparisonOperator="LessThanThreshold",
                 **rule,
-                AlarmActions=ALARM_EMAIL.if_given([Ref(topic)]),
+                AlarmActions=ALARM_EMAIL.if_set([Ref(topic)]),
             )
         )
 
@@ -45,7 +45,7 @@ def add_alarms(t: Template, balancer: Balancer, database: Database) -> None:
         "UnhealthyAlarm",
         "The registry does not answer. SSH to the instance and run ./start.sh; the logs are in CloudWatch Logs.",
         "AWS/NetworkELB/HealthyHostCount",
-        {"LoadBalancer": balancer.metric_name, "TargetGroup": balancer.sites_metric_name},
+        {"LoadBalancer": load_balancer.metric_name, "TargetGroup": load_balancer.sites_metric_name},
         Threshold=1,
         Period=60,
         EvaluationPeriods=5,

@@ -10,15 +10,10 @@ from typing import NamedTuple
 
 from troposphere import GetAtt, NoValue, Ref, Template, rds
 
-from quilt_cfn.release import Release
-from quilt_cfn.stack.firewall import POSTGRES_PORT, Firewall
+from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.network import Network, named
-from quilt_cfn.stack.parameters import (
-    BACKUP_RETENTION_DAYS,
-    DB_INSTANCE_TYPE,
-    DB_PASSWORD,
-    DB_SNAPSHOT_IDENTIFIER,
-)
+from quilt_cfn.stack.parameters import BACKUP_RETENTION_DAYS, DB_INSTANCE_TYPE, DB_PASSWORD, DB_SNAPSHOT_IDENTIFIER
+from quilt_cfn.stack.security_groups import POSTGRES_PORT, SecurityGroups
 
 _USER = "quilt"
 _DATABASE = "quilt"
@@ -34,7 +29,7 @@ class Database(NamedTuple):
     name: str
 
 
-def add_database(t: Template, network: Network, firewall: Firewall, release: Release) -> Database:
+def add_database(t: Template, network: Network, groups: SecurityGroups, release: Release) -> Database:
     """An encrypted instance in the private subnets that accepts TLS only."""
     subnets = t.add_resource(
         rds.DBSubnetGroup(
@@ -52,7 +47,7 @@ def add_database(t: Template, network: Network, firewall: Firewall, release: Rel
             Parameters={"rds.force_ssl": "1"},
         )
     )
-    restored = DB_SNAPSHOT_IDENTIFIER.if_given
+    restored = DB_SNAPSHOT_IDENTIFIER.if_set
     instance = t.add_resource(
         rds.DBInstance(
             "Database",
@@ -74,7 +69,7 @@ def add_database(t: Template, network: Network, firewall: Firewall, release: Rel
             StorageEncrypted=restored(NoValue, True),
             Port=str(POSTGRES_PORT),
             DBSubnetGroupName=Ref(subnets),
-            VPCSecurityGroups=[firewall.database],
+            VPCSecurityGroups=[groups.database],
             PubliclyAccessible=False,
             DBParameterGroupName=Ref(settings),
             BackupRetentionPeriod=BACKUP_RETENTION_DAYS.ref,

@@ -10,12 +10,12 @@ from typing import Any
 
 from troposphere import Ref, Sub
 
-from quilt_cfn.release import Release
+from quilt_cfn.editions import Edition, Signer
+from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.database import Database
-from quilt_cfn.stack.edition import Edition, Signer
-from quilt_cfn.stack.firewall import REDIRECT_PORT, SITES_PORT
 from quilt_cfn.stack.parameters import CATALOG_HOST, REGISTRY_HOST, SMTP_HOST, SMTP_PORT, TEAM_ID
-from quilt_cfn.stack.pseudo import endpoint
+from quilt_cfn.stack.pseudo_parameters import endpoint
+from quilt_cfn.stack.security_groups import REDIRECT_PORT, SITES_PORT
 
 Variables = dict[str, Any]
 
@@ -53,7 +53,7 @@ def registry_environment(edition: Edition, database: Database, bucket: Ref) -> V
         "AWS_DEFAULT_REGION": Ref("AWS::Region"),
         "AWS_CONFIG_FILE": "/etc/quilt/aws/config",
         **_SIGNER[edition.signer],
-        "SMTP_HOST": SMTP_HOST.if_given(SMTP_HOST.ref, endpoint("email-smtp")),
+        "SMTP_HOST": SMTP_HOST.if_set(SMTP_HOST.ref, endpoint("email-smtp")),
         "SMTP_PORT": SMTP_PORT.ref,
         "SMTP_USE_TLS": _ON,
         "SMTP_USERNAME": "{SmtpUsername}",

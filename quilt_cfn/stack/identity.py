@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from troposphere import GetAtt, Ref, Template, iam, s3
 from troposphere.logs import LogGroup
 
+from quilt_cfn.editions import Edition, Signer
 from quilt_cfn.stack import permissions
-from quilt_cfn.stack.edition import Edition, Signer
-from quilt_cfn.stack.pseudo import service
+from quilt_cfn.stack.pseudo_parameters import service
 
 _S3_POLICY = "quilt-registry-s3"
 

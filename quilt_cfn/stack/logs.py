@@ -11,7 +11,7 @@ from troposphere.logs import LogGroup
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.network import Network
 from quilt_cfn.stack.parameters import LOG_RETENTION_DAYS
-from quilt_cfn.stack.pseudo import service
+from quilt_cfn.stack.pseudo_parameters import service
 
 
 def add_registry_logs(t: Template) -> LogGroup:

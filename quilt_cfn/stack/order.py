@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from quilt_cfn.render import TemplateDict
-from quilt_cfn.stack.references import references
+from quilt_cfn.cloudformation.template.walk import references
+from quilt_cfn.cloudformation.template.write import TemplateDict
 
 
 def database_after_the_rest(template: TemplateDict, database: str) -> TemplateDict:
@@ -40,4 +40,4 @@ def _closure(name: str, direct: dict[str, set[str]]) -> set[str]:
 def _before(resource: dict[str, Any]) -> set[str]:
     explicit = resource.get("DependsOn", [])
     named = {explicit} if isinstance(explicit, str) else set(explicit)
-    return named | {reference.partition(".")[0] for reference in references(resource)}
+    return named | {reference.name for reference in references(resource)}

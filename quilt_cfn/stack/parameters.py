@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Template
 
-from quilt_cfn.release import Release
-from quilt_cfn.stack.regions import DB_INSTANCE_CLASSES, INSTANCE_TYPES
+from quilt_cfn.inputs.release import Release
+from quilt_cfn.stack.sizes import DB_INSTANCE_CLASSES, INSTANCE_TYPES
 
 
 class Field(NamedTuple):
@@ -45,12 +45,12 @@ class Field(NamedTuple):
         return Ref(self.name)
 
     @property
-    def given(self) -> str:
+    def is_set_condition(self) -> str:
         """The name of the condition that holds when a value that may be left empty was filled in."""
         return f"Has{self.name}"
 
-    def if_given(self, value: Any, otherwise: Any = NoValue) -> If:
-        return If(self.given, value, otherwise)
+    def if_set(self, value: Any, otherwise: Any = NoValue) -> If:
+        return If(self.is_set_condition, value, otherwise)
 
     @property
     def optional(self) -> bool:
@@ -331,7 +331,7 @@ def add_form(t: Template, release: Release) -> None:
         if each is AMI_ID:
             parameter.Default = release.ami_default
         if each.optional:
-            t.add_condition(each.given, Not(Equals(each.ref, "")))
+            t.add_condition(each.is_set_condition, Not(Equals(each.ref, "")))
     t.set_metadata(
         {
             "AWS::CloudFormation::Interface": {

@@ -12,7 +12,7 @@ from troposphere import GetAtt, Ref, Template, events, iam, stepfunctions
 
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.database import Database
-from quilt_cfn.stack.pseudo import arn, service
+from quilt_cfn.stack.pseudo_parameters import arn, service
 
 
 def add_protection(t: Template, database: Database) -> None:

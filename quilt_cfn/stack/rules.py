@@ -10,12 +10,12 @@ from typing import Any
 
 from troposphere import Equals, Not, Ref, Template
 
-from quilt_cfn.stack.parameters import CATALOG_HOST, DB_INSTANCE_TYPE, INSTANCE_TYPE, REGISTRY_HOST, SMTP_HOST, Field
-from quilt_cfn.stack.regions import (
+from quilt_cfn.cloudformation.facts.regional_gaps import (
     DB_INSTANCE_FAMILIES_MISSING,
     INSTANCE_FAMILIES_MISSING,
     REGIONS_WITHOUT_SES,
 )
+from quilt_cfn.stack.parameters import CATALOG_HOST, DB_INSTANCE_TYPE, INSTANCE_TYPE, REGISTRY_HOST, SMTP_HOST, Field
 
 
 def add_rules(t: Template) -> None:

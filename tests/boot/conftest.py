@@ -8,7 +8,7 @@ from threading import Lock
 import pytest
 
 from tests.boot.machine import HERE, Machine, missing
-from tests.cloudformation import DOCUMENTED, launch
+from tests.launches import DOCUMENTED, launch_stack
 
 
 def pytest_collection_modifyitems(items):
@@ -25,8 +25,8 @@ def start(templates, tmp_path_factory):
     folders = Lock()  # a test may start several at once
     with ExitStack() as running:
 
-        def start(edition, form=None, **settings):
-            stack = launch(templates[edition], DOCUMENTED | (form or {}))
+        def start(edition, parameter_values=None, **settings):
+            stack = launch_stack(templates[edition], DOCUMENTED | (parameter_values or {}))
             with folders:
                 folder = tmp_path_factory.mktemp("instance")
             return running.enter_context(Machine(folder, stack, **settings))

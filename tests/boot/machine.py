@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.cloudformation import Launch
+from tests.launches import LaunchedStack
 
 HERE = Path(__file__).parent
 CFN_TOOLS = HERE.parent.parent / ".venv-cfn"
@@ -55,7 +55,9 @@ class Machine:
     ``disk`` is its size, as mount writes it; with ``database_of``, another machine, it has no database of its own.
     """
 
-    def __init__(self, folder: Path, stack: Launch, disk: str = "2g", database_of: Machine | None = None) -> None:
+    def __init__(
+        self, folder: Path, stack: LaunchedStack, disk: str = "2g", database_of: Machine | None = None
+    ) -> None:
         self.folder = folder
         self.neighbour = database_of
         (folder / "disk").mkdir()

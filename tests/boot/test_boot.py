@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from quilt_cfn.stack import EDITIONS
-from tests.cloudformation import DOCUMENTED
+from quilt_cfn.editions import EDITIONS
+from tests.launches import DOCUMENTED
 
 # Everything that the form accepts and a shell, a URI or JavaScript could trip over.
 HOSTILE = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.boot.machine import COMMANDS_TRACED, PROGRAMS_TRACED
-from tests.cloudformation import DOCUMENTED
+from tests.launches import DOCUMENTED
 
 HOST = DOCUMENTED["RegistryHost"]
 SECOND = ("AKIASECOND", "second/secret+of=40")

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.boot.machine import FAKETIME, HERE, PROGRAMS_TRACED
-from tests.cloudformation import DOCUMENTED
+from tests.launches import DOCUMENTED
 
 pytestmark = pytest.mark.exhaustive
 

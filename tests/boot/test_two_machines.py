@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.boot.machine import Machine
-from tests.cloudformation import DOCUMENTED
+from tests.launches import DOCUMENTED
 
 
 @pytest.fixture(scope="module")

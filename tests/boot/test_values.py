@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.boot.machine import PROGRAMS_TRACED
-from tests.cloudformation import DOCUMENTED, as_text, launch, refusal
+from tests.launches import DOCUMENTED, as_text, launch_stack, refusal
 from tests.stack.test_parameters import DECLARED
 from tests.stack.test_secrets import FREE_TEXTS
 
@@ -147,9 +147,9 @@ def test_every_value_arrives_and_none_is_run_or_shown(machine, count):
 def test_user_data_and_metadata_are_the_same_whatever_was_typed(templates, count):
     everything = {name: generated(name, count) for name in set(VALUES) & set(FREE_TEXTS)}
     for edition, template in templates.items():
-        usual = launch(template)
+        usual = launch_stack(template)
         for number in range(count):
-            stack = launch(template, DOCUMENTED | {name: values[number] for name, values in everything.items()})
+            stack = launch_stack(template, DOCUMENTED | {name: values[number] for name, values in everything.items()})
             assert stack.user_data == usual.user_data, edition
             assert stack.resources["ServerTemplate"] == usual.resources["ServerTemplate"], edition
             assert stack.outputs == usual.outputs, edition

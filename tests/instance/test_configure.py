@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quilt_cfn import instance
-from tests.cloudformation import DOCUMENTED, launch
+from tests.launches import DOCUMENTED, launch_stack
 from tests.stack.test_parameters import DECLARED
 
 SOURCE = Path(instance.__file__).parent / "configure.py"
@@ -135,7 +135,7 @@ SECRETS = {
 
 @pytest.fixture
 def machine(tmp_path, templates):
-    return Machine(tmp_path, launch(templates["registry"]))
+    return Machine(tmp_path, launch_stack(templates["registry"]))
 
 
 def test_the_files_hold_the_stacks_values_and_secrets(machine):

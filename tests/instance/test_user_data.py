@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from quilt_cfn import instance
-from quilt_cfn.evaluation.evaluator import STACK
-from tests.cloudformation import launch
+from quilt_cfn.cloudformation.launch.evaluator import STACK
+from tests.launches import launch_stack
 
 PATHS = [
     "/opt/aws/bin/cfn-init",
@@ -76,7 +76,7 @@ class UserData:
 
 @pytest.fixture
 def user_data(tmp_path, templates):
-    return UserData(tmp_path, launch(templates["registry"]).user_data)
+    return UserData(tmp_path, launch_stack(templates["registry"]).user_data)
 
 
 def test_success_is_signalled_once(user_data):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cloudformation import DOCUMENTED, launch
+from tests.launches import DOCUMENTED, launch_stack
 
 
 def alarms(stack):
@@ -38,7 +38,7 @@ def test_without_an_address_nobody_is_mailed(stack):
 
 
 def test_with_an_address_every_alarm_is_mailed_to_it(template):
-    stack = launch(template, DOCUMENTED | {"AlarmEmail": "ops@example.com"})
+    stack = launch_stack(template, DOCUMENTED | {"AlarmEmail": "ops@example.com"})
     assert stack.properties("AlarmTopic")["Subscription"] == [{"Protocol": "email", "Endpoint": "ops@example.com"}]
     assert all(alarm["AlarmActions"] == ["<AlarmTopic>"] for alarm in alarms(stack).values())
 

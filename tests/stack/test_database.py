@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cloudformation import DOCUMENTED, launch
+from tests.launches import DOCUMENTED, launch_stack
 
 
 def test_it_is_encrypted_and_not_reachable_from_the_internet(stack):
@@ -38,7 +38,7 @@ def test_a_failed_launch_can_roll_it_back(stack):
 
 
 def test_backups_and_logs_are_kept_as_the_customer_says(template):
-    database = launch(template, DOCUMENTED | {"BackupRetentionDays": 35}).properties("Database")
+    database = launch_stack(template, DOCUMENTED | {"BackupRetentionDays": 35}).properties("Database")
     assert database["BackupRetentionPeriod"] == "35"
     assert database["CopyTagsToSnapshot"] is True
     assert database["EnableCloudwatchLogsExports"] == ["postgresql", "upgrade"]
@@ -58,7 +58,7 @@ def test_a_new_one_has_a_name_and_a_user(stack):
 
 
 def test_a_restored_one_is_told_nothing_that_its_snapshot_brings_along(template):
-    database = launch(template, DOCUMENTED | {"DBSnapshotIdentifier": "old"}).properties("Database")
+    database = launch_stack(template, DOCUMENTED | {"DBSnapshotIdentifier": "old"}).properties("Database")
     assert database["DBSnapshotIdentifier"] == "old"
     assert not {"DBName", "MasterUsername", "StorageEncrypted"} & set(database)
     assert database["MasterUserPassword"] == DOCUMENTED["DBPassword"]

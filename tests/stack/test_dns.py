@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cloudformation import DOCUMENTED, launch
+from tests.launches import DOCUMENTED, launch_stack
 
 
 def test_without_a_hosted_zone_there_are_none(stack):
@@ -10,7 +10,7 @@ def test_without_a_hosted_zone_there_are_none(stack):
 
 
 def test_with_one_both_names_lead_to_the_load_balancer(template):
-    records = launch(template, DOCUMENTED | {"HostedZoneId": "Z0123456789"}).properties("HostRecords")
+    records = launch_stack(template, DOCUMENTED | {"HostedZoneId": "Z0123456789"}).properties("HostRecords")
     assert records["HostedZoneId"] == "Z0123456789"
     assert [(each["Name"], each["Type"]) for each in records["RecordSets"]] == [
         (DOCUMENTED["CatalogHost"], "A"),

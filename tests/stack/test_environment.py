@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.cloudformation import DOCUMENTED, launch
+from tests.launches import DOCUMENTED, launch_stack
 
 # Without one of these the registry answers 500 to everything, or refuses pushes, or loses the administrator's pages.
 NEEDED = {
@@ -80,8 +80,8 @@ def test_smtp_works_from_ec2_with_the_configuration_that_knows_the_port(stack):
     ],
 )
 def test_mail_goes_to_the_regions_ses_unless_a_host_is_given(template, region, endpoint):
-    assert launch(template, region=region).environments["registry"]["SMTP_HOST"] == endpoint
-    chosen = launch(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
+    assert launch_stack(template, region=region).environments["registry"]["SMTP_HOST"] == endpoint
+    chosen = launch_stack(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
     assert chosen.environments["registry"]["SMTP_HOST"] == "smtp.example.com"
 
 
@@ -90,7 +90,7 @@ def test_mail_goes_to_the_regions_ses_unless_a_host_is_given(template, region, e
     [("us-west-2", "https://s3.us-west-2.amazonaws.com"), ("cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn")],
 )
 def test_urls_are_signed_for_the_buckets_own_region(template, region, endpoint):
-    stack = launch(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
+    stack = launch_stack(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
     registry = stack.environments["registry"]
     assert registry["S3_ENDPOINT"] == endpoint
     assert registry["AWS_DEFAULT_REGION"] == region

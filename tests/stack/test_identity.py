@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from quilt_cfn.evaluation import Origin
-from quilt_cfn.stack.edition import EDITIONS, Signer
-from tests.cloudformation import launch
+from quilt_cfn.cloudformation.launch import Origin
+from quilt_cfn.editions import EDITIONS, Signer
+from tests.launches import launch_stack
 
 # https://docs.aws.amazon.com/service-authorization/latest/reference: these actions know no resource to narrow them to.
 NO_RESOURCE_LEVEL = {
@@ -28,7 +28,7 @@ THE_BUCKET = Origin("attribute", "Bucket", "Arn")
 
 
 def test_the_user_of_the_registry_edition_may_do_what_is_documented_and_nothing_else(templates):
-    stack = launch(templates["registry"])
+    stack = launch_stack(templates["registry"])
     user = stack.properties("RegistryUser")
     assert stack.resources["RegistryUser"]["Type"] == "AWS::IAM::User"
     assert user["Path"] == "/"
@@ -38,7 +38,7 @@ def test_the_user_of_the_registry_edition_may_do_what_is_documented_and_nothing_
 
 
 def test_the_role_of_the_marketplace_edition_signs_instead(templates):
-    stack = launch(templates["marketplace"])
+    stack = launch_stack(templates["marketplace"])
     assert stack.permissions("ServerRole")["quilt-registry-s3"] == PACKAGES
 
 
@@ -57,7 +57,7 @@ def test_one_identity_signs_urls(edition, stack):
 
 
 def test_the_marketplace_edition_has_no_long_term_keys(templates):
-    stack = launch(templates["marketplace"])
+    stack = launch_stack(templates["marketplace"])
     types = {resource["Type"] for resource in stack.resources.values()}
     assert not types & {"AWS::IAM::AccessKey", "AWS::IAM::User"}
     assert "SecretAccessKey" not in str(templates["marketplace"]["Resources"])

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
-from quilt_cfn.evaluation import evaluate
+from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.stack.order import database_after_the_rest
-from quilt_cfn.stack.references import references
-from tests.cloudformation import DOCUMENTED
+from tests.launches import DOCUMENTED
 
 
 def test_everything_else_is_created_before_the_database_or_after_it(template):
@@ -39,18 +36,3 @@ def test_it_waits_for_no_more_than_the_last_of_each_chain():
 
 def test_ordering_twice_changes_nothing(template):
     assert database_after_the_rest(template, "Database") == template
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ({"Ref": "A"}, ["A"]),
-        ({"Ref": "AWS::Region"}, []),
-        ({"Fn::GetAtt": ["A", "B.C"]}, ["A.B.C"]),
-        ({"Fn::Sub": "${A}-${B.C}-${AWS::Region}-${!D}"}, ["A", "B.C"]),
-        ({"Fn::Sub": ["${A}-${B}", {"B": {"Ref": "C"}}]}, ["A", "C"]),
-        ([{"X": {"Ref": "A"}}, "B"], ["A"]),
-    ],
-)
-def test_references(value, expected):
-    assert list(references(value)) == expected

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quilt_cfn.stack.parameters import FIELDS
-from tests.cloudformation import DOCUMENTED, refusal
+from tests.launches import DOCUMENTED, refusal
 from tests.stack.form_values import ACCEPTED, REFUSED
 
 DECLARED = {field.name: field.declaration().to_dict() for field in FIELDS}

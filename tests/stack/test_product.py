@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from quilt_cfn.evaluation.evaluator import STACK
-from tests.cloudformation import DOCUMENTED, Refused, launch
+from quilt_cfn.cloudformation.launch.evaluator import STACK
+from tests.launches import DOCUMENTED, ValidationError, launch_stack
 
 DOCUMENTED_WITH_A_DEFAULT = {"DBInstanceType", "InstanceType"}
 
@@ -65,14 +65,14 @@ def test_small_and_large_are_offered_as_documented(template):
 
 @pytest.mark.parametrize("missing", sorted(set(DOCUMENTED) - DOCUMENTED_WITH_A_DEFAULT))
 def test_a_form_without_a_documented_value_is_refused(template, missing):
-    with pytest.raises(Refused, match=missing):
-        launch(template, {name: value for name, value in DOCUMENTED.items() if name != missing})
+    with pytest.raises(ValidationError, match=missing):
+        launch_stack(template, {name: value for name, value in DOCUMENTED.items() if name != missing})
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "us-gov-west-1", "ap-southeast-3", "eu-south-2"])
 @pytest.mark.parametrize("sizes", [("t3.small", "db.t3.small"), ("m5.large", "db.m5.large")])
 def test_the_documented_form_alone_makes_a_complete_stack(template, region, sizes):
-    stack = launch(template, DOCUMENTED | {"InstanceType": sizes[0], "DBInstanceType": sizes[1]}, region)
+    stack = launch_stack(template, DOCUMENTED | {"InstanceType": sizes[0], "DBInstanceType": sizes[1]}, region)
     assert len(stack.resources) > 40
     assert all("Type" in resource for resource in stack.resources.values())
     # Nothing that a customer may leave empty came out as an empty text on the way.
@@ -92,7 +92,7 @@ def test_the_documented_form_alone_makes_a_complete_stack(template, region, size
     ],
 )
 def test_every_optional_value_makes_a_complete_stack(template, choice):
-    assert len(launch(template, DOCUMENTED | choice).resources) > 40
+    assert len(launch_stack(template, DOCUMENTED | choice).resources) > 40
 
 
 def test_every_parameter_is_described_labelled_and_in_exactly_one_group(template):

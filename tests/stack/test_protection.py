@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quilt_cfn.evaluation.evaluator import STACK
+from quilt_cfn.cloudformation.launch.evaluator import STACK
 
 
 def test_success_of_this_stack_starts_the_protection(stack):

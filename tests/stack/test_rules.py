@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from quilt_cfn.stack.regions import (
-    DB_INSTANCE_CLASSES,
+from quilt_cfn.cloudformation.facts.regional_gaps import (
     DB_INSTANCE_FAMILIES_MISSING,
     INSTANCE_FAMILIES_MISSING,
-    INSTANCE_TYPES,
     REGIONS_WITHOUT_SES,
 )
-from tests.cloudformation import DOCUMENTED, Refused, launch
+from quilt_cfn.stack.sizes import DB_INSTANCE_CLASSES, INSTANCE_TYPES
+from tests.launches import DOCUMENTED, ValidationError, launch_stack
 
 
 def test_one_host_name_for_both_is_refused(template):
-    with pytest.raises(Refused, match="two different host names"):
-        launch(template, DOCUMENTED | {"RegistryHost": DOCUMENTED["CatalogHost"]})
+    with pytest.raises(ValidationError, match="two different host names"):
+        launch_stack(template, DOCUMENTED | {"RegistryHost": DOCUMENTED["CatalogHost"]})
 
 
 @pytest.mark.parametrize(
@@ -31,11 +30,11 @@ def test_one_host_name_for_both_is_refused(template):
 )
 def test_a_size_that_the_region_lacks_is_refused_with_one_that_it_has(template, parameter, value, region):
     with pytest.raises(
-        Refused, match=r"This Region does not offer .*: choose another type, for example (db\.)?\w+\.\w+"
+        ValidationError, match=r"This Region does not offer .*: choose another type, for example (db\.)?\w+\.\w+"
     ) as refused:
-        launch(template, DOCUMENTED | {parameter: value, "SmtpHost": "smtp.example.com"}, region)
+        launch_stack(template, DOCUMENTED | {parameter: value, "SmtpHost": "smtp.example.com"}, region)
     substitute = str(refused.value).rstrip(".").rsplit(" ", 1)[1]
-    launch(template, DOCUMENTED | {parameter: substitute, "SmtpHost": "smtp.example.com"}, region)
+    launch_stack(template, DOCUMENTED | {parameter: substitute, "SmtpHost": "smtp.example.com"}, region)
 
 
 @pytest.mark.parametrize("value", INSTANCE_TYPES)
@@ -58,17 +57,17 @@ def refusing_regions(template, parameter, value):
     refusing = set()
     for region in known:
         try:
-            launch(template, DOCUMENTED | {parameter: value, "SmtpHost": "smtp.example.com"}, region)
-        except Refused:
+            launch_stack(template, DOCUMENTED | {parameter: value, "SmtpHost": "smtp.example.com"}, region)
+        except ValidationError:
             refusing.add(region)
     return refusing
 
 
 @pytest.mark.parametrize("region", REGIONS_WITHOUT_SES)
 def test_without_ses_in_the_region_a_mail_host_is_asked_for(template, region):
-    with pytest.raises(Refused, match="Amazon SES does not exist in this Region"):
-        launch(template, DOCUMENTED, region)
-    launch(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
+    with pytest.raises(ValidationError, match="Amazon SES does not exist in this Region"):
+        launch_stack(template, DOCUMENTED, region)
+    launch_stack(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
 
 
 def test_every_rule_says_what_to_do(template):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quilt_cfn.stack.parameters import FIELDS
-from tests.cloudformation import DOCUMENTED, as_text, launch
+from tests.launches import DOCUMENTED, as_text, launch_stack
 
 FREE_TEXTS = [field.name for field in FIELDS if field.free_text]
 MARK = {
@@ -22,7 +22,7 @@ MARK = {
 def marked(template):
     """A stack in which every free text can be recognised."""
     assert set(MARK) == set(FREE_TEXTS)
-    return launch(template, DOCUMENTED | MARK)
+    return launch_stack(template, DOCUMENTED | MARK)
 
 
 def places(stack, text):
@@ -77,7 +77,7 @@ def test_the_key_that_signs_tokens_is_generated_and_plain_text(stack):
 
 
 def test_the_access_key_is_one_value_made_of_id_and_secret(templates):
-    stack = launch(templates["registry"])
+    stack = launch_stack(templates["registry"])
     value = stack.properties("RegistryUserKeySecret")["SecretString"]
     assert value == "<RegistryUserKey>:<RegistryUserKey.SecretAccessKey>"
     assert stack.properties("RegistryUserKey") == {"UserName": "<RegistryUser>", "Status": "Active"}

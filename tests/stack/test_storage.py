@@ -1,6 +1,6 @@
 """The bucket holds the company's data: nobody else reads it, and nothing that happens to the stack loses it."""
 
-from quilt_cfn.evaluation import Origin
+from quilt_cfn.cloudformation.launch import Origin
 
 
 def test_the_bucket_has_the_name_that_the_customer_chose(stack):

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from quilt_cfn.checks.report import counted
-from quilt_cfn.evaluation.reading import read_template
+from quilt_cfn.cloudformation.checks.report import counted
+from quilt_cfn.cloudformation.template.read import read_template
 
 HERE = Path(__file__).parent
 TEMPLATES = sorted(each for each in (HERE / "templates").iterdir() if each.suffix in (".json", ".yaml"))

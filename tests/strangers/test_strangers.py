@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quilt_cfn.checks.checking import check_file
-from quilt_cfn.evaluation.forms import section
-from quilt_cfn.evaluation.reading import read_template
+from quilt_cfn.cloudformation.checks.check import check_one_launch
+from quilt_cfn.cloudformation.template.coerce import get_section
+from quilt_cfn.cloudformation.template.read import read_template
 from tests.strangers import HERE, TEMPLATES, page, read_verdicts
 
 REGIONS = ("us-east-1", "cn-north-1")
@@ -20,7 +20,9 @@ NAMES = [each.name for each in TEMPLATES]
 @pytest.fixture(scope="module")
 def findings():
     """Region -> name of a template -> what check finds in it."""
-    return {region: {file.name: check_file(file, {}, region).findings for file in TEMPLATES} for region in REGIONS}
+    return {
+        region: {file.name: check_one_launch(file, {}, region).findings for file in TEMPLATES} for region in REGIONS
+    }
 
 
 def test_there_are_at_least_20_of_them_and_some_are_json():
@@ -32,7 +34,9 @@ def test_there_are_at_least_20_of_them_and_some_are_json():
 def test_each_has_another_set_of_resource_types():
     sets = Counter(
         frozenset(
-            str(each.get("Type")) for each in section(read_template(file).data, "Resources").values() if "Type" in each
+            str(each.get("Type"))
+            for each in get_section(read_template(file).data, "Resources").values()
+            if "Type" in each
         )
         for file in TEMPLATES
     )

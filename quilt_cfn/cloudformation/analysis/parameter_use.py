@@ -1,0 +1,48 @@
+"""The form as a template declares it, and where its values go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from quilt_cfn.cloudformation.launch import Launch
+from quilt_cfn.cloudformation.launch.values import origins_of
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, get_section
+from quilt_cfn.cloudformation.template.walk import Path, entries
+
+
+def ref_target(value: Any) -> str | None:
+    """The name in a value that is nothing but a Ref."""
+    name = dict_or_empty(value).get("Ref")
+    return name if isinstance(name, str) and len(value) == 1 else None
+
+
+def declaration(launch: Launch, name: str | None) -> dict[str, Any]:
+    """What a template declares about a parameter; nothing if there is none."""
+    return dict_or_empty(get_section(launch.template, "Parameters").get(name or ""))
+
+
+def declared_parameters(launch: Launch) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, declaration) of each parameter."""
+    for name, declared in get_section(launch.template, "Parameters").items():
+        yield name, dict_or_empty(declared)
+
+
+def parameter_behind(launch: Launch, value: Any) -> str | None:
+    """The parameter whose value this is, unchanged."""
+    names = [origin.name for origin in origins_of(value) if origin.kind == "parameter"]
+    return names[0] if len(names) == 1 and launch.parameters.get(names[0]) == value else None
+
+
+def parameter_uses(launch: Launch) -> Iterator[tuple[Path, str]]:
+    """(path, name) for every Ref to a parameter in properties; the path ends with the property that it is in."""
+    for name, resource in get_section(launch.template, "Resources").items():
+        for path, value in entries(dict_or_empty(resource).get("Properties"), ("Resources", name, "Properties")):
+            for each in as_list(value):
+                if ref_target(each) in get_section(launch.template, "Parameters"):
+                    yield path, as_text(ref_target(each))
+
+
+def whole_number(value: Any) -> int:
+    """A number as a template writes it; 0 for anything else."""
+    return int(as_text(value)) if as_text(value).isdecimal() else 0

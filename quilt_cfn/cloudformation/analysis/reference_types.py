@@ -1,0 +1,103 @@
+"""What kind of resource a property wants a reference to.
+
+The rule: a property stands here if its name means the same wherever it occurs in AWS's "Resource and property types
+reference"; what cfn-lint's schemas mark for themselves may stand here too, since those tell nothing about nested lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from quilt_cfn.cloudformation.launch import Origin, Value
+from quilt_cfn.cloudformation.template.walk import Path
+
+ACCEPTED_TYPES: dict[str, tuple[str, ...]] = {
+    "AllocationId": ("AWS::EC2::EIP",),
+    "AutoScalingGroupName": ("AWS::AutoScaling::AutoScalingGroup",),
+    "DBClusterIdentifier": ("AWS::RDS::DBCluster", "AWS::DocDB::DBCluster", "AWS::Neptune::DBCluster"),
+    "DBParameterGroupName": (
+        "AWS::RDS::DBParameterGroup",
+        "AWS::DocDB::DBClusterParameterGroup",
+        "AWS::Neptune::DBParameterGroup",
+    ),
+    "DBSubnetGroupName": ("AWS::RDS::DBSubnetGroup", "AWS::DocDB::DBSubnetGroup", "AWS::Neptune::DBSubnetGroup"),
+    "DeliverLogsPermissionArn": ("AWS::IAM::Role",),
+    "DestinationSecurityGroupId": ("AWS::EC2::SecurityGroup",),
+    "ExecutionRoleArn": ("AWS::IAM::Role",),
+    "FileSystemId": ("AWS::EFS::FileSystem", "AWS::FSx::FileSystem"),
+    "InstanceId": ("AWS::EC2::Instance", "AWS::Connect::Instance", "AWS::SSO::Instance"),
+    "InternetGatewayId": ("AWS::EC2::InternetGateway",),
+    "LaunchConfigurationName": ("AWS::AutoScaling::LaunchConfiguration",),
+    "LaunchTemplateId": ("AWS::EC2::LaunchTemplate",),
+    "LoadBalancerArn": ("AWS::ElasticLoadBalancingV2::LoadBalancer",),
+    "LogGroupName": ("AWS::Logs::LogGroup",),
+    "NatGatewayId": ("AWS::EC2::NatGateway",),
+    "NetworkAclId": ("AWS::EC2::NetworkAcl",),
+    "RouteTableId": ("AWS::EC2::RouteTable",),
+    "SecurityGroupIds": ("AWS::EC2::SecurityGroup",),
+    "SourceSecurityGroupId": ("AWS::EC2::SecurityGroup",),
+    "SubnetId": ("AWS::EC2::Subnet",),
+    "SubnetIds": ("AWS::EC2::Subnet",),
+    "Subnets": ("AWS::EC2::Subnet",),
+    "TargetGroupARNs": ("AWS::ElasticLoadBalancingV2::TargetGroup",),
+    "TargetGroupArn": ("AWS::ElasticLoadBalancingV2::TargetGroup",),
+    "TaskDefinition": ("AWS::ECS::TaskDefinition",),
+    "TaskRoleArn": ("AWS::IAM::Role",),
+    "TopicArn": ("AWS::SNS::Topic",),
+    "UserPoolId": ("AWS::Cognito::UserPool",),
+    "VPCSecurityGroups": ("AWS::EC2::SecurityGroup",),
+    "VPCZoneIdentifier": ("AWS::EC2::Subnet",),
+    "VpcId": ("AWS::EC2::VPC",),
+    "VpcSecurityGroupIds": ("AWS::EC2::SecurityGroup",),
+}
+"""Property -> types of the resources that it may refer to."""
+
+ACCEPTED_TYPES_OF: dict[tuple[str, str], tuple[str, ...]] = {
+    ("AWS::EC2::Route", "GatewayId"): ("AWS::EC2::InternetGateway", "AWS::EC2::VPNGateway"),
+    ("AWS::EC2::SecurityGroupEgress", "GroupId"): ("AWS::EC2::SecurityGroup",),
+    ("AWS::EC2::SecurityGroupIngress", "GroupId"): ("AWS::EC2::SecurityGroup",),
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "SecurityGroups"): ("AWS::EC2::SecurityGroup",),
+    ("AWS::Events::Rule", "RoleArn"): ("AWS::IAM::Role",),
+    ("AWS::IAM::AccessKey", "UserName"): ("AWS::IAM::User",),
+    ("AWS::IAM::InstanceProfile", "Roles"): ("AWS::IAM::Role",),
+    ("AWS::Lambda::Function", "Role"): ("AWS::IAM::Role",),
+    ("AWS::S3::BucketPolicy", "Bucket"): ("AWS::S3::Bucket",),
+    ("AWS::ServiceDiscovery::Instance", "InstanceId"): (),
+    ("AWS::StepFunctions::StateMachine", "RoleArn"): ("AWS::IAM::Role",),
+}
+"""Type of a resource and property -> the same, where the property's name alone says too little."""
+
+PROFILE = ("AWS::IAM::InstanceProfile",)
+
+
+def sole_references(value: Any, path: Path) -> Iterator[tuple[Path, Origin]]:
+    """The path to every text that is nothing but a reference, and what it refers to."""
+    if isinstance(value, Value):
+        if value.sole:
+            yield path, value.sole
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from sole_references(each, (*path, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from sole_references(each, (*path, index))
+
+
+def accepted_types(resource_type: str, path: Path) -> tuple[str, ...]:
+    """The types that the property at the end of a path may refer to; empty where anything may be."""
+    names = [str(key) for key in path if not isinstance(key, int)]
+    if "IamInstanceProfile" in names[-2:]:
+        return PROFILE
+    kinds = ACCEPTED_TYPES_OF.get((resource_type, names[-1]), ACCEPTED_TYPES.get(names[-1], ()))
+    # A resource may get its own name from anything.
+    return () if resource_type in kinds and names[-1].endswith(("Name", "Identifier")) else kinds
+
+
+def identifies_itself(resource_type: str, attribute: str) -> bool:
+    """Whether an attribute, or Ref if it is empty, identifies the resource itself and not one that belongs to it.
+
+    ``GroupId`` and ``Arn`` do so; a VPC's ``DefaultSecurityGroup`` and a subnet's ``VpcId`` are other resources.
+    """
+    own = resource_type.rpartition("::")[2]
+    return any(f"{own}{end}".lower().endswith(attribute.lower()) for end in ("Id", "Arn"))

@@ -1,0 +1,91 @@
+"""The two public linters.
+
+The rule: an engine is a function from template files to findings, and it hides nothing: neither a configuration file
+that lies around nor a directive inside a template keeps an error or a warning from being reported.
+"""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from quilt_cfn.cloudformation.template.coerce import as_text
+from quilt_cfn.finding import Finding, Severity
+
+CFN_LINT = "cfn-lint"
+CLOUDFORMATION_VALIDATE = "cloudformation-validate"
+
+
+def cfn_lint(templates: Sequence[Path], regions: Sequence[str] | None = None) -> list[Finding]:
+    """Errors and warnings of AWS's cfn-lint (https://github.com/aws-cloudformation/cfn-lint) in these Regions, or in
+    all.
+
+    It takes the defaults of a template's parameters.
+    """
+    from cfnlint.config import ConfigMixIn  # late: 0.8 s
+    from cfnlint.helpers import REGIONS
+    from cfnlint.runner import Runner
+
+    config = ConfigMixIn(
+        [],
+        templates=[str(template) for template in templates],
+        regions=list(regions or REGIONS),
+        mandatory_checks=["E", "W"],  # what neither .cfnlintrc nor a template's metadata can switch off
+    )
+    return list(_findings(Runner(config).run()))
+
+
+def _findings(matches: Iterable[Any]) -> Iterator[Finding]:
+    for match in matches:
+        path = getattr(match, "path", None) or []
+        yield Finding(
+            file=str(match.filename),
+            line=match.linenumber,
+            engine=CFN_LINT,
+            rule=match.rule.id,
+            severity=match.rule.severity,
+            resource=str(path[1]) if len(path) > 1 and path[0] == "Resources" else "",
+            message=match.message,
+            path=tuple(each if isinstance(each, int) else str(each) for each in path),
+        )
+
+
+@cache
+def _engine() -> Any:
+    from cloudformation_validate import CelEngine  # late: 0.4 s with the engine
+
+    atexit.register(_engine.cache_clear)  # its destructor needs its module, which Python drops first
+    return CelEngine()
+
+
+def cloudformation_validate(template: Path, cases: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Finding]:
+    """Errors and warnings of AWS's cloudformation-validate, for each Region and the parameter values there."""
+    from cloudformation_validate import PseudoParameterOverrides, TemplateContent, ValidateConfig
+    from cloudformation_validate import Severity as ValidateSeverity
+
+    severities: dict[Any, Severity] = {
+        ValidateSeverity.WARN: "warning",
+        ValidateSeverity.ERROR: "error",
+        ValidateSeverity.FATAL: "error",
+    }
+    content = TemplateContent(template.read_bytes(), str(template))
+    for region, parameter_values in cases:
+        config = ValidateConfig(
+            severity_level=ValidateSeverity.WARN,
+            parameter_overrides={name: as_text(value) for name, value in parameter_values.items()},
+            pseudo_parameter_overrides=PseudoParameterOverrides(region=region),
+        )
+        for found in _engine().validate_template(content, config).diagnostics:
+            yield Finding(
+                file=str(template),
+                line=found.start_line or 1,
+                engine=CLOUDFORMATION_VALIDATE,
+                rule=found.rule_id,
+                severity=severities[found.severity],
+                resource=found.entity.logical_id if found.entity else "",
+                message=found.message,
+                regions=(region,),
+            )

@@ -1,0 +1,28 @@
+"""Rules in words: one for a terminal, all of them as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from quilt_cfn.finding import Explanation, Family
+
+
+def explained(rule: Explanation) -> str:
+    """What a rule is about, for a terminal."""
+    return f"{rule.id}: {rule.sentence}\n\n{rule.explanation}\n\n{rule.link}"
+
+
+def page(families: Iterable[Family]) -> str:
+    """docs/rules.md: every rule of every family."""
+    lines = [
+        "# The rules of quilt-cfn check",
+        "",
+        "Made by `quilt-cfn docs` from the rules themselves; `quilt-cfn check --explain ID` prints one.",
+        "",
+    ]
+    for family in families:
+        lines += [f"## {family.title}", ""]
+        for rule in family.explanations:
+            text = " ".join(rule.explanation.split())
+            lines += [f"### {rule.id}", "", f"**{rule.sentence}** {text}", "", f"<{rule.link}>", ""]
+    return "\n".join(lines)

@@ -1,0 +1,53 @@
+"""What a template has to do beyond what it says itself, as values: parameter sets, API calls and connections.
+
+A contract is data about one product. Any other template has an empty one, and the rules then ask only what the template
+answers by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+
+class ContractCall(NamedTuple):
+    """An AWS API call that runs in the stack and that no file in the template shows."""
+
+    principal: str
+    """Logical ID of the user or role that makes it."""
+    action: str
+    resource: str
+    """The ARN, in Fn::Sub's words, or ``*``."""
+    because: str
+    """Who makes it and what for: a sentence without its stop."""
+    template: str
+    """The name of the template's file."""
+
+
+class ContractConnection(NamedTuple):
+    """A connection that the template doesn't show; each end is a logical ID, or a CIDR as ``Fn::Sub`` spells it."""
+
+    source: str
+    destination: str
+    port: str
+    because: str
+
+
+@dataclass(frozen=True, eq=False)
+class Contract:
+    """``forms`` is name -> parameter -> value; ``calls`` are those of one template, see ``for_template``."""
+
+    parameter_sets: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    calls: tuple[ContractCall, ...] = ()
+    connections: tuple[ContractConnection, ...] = ()
+    containers: Mapping[str, int] = field(default_factory=dict)
+    """Container -> the port on which it listens."""
+
+    def for_template(self, file_name: str) -> Contract:
+        """The part of the contract that is about one template."""
+        return replace(self, calls=tuple(call for call in self.calls if call.template == file_name))
+
+
+EMPTY_CONTRACT = Contract()
+"""The contract of a stranger's template."""

@@ -1,0 +1,193 @@
+"""Computes a template: decides its conditions, enforces its rules, and walks through its values.
+
+The rule: a function that can't be computed records an ``EvaluationError``, with the path to it, and gives a
+placeholder; so one mistake in a template hides no other. A comparison with what only AWS knows is taken for false; an
+assertion with one is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from quilt_cfn.cloudformation.facts import partitions
+from quilt_cfn.cloudformation.launch.functions import FUNCTIONS, NotDecidable
+from quilt_cfn.cloudformation.launch.parameter_values import ValidationError
+from quilt_cfn.cloudformation.launch.values import NO_VALUE, TOO_LARGE, Origin, Value, concatenate, is_known, origins_of
+from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, get_section, is_true, wrap
+from quilt_cfn.cloudformation.template.walk import Path
+
+ACCOUNT = "111122223333"
+"""The account number of AWS's own examples."""
+
+STACK = "my-stack"
+
+DEEPEST = 150
+"""The values that are computed inside one another; each takes up to five calls, and Python allows a thousand."""
+MOST = 20_000_000
+"""The characters that a launch may have its functions write. Without a bound a small template fills the memory."""
+
+_DYNAMIC = re.compile(r"\{\{resolve:[^{}]*\}\}")
+
+
+class EvaluationError(NamedTuple):
+    """Something that would make CloudFormation fail: ``kind`` names the function or ``Cycle``, ``path`` the place."""
+
+    kind: str
+    path: Path
+    sentence: str
+
+
+class Evaluator:
+    """Computes the values of one template under one form, in one Region and account."""
+
+    def __init__(self, template: Mapping[str, Any], values: Mapping[str, Any], region: str, account: str) -> None:
+        self.template = template
+        self.values = values
+        self.region = region
+        self.errors: dict[EvaluationError, None] = {}
+        self.pseudo: dict[str, Any] = {
+            "AWS::AccountId": account,
+            "AWS::NoValue": NO_VALUE,
+            "AWS::NotificationARNs": [],
+            "AWS::Partition": partitions.partition(region),
+            "AWS::Region": region,
+            "AWS::StackId": f"arn:{partitions.partition(region)}:cloudformation:{region}:{account}:stack/{STACK}/0",
+            "AWS::StackName": STACK,
+            "AWS::URLSuffix": partitions.url_suffix(region),
+        }
+        resources = get_section(template, "Resources")
+        self.declared = {name: each for name, each in resources.items() if not name.startswith("Fn::")}
+        self.mappings = get_section(template, "Mappings")
+        self.incomplete = _incomplete(template)
+        self.extended = "AWS::LanguageExtensions" in wrap(template.get("Transform", []))
+        self._depth = 0
+        self._written = 0
+        self._decided: dict[str, bool | None] = {}
+        self._computed: dict[str, dict[str, Any] | None] = {}
+
+    # What a template consists of.
+
+    def enforce_rules(self) -> None:
+        """Raises ``ValidationError`` if an assertion of the template's Rules fails."""
+        for name, rule in get_section(self.template, "Rules").items():
+            try:
+                condition = dict_or_empty(rule).get("RuleCondition", "true")
+                if not is_true(self.compute(condition, ("Rules", name, "RuleCondition"))):
+                    continue
+            except NotDecidable:
+                continue
+            for index, assertion in enumerate(wrap(dict_or_empty(rule).get("Assertions", []))):
+                path = ("Rules", name, "Assertions", index, "Assert")
+                try:
+                    holds = self.compute(dict_or_empty(assertion).get("Assert", "true"), path)
+                except NotDecidable:
+                    continue
+                if is_known(holds) and not is_true(holds):
+                    raise ValidationError(
+                        as_text(dict_or_empty(assertion).get("AssertDescription") or f"Rule {name} failed")
+                    )
+
+    def exists(self, logical_id: str) -> bool:
+        """Whether a declared resource would be created."""
+        condition = dict_or_empty(self.declared[logical_id]).get("Condition")
+        return condition is None or self.decide(condition, ("Resources", logical_id, "Condition"))
+
+    def decide(self, name: Any, path: Path) -> bool:
+        """A condition of the template by its name."""
+        conditions = get_section(self.template, "Conditions")
+        if not isinstance(name, str) or name not in conditions:
+            self.missing("Condition", path, f"there is no condition {name}")
+            return False
+        if name not in self._decided:
+            self._decided[name] = None  # in work
+            self._decided[name] = is_true(self.compute(conditions[name], ("Conditions", name)))
+        decided = self._decided[name]
+        if decided is None:
+            self.error("Cycle", path, f"the condition {name} depends on itself")
+        return bool(decided)
+
+    def resource(self, logical_id: str) -> dict[str, Any]:
+        """A resource, computed once; while it is being computed, what it says of itself stays a placeholder."""
+        if logical_id not in self._computed:
+            self._computed[logical_id] = None  # in work
+            declared = dict_or_empty(self.declared[logical_id])
+            path = ("Resources", logical_id)
+            computed = {key: self.compute(value, (*path, key)) for key, value in declared.items() if key != "Condition"}
+            self._computed[logical_id] = _something(computed)
+        return self._computed[logical_id] or {}
+
+    # Values.
+
+    def compute(self, value: Any, path: Path) -> Any:
+        """A value of the template with every function in it computed."""
+        if isinstance(value, str):
+            return self.text(value)
+        if not isinstance(value, (list, dict)):
+            return value
+        if self._depth == DEEPEST:
+            return self.error("Size", path, "values refer to one another too deeply to be computed")
+        self._depth += 1
+        try:
+            return self._compute(value, path)
+        finally:
+            self._depth -= 1
+
+    def _compute(self, value: list[Any] | dict[str, Any], path: Path) -> Any:
+        if isinstance(value, list):
+            members = [self.compute(each, (*path, index)) for index, each in enumerate(value)]
+            return [member for member in members if member is not NO_VALUE]
+        if len(value) == 1:
+            ((name, argument),) = value.items()
+            if name in FUNCTIONS and "Fn::Transform" in dict_or_empty(argument):
+                return FUNCTIONS["Fn::Transform"](self, argument, path)
+            if name in FUNCTIONS:
+                return FUNCTIONS[name](self, argument, (*path, name))
+        return _something({key: self.compute(each, (*path, key)) for key, each in value.items()})
+
+    def text(self, value: Any) -> Any:
+        """A literal; dynamic references in it are its origins."""
+        if not isinstance(value, str) or "{{resolve:" not in value:
+            return value
+        return Value(value, {Origin("dynamic", match) for match in _DYNAMIC.findall(value)})
+
+    def error(self, kind: str, path: Path, sentence: str) -> Value:
+        self.errors[EvaluationError(kind, path, sentence)] = None
+        return Value(f"<{kind}?>", known=False)
+
+    def missing(self, kind: str, path: Path, sentence: str) -> None:
+        """A problem, unless a macro has yet to add to the template what is not in it."""
+        if not self.incomplete:
+            self.error(kind, path, sentence)
+
+    def concatenate(self, parts: list[Any], path: Path) -> Value:
+        """The parts as one text; a dynamic reference may have come together only now."""
+        if not self.room_for(sum(len(part) for part in parts if isinstance(part, str)), path):
+            return Value(TOO_LARGE, origins_of(parts), known=False)
+        result = concatenate(parts)
+        dynamic = {Origin("dynamic", found) for found in _DYNAMIC.findall(result)}
+        return Value(result, result.origins | dynamic, result.known)
+
+    def room_for(self, characters: int, path: Path) -> bool:
+        """Whether so much may still be written; a problem if it may not."""
+        if self._written + characters > MOST:
+            self.error("Size", path, "the values become too large to be computed")
+            return False
+        self._written += characters
+        return True
+
+
+def _something(computed: dict[str, Any]) -> dict[str, Any]:
+    return {key: each for key, each in computed.items() if each is not NO_VALUE}
+
+
+def _incomplete(template: Mapping[str, Any]) -> bool:
+    """Whether a macro, a module, a loop or an include has yet to add to the template."""
+    transforms = wrap(template.get("Transform", []))
+    types = [dict_or_empty(resource).get("Type") for resource in get_section(template, "Resources").values()]
+    if any(transform != "AWS::LanguageExtensions" for transform in transforms):
+        return True
+    if any(as_text(resource_type).endswith("::MODULE") for resource_type in types):
+        return True
+    return any(name.startswith("Fn::") for each in (template, *template.values()) for name in dict_or_empty(each))

@@ -1,0 +1,287 @@
+"""A template's text as a plain dict, and the line in which each of its parts stands.
+
+The rule: whatever the file holds, the answer is a template or one sentence that names the line. So nothing here
+recurses or follows anything, no more is read than CloudFormation takes, and what it refuses to read is refused.
+
+Sources: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html (YAML 1.1 without aliases,
+without hash merges and without the tags binary, omap, pairs, set and timestamp) and cloudformation-limits.html (1 MB).
+YAML 1.1 is also why an unquoted 010 is eight and an unquoted yes is true: that is what CloudFormation makes of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path as File
+from typing import Any, NamedTuple, NoReturn
+
+import yaml
+
+from quilt_cfn.cloudformation.facts.quotas import TEMPLATE_AT_A_URL
+from quilt_cfn.cloudformation.template.intrinsic_functions import INTRINSIC_FUNCTIONS
+from quilt_cfn.cloudformation.template.walk import Path
+from quilt_cfn.errors import UserError
+
+STANDARD_INPUT = File("-")
+DEEPEST = 100
+"""The longest path that is read; the longest of our own has 15 parts."""
+
+_NAMES = {f"!{name.removeprefix('Fn::')}": name for name in INTRINSIC_FUNCTIONS}
+"""Tag of a short form -> name of the function."""
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_YAML = "tag:yaml.org,2002:"
+_resolver: Any = yaml.resolver.Resolver()
+_constructor = yaml.constructor.SafeConstructor()
+_CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_SURROGATES = re.compile(r"\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|.)", re.IGNORECASE)
+_LONGEST_NUMBER = 100
+_MOST_TAG_DIRECTIVES = 1000
+"""libyaml compares each with all before it: 60,000 of them would take ten seconds."""
+
+
+class ParsedTemplate(NamedTuple):
+    """A template as it was read: ``data`` is as JSON has it, with every function in its long form."""
+
+    data: dict[str, Any]
+    file: File
+    lines: Mapping[Path, int]
+
+    def line(self, path: Path) -> int:
+        """The line of a place in the template; of what is around it when the text has no such place."""
+        while path not in self.lines:
+            path = path[:-1]
+        return self.lines[path]
+
+
+def read_template(path: File) -> ParsedTemplate:
+    """The template in a YAML or JSON file, or in standard input if the path is ``-``.
+
+    Raises ``UserError`` that names the file, the line and what to do about it.
+    """
+    name = "standard input" if path == STANDARD_INPUT else str(path)
+    return parse_template(_content(path, name), name)._replace(file=path)
+
+
+def parse_template(content: bytes, name: str) -> ParsedTemplate:
+    """The template in these bytes, which sentences call ``name``. Raises ``UserError`` as ``read_template`` does."""
+    if len(content) > TEMPLATE_AT_A_URL:
+        raise UserError(
+            f"{name} has more than {TEMPLATE_AT_A_URL:,} bytes, and CloudFormation takes no larger template.",
+            "Name a template, or divide it into nested stacks.",
+        )
+    reader = _Reader(name, content)
+    template = reader.template()
+    return ParsedTemplate(template, File(name), reader.lines)
+
+
+def _content(path: File, name: str) -> bytes:
+    """The file's bytes, or one more than a template may have."""
+    try:
+        if path == STANDARD_INPUT:
+            return sys.stdin.buffer.read(TEMPLATE_AT_A_URL + 1)
+        # A device may never end, and a pipe that nobody writes to never begins.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UserError(f"{name} is not a file.", "Name a template file, or - for standard input.")
+        with path.open("rb") as file:
+            return file.read(TEMPLATE_AT_A_URL + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"{name} could not be read: {reason}.", "Name a template file, or - for standard input."
+        ) from None
+
+
+class _Open(NamedTuple):
+    """A map or list whose end has not been read yet."""
+
+    value: Any
+    path: Path
+    keys: list[str]
+    """The keys of a map so far; the last one has no value yet if there is one more of them than values."""
+
+
+class _Reader:
+    """Builds a template out of the events of a YAML parser, which unlike its nodes come without recursion."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self.name = name
+        self.content = content
+        self.lines: dict[Path, int] = {}
+        self.nulls: list[Path] = []
+        self.is_json = False
+
+    def template(self) -> dict[str, Any]:
+        data = self._document(self._text())
+        if not isinstance(data, dict):
+            self._fail(1, "a template is a map of sections, and this is none.", "Name a CloudFormation template.")
+        resources = data.get("Resources")
+        if not isinstance(resources, dict) or not resources:
+            line = self.lines.get(("Resources",), 1)
+            self._fail(line, "at least one Resources member must be defined.", "Name a CloudFormation template.")
+        if self.nulls and "Transform" not in data:
+            path = self.nulls[0]
+            self._fail(
+                self.lines[path],
+                f"[/{_shown('/'.join(map(str, path)))}] 'null' values are not allowed in templates.",
+                "Give it a value, or remove it.",
+            )
+        return data
+
+    def _text(self) -> str:
+        """The content as text that a YAML parser understands."""
+        try:
+            text = self.content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = self.content.count(b"\n", 0, error.start) + 1
+            self._fail(line, "this is not UTF-8.", "Save the template as UTF-8.")
+        control = _CONTROL.search(text)
+        if control:
+            line = text.count("\n", 0, control.start()) + 1
+            self._fail(line, f"there is a control character, U+{ord(control[0]):04X}.", "Remove it.")
+        if text.count("%TAG") > _MOST_TAG_DIRECTIVES:
+            self._fail(1, "there are too many %TAG directives.", "Remove them; CloudFormation's tags need none.")
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+        # JSON is YAML but for tabs, characters escaped in two halves, and 1e3, which is a text in YAML 1.1.
+        self.is_json = True
+        return _SURROGATES.sub(_joined, text.replace("\t", " "))
+
+    def _document(self, text: str) -> Any:
+        open_ones: list[_Open] = []
+        data: Any = None
+        documents = 0
+        for event in self._events(text):
+            line = event.start_mark.line + 1
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self._fail(line, "a second document begins.", "Put one template into a file.")
+            elif isinstance(event, yaml.AliasEvent):
+                self._fail(
+                    line,
+                    f"YAML aliases are not allowed in CloudFormation templates, and *{_shown(event.anchor)} is one.",
+                    "Write the value out; aws cloudformation package does so for a whole template.",
+                )
+            elif isinstance(event, yaml.CollectionEndEvent):
+                open_ones.pop()
+            elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
+                parent = open_ones[-1] if open_ones else None
+                if parent and isinstance(parent.value, dict) and len(parent.keys) == len(parent.value):
+                    self._key(event, parent, line)
+                    continue
+                path = self._path(parent)
+                self.lines.setdefault(path, line)
+                function = _NAMES.get(event.tag or "")
+                inner = (*path, function) if function else path
+                self.lines.setdefault(inner, line)
+                if len(inner) > DEEPEST:
+                    self._fail(line, f"this is nested more than {DEEPEST} deep.", "Make the template flatter.")
+                value = self._value(event, inner, line, function)
+                whole = {function: value} if function else value
+                if parent is None:
+                    data = whole
+                elif isinstance(parent.value, dict):
+                    parent.value[parent.keys[-1]] = whole
+                else:
+                    parent.value.append(whole)
+                if isinstance(event, yaml.CollectionStartEvent):
+                    open_ones.append(_Open(value, inner, []))
+        if not documents:
+            self._fail(1, "there is nothing in it.", "Name a CloudFormation template.")
+        return data
+
+    def _events(self, text: str) -> Iterator[Any]:
+        try:
+            yield from yaml.parse(text, Loader=_Loader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if mark else 1
+            problem = getattr(error, "problem", None) or "it can't be read"
+            self._fail(
+                line, f"this is not well-formed YAML or JSON: {problem}.", "Look at this line and at the one before it."
+            )
+
+    def _path(self, parent: _Open | None) -> Path:
+        if parent is None:
+            return ()
+        return (*parent.path, parent.keys[-1] if isinstance(parent.value, dict) else len(parent.value))
+
+    def _key(self, event: Any, parent: _Open, line: int) -> None:
+        """A key of a map; CloudFormation takes every scalar as the text that is written there."""
+        if not isinstance(event, yaml.ScalarEvent) or event.tag not in (None, "!", f"{_YAML}str"):
+            self._fail(line, "the key of a map has to be a text.", "Write a plain name before the colon.")
+        key = event.value
+        path = (*parent.path, key)
+        if key == "<<" and event.implicit[0]:
+            self._fail(
+                line,
+                "CloudFormation does not support the merge key <<.",
+                "Write the keys out; aws cloudformation package does so for a whole template.",
+            )
+        if key in parent.value:
+            self._fail(
+                line, f"the key {_shown(key)} appears twice, first in line {self.lines[path]}.", "Remove one of them."
+            )
+        parent.keys.append(key)
+        self.lines[path] = line
+
+    def _value(self, event: Any, path: Path, line: int, function: str | None) -> Any:
+        tag = None if function or event.tag == "!" else event.tag
+        if isinstance(event, yaml.MappingStartEvent) and tag in (None, f"{_YAML}map"):
+            return {}
+        if isinstance(event, yaml.SequenceStartEvent) and tag in (None, f"{_YAML}seq"):
+            return []
+        if isinstance(event, yaml.ScalarEvent):
+            if function == "Fn::GetAtt":
+                return event.value.split(".", 1)
+            if function or event.tag == "!":
+                return event.value
+            if tag is None:
+                tag = _resolver.resolve(yaml.ScalarNode, event.value, (True, False)) if event.implicit[0] else "text"
+                return self._scalar(event.value, tag, path)
+            if tag in _EXPLICIT:
+                try:
+                    return self._scalar(event.value, tag, path)
+                except (ValueError, KeyError):
+                    self._fail(line, f"{_shown(event.value)} is no {_shown(tag)}.", "Remove the tag.")
+        self._fail(line, f"CloudFormation knows no tag {_shown(tag)} here.", "Correct or remove the tag.")
+
+    def _scalar(self, text: str, tag: str, path: Path) -> Any:
+        if tag == f"{_YAML}null":
+            self.nulls.append(path)
+            return None
+        if self.is_json and tag != "text":
+            return json.loads(text)
+        # Dates stay texts, and so do numbers that nothing could use.
+        construct = _CONSTRUCT.get(tag) if len(text) <= _LONGEST_NUMBER else None
+        return construct(yaml.ScalarNode(tag, text)) if construct else text
+
+    def _fail(self, line: int, what: str, next_step: str) -> NoReturn:
+        raise UserError(f"{self.name}, line {line}: {what}", next_step)
+
+
+_CONSTRUCT: dict[str, Any] = {
+    f"{_YAML}bool": _constructor.construct_yaml_bool,
+    f"{_YAML}int": _constructor.construct_yaml_int,
+    f"{_YAML}float": _constructor.construct_yaml_float,
+}
+_EXPLICIT = (*_CONSTRUCT, f"{_YAML}null", f"{_YAML}str")
+
+
+def _joined(match: re.Match[str]) -> str:
+    """A character that JSON escapes in two halves; any other escape as it is."""
+    if not match[1]:
+        return match[0]
+    return bytes.fromhex(match[1] + match[2]).decode("utf-16-be")
+
+
+def _shown(text: str | None) -> str:
+    """A part of the file, fit for a sentence."""
+    text = "".join(each if each.isprintable() else "?" for each in (text or "").replace(_YAML, "!!"))
+    return text if len(text) <= 100 else f"{text[:99]}…"

@@ -1,0 +1,33 @@
+"""What the commands' parsers have in common."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from quilt_cfn.errors import UserError
+
+TEMPLATES = f"templates{os.sep}"
+"""Where the templates of a checkout lie, seen from its top folder."""
+PUBLISHED = f"published{os.sep}"
+"""Where versions are published to when no destination is named."""
+
+Run = Callable[[argparse.Namespace], int]
+"""What carries a command out and returns its exit code."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with an error as a sentence and a next step."""
+
+    def error(self, message: str) -> NoReturn:
+        sentence = message[:1].upper() + message[1:]
+        raise UserError(f"{sentence.rstrip('.')}.", f"See: {self.prog} --help")
+
+
+def add_command(commands: Any, name: str, run: Run, **texts: str) -> argparse.ArgumentParser:
+    """Add a command to argparse's subparsers; ``texts`` are its help, description and epilog."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, **texts)
+    parser.set_defaults(run=run)
+    return parser

@@ -1,0 +1,121 @@
+"""``quilt-cfn build``: builds templates and writes them.
+
+Everything is built before anything is written, so that a failure leaves every file as it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from quilt_cfn.commands.arguments import TEMPLATES, add_command
+from quilt_cfn.editions import LARGEST_TEMPLATE, TEMPLATE_FILES, nearest
+from quilt_cfn.errors import UserError
+
+STANDARD_OUTPUT = "-"
+
+
+def add_to(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "build",
+        run,
+        help="build the templates",
+        description="Build the template of every edition, or of the editions named, and say how large each is.",
+        epilog="Examples: quilt-cfn build; quilt-cfn build registry --output /tmp/registry.yaml; "
+        "quilt-cfn build marketplace --format json --compact --output -",
+    )
+    names = " or ".join(TEMPLATE_FILES)
+    parser.add_argument("editions", metavar="EDITION", nargs="*", help=f"{names}; all when none is named")
+    parser.add_argument(
+        "--output",
+        metavar="PATH",
+        default=TEMPLATES,
+        help="a folder (existing, or ending in /), a file for a single edition, or - for standard output; "
+        "default: %(default)s",
+    )
+    parser.add_argument("--format", choices=("yaml", "json"), default="yaml", help="default: %(default)s")
+    parser.add_argument(
+        "--compact",
+        action="store_true",
+        help="with --format json: without white space, and without the comments of the scripts that the instance gets",
+    )
+    parser.add_argument(
+        "--release", metavar="FILE", type=Path, help="default: marketplace/release.yaml of this checkout"
+    )
+
+
+class _Output(NamedTuple):
+    """A template as text, and the file it belongs in; None is standard output."""
+
+    text: str
+    file: Path | None
+
+
+def run(options: argparse.Namespace) -> int:
+    names = [_known(name) for name in dict.fromkeys(options.editions)] or list(TEMPLATE_FILES)
+    files = [_file(name, options.output, options.format, alone=len(names) == 1) for name in names]
+    if options.compact and options.format != "json":
+        raise UserError("--compact is about JSON.", "Add --format json.")
+    outputs = [_Output(text, file) for text, file in zip(_texts(names, options), files, strict=True)]
+    for output in outputs:
+        if output.file is None:
+            sys.stdout.write(output.text)
+        else:
+            print(_write(output.text, output.file, options.compact))
+    return 0
+
+
+def _texts(names: Sequence[str], options: argparse.Namespace) -> list[str]:
+    from quilt_cfn.cloudformation.template.write import to_compact_json, to_json, to_yaml
+    from quilt_cfn.inputs.release import RELEASE_FILE, read_release
+    from quilt_cfn.stack import BUILDERS  # late: troposphere costs 0.1 s, which other commands don't need
+    from quilt_cfn.stack.compact import without_script_comments
+
+    release = read_release(options.release or RELEASE_FILE)
+    templates = [BUILDERS[name](release) for name in names]
+    if options.compact:
+        return [to_compact_json(without_script_comments(template)) for template in templates]
+    return [to_json(template) if options.format == "json" else to_yaml(template) for template in templates]
+
+
+def _write(text: str, file: Path, compact: bool) -> str:
+    from quilt_cfn.files import write_atomically
+
+    content = text.encode()
+    changed = write_atomically(file, content)
+    size = f"{len(content):,} bytes of at most {LARGEST_TEMPLATE:,}{_inline(content) if compact else ''}"
+    return f"{file}: {'written' if changed else 'unchanged'}, {size}"
+
+
+def _inline(content: bytes) -> str:
+    """Whether a compact template can be sent in the request itself."""
+    from quilt_cfn.cloudformation.facts.quotas import TEMPLATE_INLINE
+
+    verb = "fits" if len(content) <= TEMPLATE_INLINE else "does not fit"
+    return f"; {verb} into the {TEMPLATE_INLINE:,} bytes of --template-body"
+
+
+def _known(name: str) -> str:
+    if name not in TEMPLATE_FILES:
+        raise UserError(f"There is no edition {name!r}.", nearest(name))
+    return name
+
+
+def _file(name: str, output: str, format: str, *, alone: bool) -> Path | None:
+    if not output:
+        raise UserError("--output is empty.", "Name a folder, a file, or - for standard output.")
+    is_folder = output.endswith(os.sep) or Path(output).is_dir()
+    if is_folder:
+        return Path(output) / Path(TEMPLATE_FILES[name]).with_suffix(f".{format}")
+    if not alone:
+        what = "standard output" if output == STANDARD_OUTPUT else f"the file {output}"
+        raise UserError(
+            f"Several editions don't fit into {what}.",
+            f"Name one edition ({' or '.join(TEMPLATE_FILES)}), or a folder ending in {os.sep}",
+        )
+    return None if output == STANDARD_OUTPUT else Path(output)

@@ -1,0 +1,78 @@
+"""``quilt-cfn docs``: writes the pages that are generated from the rules and the templates.
+
+A fact that stands in code is not written a second time by hand; a test holds the pages to what this module writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from quilt_cfn.commands.arguments import TEMPLATES, add_command
+from quilt_cfn.editions import MARKETPLACE
+
+
+def add_to(commands: Any) -> None:
+    add_command(
+        commands,
+        "docs",
+        run,
+        help="write the generated pages of docs/ and marketplace/",
+        description="Write docs/rules.md, docs/lifecycle.md and marketplace/usage-instructions.txt from the rules and "
+        "the templates of this checkout.",
+        epilog="Example: quilt-cfn docs",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    for line in write_pages(Path(TEMPLATES), Path()):
+        print(line)
+    return 0
+
+
+def write_pages(templates: Path, root: Path) -> list[str]:
+    """Write every page that changed below ``root``; returns a line for each. Raises ``UserError``."""
+    from quilt_cfn.files import write_atomically
+
+    lines = []
+    for name, text in pages(templates).items():
+        changed = write_atomically(root / name, text.encode())
+        lines.append(f"{root / name}: {'written' if changed else 'unchanged'}")
+    return lines
+
+
+def pages(templates: Path) -> dict[str, str]:
+    """Path of a page -> its text, from the templates in a folder."""
+    from quilt_cfn.cloudformation.describe import rules
+    from quilt_cfn.cloudformation.template.read import read_template
+    from quilt_cfn.commands.explanations import FAMILIES
+    from quilt_cfn.delivery.marketplace import usage
+
+    return {
+        "docs/rules.md": rules.page(FAMILIES),
+        "docs/lifecycle.md": _lifecycle(templates),
+        "marketplace/usage-instructions.txt": usage.page(read_template(templates / MARKETPLACE.file).data),
+    }
+
+
+def _lifecycle(templates: Path) -> str:
+    """What stays behind when a launch fails and when a stack is deleted, edition by edition."""
+    from quilt_cfn.cloudformation.describe.lifecycle import report
+    from quilt_cfn.cloudformation.launch import evaluate
+    from quilt_cfn.cloudformation.template.read import read_template
+    from quilt_cfn.inputs.contract import read_contract
+    from quilt_cfn.inputs.subjects import template_files
+
+    lines = [
+        "# What stays behind",
+        "",
+        "What a first launch that fails, and the deletion of a stack, leave in the account, worked out from the",
+        "templates by the same analysis that `quilt-cfn check` uses. It is for a launch with every option; what an",
+        "option adds isn't there without it. Made by `quilt-cfn docs`.",
+        "",
+    ]
+    for file in template_files([], None, templates):
+        launch = evaluate(read_template(file).data, read_contract().parameter_sets["options"])
+        lines += [f"## {file.name}", "", report(launch).strip(), ""]
+    return "\n".join(lines)

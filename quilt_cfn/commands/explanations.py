@@ -1,0 +1,27 @@
+"""Every id that a command prints, explained: the rules, the checks of files, and the linters' own."""
+
+from __future__ import annotations
+
+import difflib
+
+from quilt_cfn.cloudformation.checks import explanations
+from quilt_cfn.cloudformation.describe.rules import explained
+from quilt_cfn.errors import UserError
+from quilt_cfn.finding import Explanation, Family
+
+FAMILIES: tuple[Family, ...] = explanations.FAMILIES
+"""What docs/rules.md lists, in its order."""
+
+EXPLANATIONS: dict[str, Explanation] = {each.id: each for family in FAMILIES for each in family.explanations}
+
+
+def explain(id: str) -> str:
+    """What a rule is about, for a terminal; raises ``UserError`` if there is no such rule."""
+    names = {name.upper(): each for name, each in EXPLANATIONS.items()}
+    if id.upper() in names:
+        return explained(names[id.upper()])
+    near = difflib.get_close_matches(id.upper(), names, 3)
+    raise UserError(
+        f"There is no rule {id}.",
+        f"Near it: {', '.join(names[name].id for name in near)}." if near else "docs/rules.md lists all rules.",
+    )

@@ -1,0 +1,117 @@
+"""``quilt-cfn marketplace``: submits the released version to AWS Marketplace, and says what became of it."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quilt_cfn.commands.arguments import Parser, add_command
+
+if TYPE_CHECKING:
+    from quilt_cfn.delivery.marketplace.submit import Wait
+
+
+def add_to(commands: Any) -> None:
+    parser = commands.add_parser(
+        "marketplace",
+        help="submit the released version to AWS Marketplace, validated first",
+        description="Make a change set for the AWS Marketplace listing of marketplace/listing.yaml and the version in "
+        "marketplace/release.yaml. What AWS Marketplace would refuse for its texts, sizes or names is refused before "
+        "anything is sent. submit may be interrupted and repeated: it never starts a second change set.",
+        epilog="Examples: quilt-cfn marketplace plan; quilt-cfn marketplace submit; "
+        "quilt-cfn marketplace status --follow",
+    )
+    steps = parser.add_subparsers(metavar="STEP", required=True, parser_class=Parser, prog=parser.prog)
+    for step, run, help_text in (
+        ("plan", _plan, "print the request that would be sent, as JSON"),
+        ("validate", _validate, "have AWS validate it (Intent=VALIDATE), and wait for the result"),
+        ("submit", _submit, "validate, then apply, then wait for the result"),
+        ("status", _status, "print the status of the product's change sets"),
+        ("drift", _drift, "compare what buyers get with what was released; exits with 1 when it differs"),
+    ):
+        parser_of_step = add_command(
+            steps,
+            step,
+            run,
+            help=help_text,
+            description=f"{help_text[:1].upper()}{help_text[1:]}.",
+            epilog=f"Example: quilt-cfn marketplace {step}",
+        )
+        if step in ("validate", "submit", "status"):
+            parser_of_step.add_argument(
+                "--every",
+                metavar="SECONDS",
+                type=_seconds,
+                help="how often to look while waiting; default: 15 seconds at first, 60 later",
+            )
+        if step == "status":
+            parser_of_step.add_argument(
+                "about", metavar="ID", nargs="?", help="of a change set or a product; default: the listing's product"
+            )
+            parser_of_step.add_argument("--follow", action="store_true", help="wait for the end of what is going on")
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from quilt_cfn.delivery.marketplace.plan import as_json, plan_submission
+
+    sys.stdout.write(as_json(plan_submission(Path())))
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from quilt_cfn.delivery.marketplace import catalog, submit
+    from quilt_cfn.delivery.marketplace.plan import plan_submission
+
+    return _print(submit.validate(catalog.connect(), plan_submission(Path()), _wait(options)))
+
+
+def _submit(options: argparse.Namespace) -> int:
+    from quilt_cfn.delivery.marketplace import catalog, preflight, submit
+    from quilt_cfn.delivery.marketplace.plan import plan_submission
+
+    submission = plan_submission(Path())
+    verified = functools.partial(preflight.verify_published, Path())
+    return _print(submit.submit(catalog.connect(), submission, verified, _wait(options)))
+
+
+def _status(options: argparse.Namespace) -> int:
+    from quilt_cfn.delivery.marketplace import catalog, preflight, submit
+
+    about = options.about or preflight.product(Path())
+    return _print(submit.status(catalog.connect(), about, options.follow, _wait(options)))
+
+
+def _drift(options: argparse.Namespace) -> int:
+    from quilt_cfn.delivery.marketplace import catalog, drift
+    from quilt_cfn.delivery.marketplace.plan import plan_submission
+
+    differences = drift.drift(catalog.connect(), plan_submission(Path()))
+    for difference in differences:
+        print(difference)
+    if not differences:
+        print("Buyers get what was released.")
+    return 1 if differences else 0
+
+
+def _print(lines: Iterable[str]) -> int:
+    for line in lines:
+        print(line, flush=True)
+    return 0
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 3600:
+        raise ValueError
+    return seconds
+
+
+def _wait(options: argparse.Namespace) -> Wait:
+    from quilt_cfn.delivery.marketplace import submit
+
+    every = options.every
+    return submit.PATIENTLY._replace(first=every, most=every) if every else submit.PATIENTLY

@@ -1,0 +1,57 @@
+"""What the commands ask of the checkout beside its plan: which product it is, and whether its version is published.
+
+The rule: what AWS Marketplace will fetch is looked at as AWS Marketplace does, without credentials.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from quilt_cfn.delivery.publish.plan import version_key
+from quilt_cfn.delivery.publish.publish import READERS
+from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix
+from quilt_cfn.delivery.publish.verify import verify
+from quilt_cfn.delivery.release.artifact import MANIFEST, RELEASES, read_artifact
+from quilt_cfn.errors import UserError
+from quilt_cfn.inputs.listing import LISTING, read_listing
+from quilt_cfn.inputs.release import IN_CHECKOUT, read_release
+
+
+def product(root: Path) -> str:
+    """The identifier of the listing's product; raises ``UserError`` as long as the vendor has not supplied it."""
+    identifier = read_listing(root / LISTING).product
+    if identifier is None:
+        raise UserError(
+            f"{LISTING} has no product.", "Give it the AMI product's identifier, prod-…, or name an ID here."
+        )
+    return identifier
+
+
+def verify_published(root: Path) -> None:
+    """Ask whether everybody can read, where the listing says, exactly what was released.
+
+    Raises ``UserError`` when that is not so.
+    """
+    from quilt_cfn.delivery.publish.stores.s3 import open_public  # late: imports boto3, 0.2 s
+
+    listing = read_listing(root / LISTING)
+    version = read_release(root / IN_CHECKOUT).version
+    if listing.published is None or listing.region is None:
+        raise UserError(f"{LISTING} does not say where {version} is published.", "Give it published and region.")
+    store = open_public(*bucket_and_prefix(listing.published), listing.region)
+    if store.read(version_key(version, MANIFEST)) is None:
+        raise UserError(
+            f"{version} is not published at {listing.published}, or not everybody can read it there.",
+            f"Run quilt-cfn publish {listing.published}, and the same with --check-bucket.",
+        )
+    with ThreadPoolExecutor(READERS) as requests:
+        verification = verify(store, version, None, requests)
+    findings = list(verification.findings)
+    if verification.manifest.content != read_artifact(root / RELEASES / version).manifest.content:
+        findings.append("The manifest there is another one than that of this checkout.")
+    if findings:
+        raise UserError(
+            f"{version} at {listing.published} is not what was released, as everybody reads it: {' '.join(findings)}",
+            f"Look at it with quilt-cfn verify --version {version} {listing.published}",
+        )

@@ -1,0 +1,165 @@
+"""A prefix of an S3 bucket to publish to.
+
+The rule: every PutObject has a condition and a SHA-256. S3 refuses the write when the condition does not hold
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html) and when the bytes on arrival are not
+those that were sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from quilt_cfn import aws
+from quilt_cfn.delivery.publish.stores.locations import object_url
+from quilt_cfn.delivery.publish.stores.protocols import Occupied, Stored
+from quilt_cfn.delivery.release.artifact import LATEST
+from quilt_cfn.errors import UserError
+
+ATTEMPTS = 5
+"""How often something is tried that botocore doesn't try again by itself."""
+# Two conditional writes met, or bytes were lost on the way; botocore takes both for final.
+_TRY_AGAIN = {"ConditionalRequestConflict", "OperationAborted", "BadDigest"}
+_FAILED = {"PreconditionFailed", "NoSuchKey"}
+_NOTHING = {"NoSuchKey", "404"}
+# What S3 says of a missing key to somebody who may not list the bucket, as well as of one that is not to be read.
+_HIDDEN = {"AccessDenied", "403"}
+
+_TYPES = {
+    "yaml": "application/yaml",  # RFC 9512
+    "json": "application/json",
+    "md": "text/markdown; charset=utf-8",
+    "png": "image/png",
+    "sig": "application/octet-stream",
+}
+
+
+class Bucket(NamedTuple):
+    """Keys are below ``prefix`` in ``bucket``, which is in ``region``."""
+
+    client: Any
+    bucket: str
+    prefix: str
+    region: str
+    anonymous: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    def read(self, key: str) -> Stored | None:
+        from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
+
+        what = f"{self.name}/{key} could not be read"
+        damaged: Stored | None = None
+        failure: Exception | None = None
+        for _ in range(ATTEMPTS):
+            tag = ""
+            try:
+                answer = self.client.get_object(Bucket=self.bucket, Key=self.key(key), ChecksumMode="ENABLED")
+                tag = answer["ETag"]
+                # Not "with body": that is the stream inside, which compares no checksums and has errors of its own.
+                with contextlib.closing(answer["Body"]) as body:
+                    return Stored(body.read(), tag)
+            except ClientError as error:
+                if aws.code(error) in _NOTHING or (self.anonymous and aws.code(error) in _HIDDEN):
+                    return None
+                raise self._trouble(error, what) from error
+            except FlexibleChecksumError:
+                damaged = Stored(b"", tag, intact=False)  # there, or only on the way here? Another look tells.
+            except (BotoCoreError, OSError) as error:
+                if not tag:  # botocore has tried again by itself; it doesn't once an answer has begun
+                    raise aws.trouble(error, what) from error
+                failure = error
+        if damaged:
+            return damaged
+        raise aws.trouble(failure or OSError("no answer was complete"), what)
+
+    def names(self, folder: str) -> Sequence[str]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        above = self.key(folder) + "/"
+        found: list[str] = []
+        try:
+            pages = self.client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=above, Delimiter="/"):
+                found += [item["Key"] for item in page.get("Contents", [])]
+                found += [item["Prefix"] for item in page.get("CommonPrefixes", [])]
+        except (ClientError, BotoCoreError) as error:
+            raise self._trouble(error, f"{self.name}/{folder} could not be listed") from error
+        return sorted(key.removeprefix(above).rstrip("/") for key in found)
+
+    def create(self, key: str, content: bytes) -> None:
+        self._put(key, content, IfNoneMatch="*")
+
+    def replace(self, key: str, content: bytes, tag: str) -> None:
+        self._put(key, content, IfMatch=tag)
+
+    def url(self, key: str) -> str:
+        """Where anybody reads a key, and CloudFormation its template."""
+        return object_url(self.bucket, self.region, self.key(key))
+
+    def key(self, key: str) -> str:
+        """The object's key in the bucket."""
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def _put(self, key: str, content: bytes, **condition: str) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        what = f"{self.name}/{key} could not be written"
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self.client.put_object(
+                    Bucket=self.bucket,
+                    Key=self.key(key),
+                    Body=content,
+                    ChecksumAlgorithm="SHA256",
+                    ContentType=_TYPES.get(key.rpartition(".")[2], "text/plain; charset=utf-8"),
+                    # What has a version never changes; the pointer is asked for anew each time.
+                    CacheControl="no-cache" if key.endswith(LATEST) else "public, max-age=31536000, immutable",
+                    **condition,
+                )
+                return
+            except ClientError as error:
+                if aws.code(error) in _FAILED:
+                    raise Occupied from error
+                if aws.code(error) not in _TRY_AGAIN or attempt == ATTEMPTS:
+                    raise self._trouble(error, what) from error
+                time.sleep(0.05 * 2**attempt)
+            except BotoCoreError as error:
+                raise self._trouble(error, what) from error
+
+    def _trouble(self, error: Exception, what: str) -> UserError:
+        answered = aws.code(error)
+        if answered in ("NoSuchBucket", "404"):
+            return UserError(f"There is no bucket {self.bucket}.", "Create it, or correct its name.")
+        if answered in ("AccessDenied", "403"):
+            return UserError(
+                f"{what}: AWS refused access.",
+                f"Publishing takes s3:GetObject and s3:PutObject on {self.name}/*, and s3:ListBucket on the bucket, "
+                "without which S3 doesn't say that a key is free.",
+            )
+        return aws.trouble(error, what)
+
+
+def open_bucket(bucket: str, prefix: str) -> Bucket:
+    """A bucket with the user's credentials; raises ``UserError`` when it can't be reached."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    client = aws.client("s3")
+    asked = Bucket(client, bucket, prefix, client.meta.region_name)
+    try:
+        answer = client.head_bucket(Bucket=bucket)
+    except (ClientError, BotoCoreError) as error:
+        raise asked._trouble(error, f"{asked.name} could not be reached") from error
+    region = answer.get("BucketRegion") or answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
+    if not region or region == asked.region:
+        return asked
+    return Bucket(aws.client("s3", region), bucket, prefix, region)
+
+
+def open_public(bucket: str, prefix: str, region: str) -> Bucket:
+    """A bucket as anybody sees it, without credentials."""
+    return Bucket(aws.client("s3", region, anonymous=True), bucket, prefix, region, anonymous=True)

@@ -1,0 +1,178 @@
+"""What a version consists of: files, a manifest that names them, and SHA256SUMS.
+
+The rule: the manifest decides every byte. It has the hash of each file, SHA256SUMS follows from it, and a reader that
+holds a manifest can tell whether what lies beside it belongs to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from quilt_cfn.errors import UserError
+from quilt_cfn.inputs.release import VERSION, precedence
+
+PRODUCT = "quilt-registry"
+"""The folder of the product at every destination."""
+RELEASES = Path("templates/releases")
+"""Where the released versions of a checkout lie, seen from its top folder."""
+
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.sig"
+"""Over SHA256SUMS, which stands for every byte: what is signed can be checked with openssl and sha256sum alone."""
+LATEST = "latest.json"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class Entry(NamedTuple):
+    """A file that a manifest names."""
+
+    name: str
+    sha256: str
+    size: int
+    """In bytes."""
+
+    def describes(self, content: bytes) -> bool:
+        return (self.size, self.sha256) == (len(content), sha256(content))
+
+
+class Manifest(NamedTuple):
+    """What was released, from what, by what."""
+
+    content: bytes
+    document: Mapping[str, Any]
+    version: str
+    editions: Mapping[str, Mapping[str, str]]
+    """Edition -> format, ``yaml`` or ``json`` -> name of its template's file."""
+    diagram: str | None
+    files: tuple[Entry, ...]
+
+    @property
+    def sha256(self) -> str:
+        return sha256(self.content)
+
+    @property
+    def sums(self) -> bytes:
+        """SHA256SUMS, in the format of ``sha256sum --check``: all files and the manifest itself."""
+        entries = sorted([*((entry.name, entry.sha256) for entry in self.files), (MANIFEST, self.sha256)])
+        return "".join(f"{digest}  {name}\n" for name, digest in entries).encode()
+
+
+class Artifact(NamedTuple):
+    """A version, complete: the manifest, and the bytes of each file that it names."""
+
+    manifest: Manifest
+    contents: Mapping[str, bytes]
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def everything(self) -> Mapping[str, bytes]:
+        """Each file of the version's folder; the first decides what the others are, the last says that they are."""
+        return {SUMS: self.manifest.sums, **self.contents, MANIFEST: self.manifest.content}
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def compose(facts: Mapping[str, Any], contents: Mapping[str, bytes]) -> Artifact:
+    """The artifact of these files; ``facts`` are the manifest's fields beside ``product`` and ``files``."""
+    files = [{"name": name, "sha256": sha256(body), "size": len(body)} for name, body in sorted(contents.items())]
+    document = {"product": PRODUCT, **facts, "files": files}
+    return Artifact(read_manifest((json.dumps(document, indent=2) + "\n").encode(), "The new manifest"), contents)
+
+
+def read_artifact(folder: Path) -> Artifact:
+    """The artifact in a folder; raises ``UserError`` unless each file is there, byte for byte, and nothing else."""
+    try:
+        found = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    except OSError as error:
+        raise UserError(
+            f"{error.filename} of a released version could not be read: {error.strerror}.",
+            "Name a version that quilt-cfn release has written, in a checkout that has it.",
+        ) from error
+    if MANIFEST not in found:
+        raise UserError(f"{folder} has no {MANIFEST}.", "Restore the folder: git restore, or a fresh clone.")
+    manifest = read_manifest(found[MANIFEST], str(folder / MANIFEST))
+    artifact = Artifact(manifest, {entry.name: found.get(entry.name, b"") for entry in manifest.files})
+    differing = sorted(
+        {name for name, content in artifact.everything.items() if found.get(name) != content}
+        | {entry.name for entry in manifest.files if not entry.describes(artifact.contents[entry.name])}
+        | (found.keys() - artifact.everything.keys())
+    )
+    if SUMS in differing and SUMS in found:
+        differing.append(MANIFEST)  # the two don't belong together, and nothing tells which of them was edited
+    if differing:
+        raise UserError(
+            f"{folder} is not as it was released: {', '.join(differing)}.",
+            "A released version is never edited: restore the folder with git restore, or a fresh clone.",
+        )
+    return artifact
+
+
+def read_manifest(content: bytes, where: str) -> Manifest:
+    """A manifest from its bytes; raises ``UserError``, which begins with ``where``, for anything that is none."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        raise _not_a_manifest(where, "it is not JSON") from None
+    if not isinstance(document, dict) or document.get("product") != PRODUCT:
+        raise _not_a_manifest(where, f"its product is not {PRODUCT}")
+    version, editions, diagram = document.get("version"), document.get("editions"), document.get("diagram")
+    if not isinstance(version, str) or not VERSION.fullmatch(version):
+        raise _not_a_manifest(where, "its version is not three numbers")
+    files = tuple(_entry(item, where) for item in _list(document.get("files")))
+    names = {entry.name for entry in files}
+    if not files or len(names) < len(files) or names & {MANIFEST, SUMS, SIGNATURE}:
+        raise _not_a_manifest(where, "its files are not a list of different files")
+    if not isinstance(editions, dict) or not all(
+        isinstance(formats, dict)
+        and formats.keys() == {"yaml", "json"}
+        and all(isinstance(name, str) and name in names for name in formats.values())
+        for formats in editions.values()
+    ):
+        raise _not_a_manifest(where, "its editions don't name their templates")
+    if diagram is not None and (not isinstance(diagram, str) or diagram not in names):
+        raise _not_a_manifest(where, "its diagram is not one of its files")
+    return Manifest(content, document, version, editions, diagram, files)
+
+
+def newest(versions: list[str]) -> str | None:
+    """The highest of some versions."""
+    return max(versions, key=precedence, default=None)
+
+
+def released_versions(releases: Path) -> list[str]:
+    """The versions that have a folder, lowest first."""
+    folders = [path.name for path in releases.iterdir() if VERSION.fullmatch(path.name)] if releases.is_dir() else []
+    return sorted(folders, key=precedence)
+
+
+def _entry(item: object, where: str) -> Entry:
+    fields = item if isinstance(item, dict) else {}
+    name, digest, size = fields.get("name"), fields.get("sha256"), fields.get("size")
+    named = isinstance(name, str) and _NAME.fullmatch(name)
+    hashed = isinstance(digest, str) and _HASH.fullmatch(digest)
+    if named and hashed and type(size) is int and size >= 0:
+        return Entry(str(name), str(digest), size)
+    raise _not_a_manifest(where, "a file in it has no proper name, sha256 and size")
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _not_a_manifest(where: str, why: str) -> UserError:
+    return UserError(
+        f"{where} is not a manifest of {PRODUCT}: {why}.", "Check the location; compare with git's history."
+    )

@@ -1,0 +1,62 @@
+"""The editions and every other template that ``quilt-cfn build`` writes: the only place that spells their names and
+files.
+
+An edition is a small value that says in which way the products differ. It has no code of its own, and a module asks it
+only the question that the module is about.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+LARGEST_TEMPLATE = 200_000
+"""Bytes of a template that we build. CloudFormation takes 1 MB from S3; more than this nobody reads any more."""
+
+
+class Signer(enum.Enum):
+    """Whose credentials sign the URLs with which clients read and write packages."""
+
+    USER = "an IAM user with an access key; its URLs live as long as the key"
+    ROLE = "the instance's role; its URLs live as long as a session, six hours at most"
+
+
+class Edition(NamedTuple):
+    """One of the products: ``name`` on the command line, ``file`` among the templates, and what sets it apart."""
+
+    name: str
+    file: str
+    title: str
+    signer: Signer
+    outside_marketplace: str | None
+    """How customers get it where AWS Marketplace does not carry it: a sentence."""
+
+
+REGISTRY = Edition(
+    name="registry",
+    file="quilt-registry.yaml",
+    title="a private registry and web catalog for data packages, on one EC2 instance",
+    signer=Signer.USER,
+    outside_marketplace="It is launched from its own S3 URL.",
+)
+MARKETPLACE = Edition(
+    name="marketplace",
+    file="quilt-registry-marketplace.yaml",
+    title="a private registry and web catalog for data packages, on one EC2 instance, as sold in AWS Marketplace",
+    signer=Signer.ROLE,
+    outside_marketplace=None,
+)
+EDITIONS = {edition.name: edition for edition in (REGISTRY, MARKETPLACE)}
+
+TEMPLATE_FILES = {edition.name: edition.file for edition in EDITIONS.values()}
+"""Name on the command line -> file in templates/. A template that is no edition gets its line here, and what builds it
+in ``quilt_cfn.stack.BUILDERS``."""
+
+
+def nearest(name: str) -> str:
+    """What to say about a name that no template has: the next step of an error."""
+    import difflib  # late: only for a mistake
+
+    near = difflib.get_close_matches(name, TEMPLATE_FILES, n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    return f"{guess}The editions are {' and '.join(TEMPLATE_FILES)}."

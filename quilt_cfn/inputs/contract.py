@@ -1,0 +1,56 @@
+"""contract.yaml: what the editions have to do beyond what their templates say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from quilt_cfn.cloudformation.launch.contract import Contract, ContractCall, ContractConnection
+from quilt_cfn.inputs.fields import Fields, read_fields
+
+CONTRACT_FILE = Path(__file__).resolve().parents[2] / "marketplace" / "contract.yaml"
+"""The contract of this checkout."""
+
+_NAME = re.compile(r"[A-Za-z0-9-]+")
+_FILE = re.compile(r"[A-Za-z0-9._-]+")
+_ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z]+")
+_ANY = re.compile(r".+", re.DOTALL)
+_NUMBER = re.compile(r"[0-9]+")
+
+
+def read_contract(path: Path = CONTRACT_FILE) -> Contract:
+    """The contract in a YAML file; raises ``UserError`` that names the field and what it should be."""
+    fields = read_fields(path, "contract")
+    parameters = fields.maps("parameter_sets", _ANY, "the value of a parameter")
+    documented = parameters.get("documented", {})
+    contract = Contract(
+        parameter_sets={name: {**documented, **values} for name, values in parameters.items()},
+        calls=tuple(
+            call for part in fields.parts("calls", "with principals, actions, resource") for call in _calls(part)
+        ),
+        connections=tuple(map(_connection, fields.parts("connections", "with source, destination, port"))),
+        containers={name: int(port) for name, port in fields.map("containers", _NUMBER, "a port").items()},
+    )
+    fields.nothing_left()
+    return contract
+
+
+def _calls(fields: Fields) -> list[ContractCall]:
+    principals = fields.map("principals", _NAME, "the logical ID of a user or role")
+    actions = fields.texts("actions", _ACTION, "an IAM action such as s3:GetObject")
+    resource = fields.text("resource", _ANY, "an ARN as Fn::Sub spells it, or *")
+    because = fields.text("because", _ANY, "who makes the call, and what for")
+    return [
+        ContractCall(principal, action, resource, because, template)
+        for template, principal in principals.items()
+        for action in actions
+    ]
+
+
+def _connection(fields: Fields) -> ContractConnection:
+    return ContractConnection(
+        source=fields.text("source", _ANY, "a logical ID, or a CIDR as Fn::Sub spells it"),
+        destination=fields.text("destination", _ANY, "a logical ID, or a CIDR as Fn::Sub spells it"),
+        port=fields.text("port", _ANY, "a port, as Fn::Sub spells it"),
+        because=fields.text("because", _ANY, "who connects, and what for"),
+    )

@@ -1,0 +1,99 @@
+"""The listing: what the vendor decided about the product in AWS Marketplace, read from one file.
+
+The rule: what only the vendor knows is absent until the vendor writes it down, and whoever needs it says so. Texts are
+not judged here but where they are sent, with all others.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from quilt_cfn.inputs.fields import Fields, read_fields
+
+LISTING = Path("marketplace/listing.yaml")
+"""Where the listing of a checkout lies, seen from its top folder."""
+
+_ANY = re.compile(r".+", re.DOTALL)
+_EDITION = re.compile(r"[a-z]+")
+_SIZE = re.compile(r"([1-9][0-9]{1,4}) ?x ?([1-9][0-9]{1,4})")
+# Products of before 2021 have a UUID for an identifier, all others prod- and 13 characters.
+_PRODUCT = re.compile(r"prod-[a-z0-9]{10,20}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# A dot in a bucket's name is not covered by the certificate of S3's host names.
+_PUBLISHED = re.compile(r"s3://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9][A-Za-z0-9_.-]*)*/?")
+_REGION = re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]")
+_ROLE = re.compile(r"arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}")
+_INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
+_PARAMETER = re.compile(r"[A-Za-z0-9]{1,255}")
+
+
+class DeliveryOption(NamedTuple):
+    """A way to launch the product, as buyers choose it: an edition's template and the words about it."""
+
+    edition: str
+    title: str
+    short_description: str
+    long_description: str
+    instance_type: str
+    """The recommended one."""
+
+
+class Listing(NamedTuple):
+    """The product in AWS Marketplace; None is what the vendor has not supplied yet."""
+
+    product: str | None
+    """Entity identifier."""
+    published: str | None
+    """Where releases are published: s3://bucket/prefix."""
+    region: str | None
+    """The Region of that bucket."""
+    access_role: str | None
+    """ARN of the role with which AWS Marketplace copies the AMI."""
+    parameter: str
+    """The parameter of the templates that takes the AMI."""
+    user_name: str
+    operating_system: str
+    operating_system_version: str
+    instance_types: tuple[str, ...]
+    """Those that are enabled for the product."""
+    diagram: tuple[int, int]
+    """Width and height of the architecture diagram in pixels."""
+    delivery_options: tuple[DeliveryOption, ...]
+
+
+def read_listing(path: Path = LISTING) -> Listing:
+    """The listing in a YAML file; raises ``Trouble`` that names the field and what it should be."""
+    fields = read_fields(path, "listing")
+    listing = Listing(
+        product=fields.optional("product", _PRODUCT, "the product's identifier in AWS Marketplace, prod-…"),
+        published=fields.optional("published", _PUBLISHED, "s3://bucket/prefix, without a dot in the bucket's name"),
+        region=fields.optional("region", _REGION, "the Region of the bucket, such as us-east-1"),
+        access_role=fields.optional("ami.access_role", _ROLE, "the ARN of an IAM role, arn:aws:iam::ACCOUNT:role/NAME"),
+        parameter=fields.text("ami.parameter", _PARAMETER, "the parameter of the templates that takes the AMI"),
+        user_name=fields.text("ami.user_name", _ANY, "whom one logs in as, ec2-user for instance"),
+        operating_system=fields.text("ami.operating_system", _ANY, "a name such as AMAZONLINUX"),
+        operating_system_version=fields.text(
+            "ami.operating_system_version", _ANY, "what buyers see, Amazon Linux 2023"
+        ),
+        instance_types=fields.texts("instance_types", _INSTANCE_TYPE, "an EC2 instance type such as t3.small"),
+        diagram=_size(fields.text("diagram", _SIZE, "width x height in pixels, such as 1100 x 700")),
+        delivery_options=tuple(map(_option, fields.parts("delivery_options", "with an edition and its texts"))),
+    )
+    fields.nothing_left()
+    return listing
+
+
+def _option(fields: Fields) -> DeliveryOption:
+    return DeliveryOption(
+        edition=fields.text("edition", _EDITION, "the name of an edition, marketplace for instance"),
+        title=fields.text("title", _ANY, "the name of this way to launch the product"),
+        short_description=fields.text("short_description", _ANY, "a sentence about it"),
+        long_description=fields.text("long_description", _ANY, "what a buyer wants to know before launching it"),
+        instance_type=fields.text("instance_type", _INSTANCE_TYPE, "the EC2 instance type to recommend"),
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, height = text.split("x")
+    return int(width), int(height)

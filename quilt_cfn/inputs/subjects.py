@@ -1,0 +1,47 @@
+"""Which templates a command checks, each with what is written about it: the contract and the suppressions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from quilt_cfn.cloudformation.checks.check import Subject
+from quilt_cfn.editions import LARGEST_TEMPLATE, TEMPLATE_FILES, nearest
+from quilt_cfn.errors import UserError
+from quilt_cfn.inputs.contract import read_contract
+from quilt_cfn.inputs.suppressions import read_suppressions
+
+
+def read_subjects(files: Sequence[Path], edition: str | None, folder: Path) -> list[Subject]:
+    """These files, or those of ``folder``, with the contract and the suppressions of ``edition``.
+
+    Without ``edition`` a file's name tells which edition it is of, if of any. Raises ``UserError`` where there is no
+    such file or edition.
+    """
+    subjects = []
+    suppressions = read_suppressions()
+    for file in template_files(files, edition, folder):
+        name = TEMPLATE_FILES[edition] if edition else file.name
+        if name not in TEMPLATE_FILES.values():
+            subjects.append(Subject(file))
+            continue
+        about = tuple(each for each in suppressions if name in each.templates)
+        subjects.append(Subject(file, read_contract().for_template(name), about, LARGEST_TEMPLATE))
+    return subjects
+
+
+def template_files(files: Sequence[Path], edition: str | None, folder: Path) -> list[Path]:
+    """The files that were named, or the templates in a folder, or the one of an edition there; raises ``UserError``."""
+    if edition is not None and edition not in TEMPLATE_FILES:
+        raise UserError(f"There is no edition {edition!r}.", nearest(edition))
+    names = [TEMPLATE_FILES[edition]] if edition else sorted(path.name for path in folder.glob("*.yaml"))
+    found = list(dict.fromkeys(files)) or [folder / name for name in names]
+    if not found:
+        missing = "" if folder.is_dir() else ", which does not exist"
+        raise UserError(
+            f"There are no templates in {folder}{missing}.", "Run quilt-cfn build first, or name the files."
+        )
+    for file in found:
+        if not file.is_file():
+            raise UserError(f"{file} is not a file.", "Check the name, or run quilt-cfn build first.")
+    return found

@@ -1,0 +1,176 @@
+"""Which API calls a template shows, and who makes them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from quilt_cfn.cloudformation.analysis.api_calls import api_calls, commands
+from quilt_cfn.cloudformation.facts.iam_actions import action_of
+from quilt_cfn.cloudformation.launch import evaluate
+from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT, Contract, ContractCall
+from quilt_cfn.editions import EDITIONS
+from tests.cloudformation.checks.conftest import CONTRACT
+
+
+def made(template: dict[str, Any], contract: Contract = EMPTY_CONTRACT) -> set[tuple[str, str, tuple[str, ...]]]:
+    """(caller, action, targets) of each call."""
+    launch = evaluate(template, {}, allow_missing=True)
+    return {call[:3] for call in api_calls(launch, contract)}
+
+
+def template(**resources: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """Logical ID -> type and properties; with a role of the name Role."""
+    named = {name: {"Type": type_, "Properties": properties} for name, (type_, properties) in resources.items()}
+    return {"Resources": {"Role": {"Type": "AWS::IAM::Role"}, **named}}
+
+
+@pytest.mark.parametrize(
+    ("script", "actions"),
+    [
+        ("aws logs put-log-events --log-group-name x", {"logs:PutLogEvents"}),
+        ("id=$(/usr/local/bin/aws --region x --output=text ec2 describe-instances)", {"ec2:DescribeInstances"}),
+        ("aws s3api head-object --bucket x --key y && aws s3api head-bucket", {"s3:GetObject", "s3:ListBucket"}),
+        ("aws ssm \\\n  get-parameter --name x", {"ssm:GetParameter"}),
+        ("while ! aws elbv2 describe-target-health; do", {"elasticloadbalancing:DescribeTargetHealth"}),
+        ('run(["aws", "secretsmanager", "get-secret-value", "--secret-id", arn])', {"secretsmanager:GetSecretValue"}),
+        ('command = [\n    "aws",\n    "logs",\n    "create-log-stream",\n    *where,\n]', {"logs:CreateLogStream"}),
+        ("AWS_ACCESS_KEY_ID=$id AWS_SECRET_ACCESS_KEY=$key aws s3api head-bucket", set()),
+        ("aws --profile other s3api get-object", set()),
+        ("# aws logs put-log-events", set()),
+        ("aws sts get-caller-identity", set()),
+        ("aws logs is what we use, put simply", set()),
+        ("aws s3 sync . s3://x", set()),
+        ("awslogs logs put-log-events", set()),
+    ],
+)
+def test_commands_of_the_aws_command_line_are_read(script, actions):
+    assert {action for action, _ in commands(script)} == actions
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "action"),
+    [
+        ("logs", "put-log-events", "logs:PutLogEvents"),
+        ("rds", "modifyDBInstance", "rds:ModifyDBInstance"),
+        ("sfn", "startExecution", "states:StartExecution"),
+        ("lambda", "invoke", "lambda:InvokeFunction"),
+        ("s3api", "list-objects-v2", "s3:ListBucket"),
+        ("s3", "sync", None),
+        ("nothing", "at-all", None),
+    ],
+)
+def test_an_operation_has_the_action_that_allows_it(service, operation, action):
+    assert action_of(service, operation) == action
+
+
+def test_our_scripts_and_dockers_driver_call_as_the_instances_role(edition, template):
+    launch = evaluate(template, CONTRACT.parameter_sets["documented"])
+    instance = {call.action for call in api_calls(launch, EMPTY_CONTRACT) if call.caller == "ServerRole"}
+    rotation = {"secretsmanager:PutSecretValue"} if edition == "registry" else set()
+    assert instance == rotation | {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "secretsmanager:GetSecretValue",
+    }
+
+
+def test_every_secret_that_the_instance_is_told_of_is_read(edition, template):
+    launch = evaluate(template, CONTRACT.parameter_sets["documented"])
+    read = {
+        call.targets for call in api_calls(launch, EMPTY_CONTRACT) if call.action == "secretsmanager:GetSecretValue"
+    }
+    assert read == {(f"<{name}>",) for name in launch.of_type("AWS::SecretsManager::Secret")}
+
+
+def test_the_contract_adds_what_no_file_shows(edition, template):
+    contract = CONTRACT.for_template(EDITIONS[edition].file)
+    launch = evaluate(template, contract.parameter_sets["documented"])
+    signer = {"registry": "RegistryUser", "marketplace": "ServerRole"}[edition]
+    found = {call[:3] for call in api_calls(launch, contract)}
+    assert (signer, "s3:PutObject", ("arn:aws:s3:::example-packages/*",)) in found
+    assert ("ServerRole", "ssm:UpdateInstanceInformation", ("*",)) in found
+
+
+def test_the_contract_is_more_exact_than_a_script():
+    script = {"Fn::Base64": {"Fn::Sub": "aws sns publish --topic-arn ${Wanted} # or ${Other}"}}
+    machine = template(
+        Wanted=("AWS::SNS::Topic", {}),
+        Other=("AWS::SNS::Topic", {}),
+        Profile=("AWS::IAM::InstanceProfile", {"Roles": [{"Ref": "Role"}]}),
+        Web=("AWS::EC2::Instance", {"IamInstanceProfile": {"Ref": "Profile"}, "UserData": script}),
+    )
+    assert made(machine) == {("Role", "sns:Publish", ("<Other>", "<Wanted>"))}
+    agreed = Contract(calls=(ContractCall("Role", "sns:Publish", "${Wanted}", "it says so", "any"),))
+    assert made(machine, agreed) == {("Role", "sns:Publish", ("<Wanted>",))}
+
+
+DEFINITION = {
+    "StartAt": "Both",
+    "States": {
+        "Both": {
+            "Type": "Parallel",
+            "Branches": [
+                {"States": {"Ask": {"Type": "Task", "Resource": "${Function.Arn}"}}},
+                {
+                    "States": {
+                        "Tell": {
+                            "Type": "Task",
+                            "Resource": "arn:aws:states:::sns:publish",
+                            "Parameters": {"TopicArn": "${Topic}"},
+                        }
+                    }
+                },
+            ],
+        }
+    },
+}
+
+
+def test_the_tasks_of_a_state_machine_call_as_its_role():
+    machine = template(
+        Function=("AWS::Lambda::Function", {}),
+        Topic=("AWS::SNS::Topic", {}),
+        Machine=(
+            "AWS::StepFunctions::StateMachine",
+            {"RoleArn": {"Fn::GetAtt": "Role.Arn"}, "DefinitionString": {"Fn::Sub": json.dumps(DEFINITION)}},
+        ),
+    )
+    assert made(machine) == {
+        ("Role", "lambda:InvokeFunction", ("<Function.Arn>",)),
+        ("Role", "sns:Publish", ("<Topic>",)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("type_", "property_"),
+    [("AWS::Events::Rule", "Targets"), ("AWS::Scheduler::Schedule", "Target")],
+)
+def test_rules_and_schedules_start_their_targets_with_the_targets_role(type_, property_):
+    target = {"Arn": {"Fn::GetAtt": "Function.Arn"}, "RoleArn": {"Fn::GetAtt": "Role.Arn"}}
+    starting = template(Function=("AWS::Lambda::Function", {}), Starter=(type_, {property_: target}))
+    assert made(starting) == {("Role", "lambda:InvokeFunction", ("<Function.Arn>",))}
+
+
+def test_the_files_of_a_groups_machines_are_read_too():
+    driver = json.dumps({"log-driver": "awslogs", "log-opts": {"awslogs-group": "${Logs}"}})
+    resources = template(
+        Logs=("AWS::Logs::LogGroup", {}),
+        Profile=("AWS::IAM::InstanceProfile", {"Roles": [{"Ref": "Role"}]}),
+        Launch=("AWS::AutoScaling::LaunchConfiguration", {"IamInstanceProfile": {"Ref": "Profile"}}),
+        Group=("AWS::AutoScaling::AutoScalingGroup", {"LaunchConfigurationName": {"Ref": "Launch"}}),
+    )
+    files = {"/etc/docker/daemon.json": {"content": {"Fn::Sub": driver}}}
+    resources["Resources"]["Launch"]["Metadata"] = {"AWS::CloudFormation::Init": {"config": {"files": files}}}
+    assert made(resources) == {
+        ("Role", "logs:CreateLogStream", ("<Logs>",)),
+        ("Role", "logs:PutLogEvents", ("<Logs>",)),
+    }
+
+
+def test_a_machine_without_a_role_of_the_template_is_not_judged():
+    script = {"Fn::Base64": "aws ec2 describe-instances"}
+    web = ("AWS::EC2::Instance", {"IamInstanceProfile": "somebodys", "UserData": script})
+    assert made(template(Web=web)) == set()

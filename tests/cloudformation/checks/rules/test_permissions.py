@@ -1,0 +1,297 @@
+"""What the product calls is allowed and nothing else is; policies do what they say; services may use their roles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from quilt_cfn.cloudformation.checks.engine import run_rules
+from quilt_cfn.cloudformation.checks.rules.permissions import (
+    call_without_permission,
+    mistaken_document,
+    role_that_its_service_may_not_assume,
+    unused_permission,
+    unused_resource,
+)
+from quilt_cfn.cloudformation.launch import evaluate
+from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT
+from tests.cloudformation.checks.conftest import as_parsed, faults
+
+FAMILY = (
+    call_without_permission,
+    unused_permission,
+    unused_resource,
+    mistaken_document,
+    role_that_its_service_may_not_assume,
+)
+SIGNER = {"registry": "RegistryUser", "marketplace": "ServerRole"}
+
+
+def statement(template: dict[str, Any], owner: str, action: str) -> dict[str, Any]:
+    """The statement of a user's or role's own policies that names an action."""
+    policies = template["Resources"][owner]["Properties"]["Policies"]
+    statements = [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
+    return next(each for each in statements if action in each["Action"])
+
+
+def trust(template: dict[str, Any], role: str) -> dict[str, Any]:
+    """The one statement of a role's trust policy."""
+    found: dict[str, Any] = template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
+    return found
+
+
+def sentences(template: dict[str, Any], region: str = "us-east-1") -> list[tuple[str, str]]:
+    """(rule, sentence) of what this family says about a stranger's template."""
+    launch = evaluate(template, {}, region, allow_missing=True)
+    found = run_rules(as_parsed(template), [launch], EMPTY_CONTRACT, FAMILY)
+    return [(each.rule, each.message) for each in found]
+
+
+# P01: calls that are not allowed.
+
+
+@pytest.mark.parametrize(
+    ("owner", "action"),
+    [
+        ("ServerRole", "logs:PutLogEvents"),
+        ("ServerRole", "logs:CreateLogStream"),
+        ("ServerRole", "ssmmessages:OpenDataChannel"),
+        ("NetworkLogsRole", "logs:PutLogEvents"),
+        ("NetworkLogsRole", "logs:DescribeLogStreams"),
+    ],
+)
+def test_an_action_that_is_taken_out_of_a_list_is_missed(edition, seeded, owner, action):
+    statement(seeded, owner, action)["Action"].remove(action)
+    assert faults(edition, seeded) == {("P01", owner)}
+
+
+@pytest.mark.parametrize("action", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"])
+def test_the_signer_of_urls_needs_what_its_urls_do(edition, seeded, action):
+    statement(seeded, SIGNER[edition], action)["Action"].remove(action)
+    assert faults(edition, seeded) == {("P01", SIGNER[edition])}
+
+
+@pytest.mark.parametrize(
+    ("owner", "action"),
+    [
+        ("ServerRole", "secretsmanager:GetSecretValue"),
+        ("DatabaseProtectionRole", "rds:ModifyDBInstance"),
+        ("DatabaseProtectionRole", "states:StartExecution"),
+    ],
+)
+def test_a_denial_ends_what_a_statement_allows(edition, seeded, owner, action):
+    statement(seeded, owner, action)
+    statements = seeded["Resources"][owner]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    statements.append({"Effect": "Deny", "Action": [action], "Resource": "*"})
+    assert faults(edition, seeded) == {("P01", owner)}
+
+
+def test_a_denial_under_a_condition_is_left_to_the_condition(edition, seeded):
+    statements = seeded["Resources"]["ServerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    condition = {"Bool": {"aws:SecureTransport": "false"}}
+    statements.append({"Effect": "Deny", "Action": "logs:*", "Resource": "*", "Condition": condition})
+    assert faults(edition, seeded) == set()
+
+
+def test_a_secret_that_the_instance_reads_and_its_role_may_not_is_found(edition, seeded):
+    resources = statement(seeded, "ServerRole", "secretsmanager:GetSecretValue")["Resource"]
+    resources.remove({"Ref": "TeamNameSecret"})
+    assert faults(edition, seeded) == {("P01", "ServerRole")}
+
+
+@pytest.mark.parametrize("edition", ["registry"], indirect=True)
+def test_the_rotation_of_keys_stores_the_new_one(edition, seeded):
+    statements = seeded["Resources"]["ServerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    statements.remove(statement(seeded, "ServerRole", "secretsmanager:PutSecretValue"))
+    assert faults(edition, seeded) == {("P01", "ServerRole")}
+
+
+def test_a_state_machine_whose_name_its_starter_does_not_expect_is_never_started(edition, seeded):
+    named = statement(seeded, "DatabaseProtectionRole", "states:StartExecution")["Resource"]
+    named[0] = {"Fn::Sub": named[0]["Fn::Sub"].replace("DatabaseProtection", "Protection-of-the-database")}
+    assert faults(edition, seeded) == {("P01", "DatabaseProtectionRole")}
+
+
+def test_a_policy_of_its_own_resource_allows_as_well(edition, seeded):
+    policy = seeded["Resources"]["ServerRole"]["Properties"]["Policies"].pop(0)
+    seeded["Resources"]["ServerPolicy"] = {
+        "Type": "AWS::IAM::ManagedPolicy",
+        "Properties": {"PolicyDocument": policy["PolicyDocument"], "Roles": [{"Ref": "ServerRole"}]},
+    }
+    assert faults(edition, seeded) == set()
+
+
+def test_the_sentence_names_who_calls_what():
+    refused = "Role has no permission for ec2:AssociateAddress: the user data of Web calls aws ec2 associate-address."
+    assert sentences(MACHINE) == [("P01", refused)]
+
+
+def test_whoever_has_a_policy_from_outside_may_do_anything():
+    arn = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+    managed = {**MACHINE["Resources"]["Role"]["Properties"], "ManagedPolicyArns": [arn]}
+    role = {"Type": "AWS::IAM::Role", "Properties": managed}
+    assert sentences({"Resources": {**MACHINE["Resources"], "Role": role}}) == []
+
+
+EC2: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+MACHINE: dict[str, Any] = {
+    "Resources": {
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": EC2}},
+        "Profile": {"Type": "AWS::IAM::InstanceProfile", "Properties": {"Roles": [{"Ref": "Role"}]}},
+        "Web": {
+            "Type": "AWS::EC2::Instance",
+            "Properties": {
+                "IamInstanceProfile": {"Ref": "Profile"},
+                "UserData": {"Fn::Base64": "#!/bin/bash\naws --region x ec2 associate-address --instance-id $id\n"},
+            },
+        },
+    }
+}
+
+
+# P02 and P03: what nobody needs.
+
+
+@pytest.mark.parametrize("action", ["logs:DeleteLogGroup", "logs:Get*"])
+def test_an_action_that_nobody_calls_is_found(edition, seeded, action):
+    statement(seeded, "ServerRole", "logs:PutLogEvents")["Action"].append(action)
+    assert faults(edition, seeded) == {("P02", "ServerRole")}
+
+
+def test_a_statement_that_outlived_its_caller_is_found(edition, seeded):
+    del seeded["Resources"]["NetworkFlowLog"]
+    assert faults(edition, seeded) == {("P02", "NetworkLogsRole")}
+
+
+def test_a_resource_that_nobody_touches_is_found(edition, seeded):
+    statement(seeded, "ServerRole", "logs:PutLogEvents")["Resource"].append({"Fn::GetAtt": ["NetworkLogs", "Arn"]})
+    assert faults(edition, seeded) == {("P03", "ServerRole")}
+
+
+def test_everything_is_more_than_what_is_read(edition, seeded):
+    statement(seeded, "ServerRole", "secretsmanager:GetSecretValue")["Resource"] = ["*"]
+    assert faults(edition, seeded) == {("P03", "ServerRole")}
+
+
+@pytest.mark.parametrize("edition", ["registry"], indirect=True)
+def test_a_secret_that_is_only_read_need_not_be_written(edition, seeded):
+    statement(seeded, "ServerRole", "secretsmanager:PutSecretValue")["Resource"].append({"Ref": "QuiltSecretKey"})
+    assert faults(edition, seeded) == {("P03", "ServerRole")}
+
+
+def test_nobody_knows_what_a_strangers_template_is_for(template):
+    launch = evaluate(template, {}, allow_missing=True)
+    assert not [*run_rules(as_parsed(template), [launch], EMPTY_CONTRACT, FAMILY)]
+
+
+# P04: documents.
+
+
+def test_a_misspelt_action_is_one_fault(edition, seeded):
+    actions = statement(seeded, "ServerRole", "logs:PutLogEvents")["Action"]
+    actions[actions.index("logs:PutLogEvents")] = "logs:PutLogEvent"
+    assert faults(edition, seeded) == {("P04", "ServerRole")}
+
+
+def test_objects_are_not_their_bucket(edition, seeded):
+    statement(seeded, SIGNER[edition], "s3:GetObject")["Resource"] = [{"Fn::GetAtt": ["Bucket", "Arn"]}]
+    assert faults(edition, seeded) == {("P04", SIGNER[edition])}
+
+
+def test_a_resource_of_the_wrong_kind_is_found(edition, seeded):
+    named = statement(seeded, "DatabaseProtectionRole", "states:StartExecution")["Resource"]
+    named[0] = {"Fn::Sub": named[0]["Fn::Sub"].replace(":stateMachine:", ":execution:")}
+    assert faults(edition, seeded) == {("P04", "DatabaseProtectionRole")}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"Effect": "allow"},
+        {"Sid": "not a sid"},
+        {"Resources": ["*"]},
+        {"Condition": {"StringEqual": {"aws:SourceAccount": "111122223333"}}},
+        {"Resource": ["aws:s3:::example"]},
+    ],
+)
+def test_a_malformed_statement_is_found(edition, seeded, broken):
+    statement(seeded, "NetworkLogsRole", "logs:PutLogEvents").update(broken)
+    assert faults(edition, seeded) == {("P04", "NetworkLogsRole")}
+
+
+def test_two_statements_of_one_name_are_found(edition, seeded):
+    for action in ("logs:PutLogEvents", "logs:DescribeLogStreams"):
+        statement(seeded, "NetworkLogsRole", action)["Sid"] = "FlowLog"
+    assert faults(edition, seeded) == {("P04", "NetworkLogsRole")}
+
+
+def test_a_policy_of_a_bucket_is_read_too(edition, seeded):
+    statements = seeded["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statements[0]["Action"] = ["s3:GetObjects"]
+    assert faults(edition, seeded) == {("P04", "BucketPolicy")}
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "eusc-de-east-1"])
+def test_other_partitions_are_no_mistake(edition, seeded, region):
+    assert faults(edition, seeded, region) == set()
+
+
+# P05: who may assume a role.
+
+
+@pytest.mark.parametrize(
+    ("role", "service"),
+    [
+        ("ServerRole", "lambda.${AWS::URLSuffix}"),
+        ("ServerRole", "ec2.amazonaws.co"),
+        ("NetworkLogsRole", "logs.${AWS::URLSuffix}"),
+    ],
+)
+def test_a_service_that_its_role_does_not_trust_is_found(edition, seeded, role, service):
+    trust(seeded, role)["Principal"]["Service"] = [{"Fn::Sub": service}]
+    assert faults(edition, seeded) == {("P05", role)}
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_role_of_two_services_has_to_trust_both(edition, seeded, index):
+    del trust(seeded, "DatabaseProtectionRole")["Principal"]["Service"][index]
+    assert faults(edition, seeded) == {("P05", "DatabaseProtectionRole")}
+
+
+@pytest.mark.parametrize("service", ["ec2.amazonaws.com", "ec2.amazonaws.com.cn", "ec2.cn-north-1.amazonaws.com.cn"])
+def test_in_china_a_service_has_more_than_one_name(service):
+    document = {**EC2, "Statement": [{**EC2["Statement"][0], "Principal": {"Service": service}}]}
+    resources = {name: MACHINE["Resources"][name] for name in ("Role", "Profile")}
+    resources["Role"] = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": document}}
+    assert sentences({"Resources": resources}, "cn-north-1") == []
+
+
+def test_a_trust_policy_says_whom_it_trusts_and_nothing_of_other_services(edition, seeded):
+    trust(seeded, "ServerRole")["Action"] = ["ec2:RunInstances"]
+    del trust(seeded, "NetworkLogsRole")["Principal"]
+    assert faults(edition, seeded) == {("P04", "ServerRole"), ("P04", "NetworkLogsRole")}
+
+
+# Anybody's file.
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {},
+        {"Policies": None, "AssumeRolePolicyDocument": []},
+        {"Policies": [{"PolicyDocument": {"Statement": ["x", {"Effect": "Allow"}]}}]},
+        {"Policies": [{"PolicyDocument": {"Version": 2012, "Statement": [{"Effect": 1, "Action": [[]]}]}}]},
+        {"Policies": [{"PolicyDocument": {"Version": "2012-10-17", "Statement": []}}]},
+        {"Policies": [{"PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "s3", "Resource": {"a": 1}}}}]},
+        {"AssumeRolePolicyDocument": {"Statement": [{"Effect": "Allow", "Principal": {"AWS": 1}, "Action": None}]}},
+        {"ManagedPolicyArns": {"Ref": "AWS::NoValue"}, "Policies": {"Fn::Transform": {"Name": "x"}}},
+    ],
+)
+def test_odd_policies_are_read_without_a_crash(properties):
+    role = {"Type": "AWS::IAM::Role", "Properties": properties}
+    sentences({"Resources": {**MACHINE["Resources"], "Role": role}})

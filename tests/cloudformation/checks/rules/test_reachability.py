@@ -1,0 +1,163 @@
+"""Whatever closes a door that the product needs, or opens another, is found."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from quilt_cfn.cloudformation.analysis.traffic import connections, name_of
+from quilt_cfn.cloudformation.checks.rules.reachability import needed_conversations_are_possible
+from quilt_cfn.cloudformation.launch import evaluate
+from quilt_cfn.editions import EDITIONS
+from tests.cloudformation.checks.conftest import CONTRACT, faults
+
+
+def properties(template, name):
+    return template["Resources"][name]["Properties"]
+
+
+def machine(template):
+    return properties(template, "ServerTemplate")["LaunchTemplateData"]
+
+
+def embedded(template, name, old, new):
+    file = template["Mappings"]["Files"][name]
+    assert old in file["Text"]
+    file["Text"] = file["Text"].replace(old, new)
+
+
+def test_the_conversations_of_the_product(edition, template):
+    """Internet, load balancer, nginx, database, mail, AWS and SSH: what R01 and R02 hold the groups to."""
+    parameter_values = CONTRACT.parameter_sets["documented"]
+    found = connections(evaluate(template, parameter_values), CONTRACT.for_template(EDITIONS[edition].file))
+    assert {(name_of(talk.source), name_of(talk.destination), talk.port) for talk in found} == {
+        ("the internet", "LoadBalancer", 443),
+        ("the internet", "LoadBalancer", 80),
+        ("LoadBalancer", "Server", 80),
+        ("LoadBalancer", "Server", 8080),
+        ("Server", "Database", 5432),
+        ("Server", "the internet", 443),
+        ("Server", "the internet", 587),
+        ("198.51.100.0/24", "Server", 22),
+    }
+
+
+CLOSED = {
+    "no rule lets clients in": ("ElbSecurityGroup", "SecurityGroupIngress", 0, "LoadBalancer"),
+    "no rule lets clients be redirected": ("ElbSecurityGroup", "SecurityGroupIngress", 1, "LoadBalancer"),
+    "the load balancer may not send": ("ElbSecurityGroup", "SecurityGroupEgress", 0, "Server"),
+    "the instance may not ask the database": ("ServerSecurityGroup", "SecurityGroupEgress", 0, "Database"),
+    "the instance may not ask AWS": ("ServerSecurityGroup", "SecurityGroupEgress", 1, "Server"),
+    "the instance may not send mail": ("ServerSecurityGroup", "SecurityGroupEgress", 2, "Server"),
+}
+
+
+@pytest.mark.parametrize("case", CLOSED)
+def test_a_rule_that_is_gone(edition, seeded, case):
+    group, direction, index, place = CLOSED[case]
+    del properties(seeded, group)[direction][index]
+    assert faults(edition, seeded) == {("R01", place)}
+
+
+@pytest.mark.parametrize(
+    ("resource", "place"),
+    [("ServerIngressSites", "Server"), ("ServerIngressRedirect", "Server"), ("DatabaseIngress", "Database")],
+)
+def test_a_rule_of_its_own_that_is_gone(edition, seeded, resource, place):
+    del seeded["Resources"][resource]
+    for other in seeded["Resources"].values():
+        if resource in other.get("DependsOn", []):
+            other["DependsOn"].remove(resource)
+    assert faults(edition, seeded) == {("R01", place)}
+
+
+def test_ssh_from_nowhere(edition, seeded):
+    del properties(seeded, "SshSecurityGroup")["SecurityGroupIngress"]
+    assert faults(edition, seeded) == {("R01", "Server")}
+
+
+def test_a_machine_outside_its_group(edition, seeded):
+    machine(seeded)["SecurityGroupIds"] = [{"Ref": "ServerSecurityGroup"}]
+    assert faults(edition, seeded) == {("R01", "Server"), ("R02", "SshSecurityGroup")}
+
+
+def test_mail_on_a_port_that_is_not_the_form_s(edition, seeded):
+    rule = properties(seeded, "ServerSecurityGroup")["SecurityGroupEgress"][2]
+    rule |= {"FromPort": 25, "ToPort": 25}
+    assert faults(edition, seeded) == {("R01", "Server")}
+
+
+def test_the_sentence_names_both_ports(template):
+    seeded = copy.deepcopy(template)
+    properties(seeded, "Database")["Port"] = "5433"
+    launch = evaluate(seeded, CONTRACT.parameter_sets["documented"])
+    ((_, message),) = needed_conversations_are_possible.find(launch, CONTRACT)
+    assert message == (
+        "Server can't reach Database on port 5433, though Database listens there: "
+        "the security groups of Server don't let it out; they open 5432."
+    )
+
+
+ANYWHERE = {"IpProtocol": "tcp", "CidrIp": "0.0.0.0/0", "Description": "Too much"}
+OPENED = {
+    "another port of the instance": ("ServerSecurityGroup", ANYWHERE | {"FromPort": 8443, "ToPort": 8443}),
+    "a range around a needed port": ("ServerSecurityGroup", ANYWHERE | {"FromPort": 80, "ToPort": 90}),
+    "every protocol": ("ServerSecurityGroup", ANYWHERE | {"IpProtocol": "udp", "FromPort": 53, "ToPort": 53}),
+    "the database": ("DatabaseSecurityGroup", ANYWHERE | {"FromPort": 5432, "ToPort": 5432}),
+}
+
+
+@pytest.mark.parametrize("case", OPENED)
+def test_a_rule_too_many(edition, seeded, case):
+    group, rule = OPENED[case]
+    properties(seeded, group)["SecurityGroupIngress"] = [rule]
+    marketplace = {("M11", group)} if case == "the database" else set()
+    assert faults(edition, seeded) == {("R02", group)} | marketplace
+
+
+def test_ssh_from_more_than_the_given_range(edition, seeded):
+    properties(seeded, "SshSecurityGroup")["SecurityGroupIngress"][0]["CidrIp"] = "198.51.0.0/16"
+    assert faults(edition, seeded) == {("R02", "SshSecurityGroup")}
+
+
+def test_more_ways_out_than_are_needed(edition, seeded):
+    rule = {"IpProtocol": "-1", "CidrIp": "0.0.0.0/0", "Description": "Anything"}
+    properties(seeded, "ServerSecurityGroup")["SecurityGroupEgress"].append(rule)
+    assert faults(edition, seeded) == {("R02", "ServerSecurityGroup")}
+
+
+def test_a_public_subnet_without_its_route_table(edition, seeded):
+    del seeded["Resources"]["PublicSubnet1Routes"]
+    for other in seeded["Resources"].values():
+        if "PublicSubnet1Routes" in other.get("DependsOn", []):
+            other["DependsOn"].remove("PublicSubnet1Routes")
+    assert faults(edition, seeded) == {("R03", "PublicSubnet1")}
+
+
+def test_a_target_group_that_sends_to_another_port(edition, seeded):
+    """And its security groups follow it, as somebody would write who moves a port and forgets the containers."""
+    properties(seeded, "RedirectTargetGroup")["Targets"][0]["Port"] = 8081
+    properties(seeded, "ServerIngressRedirect").update(FromPort=8081, ToPort=8081)
+    properties(seeded, "ElbSecurityGroup")["SecurityGroupEgress"][1].update(FromPort=8081, ToPort=8081)
+    del properties(seeded, "RedirectTargetGroup")["Port"]
+    properties(seeded, "RedirectTargetGroup")["Port"] = 8081
+    assert faults(edition, seeded) == {("R04", "RedirectTargetGroup")}
+
+
+def test_an_nginx_that_listens_elsewhere(edition, seeded):
+    embedded(seeded, "nginx.conf", "listen 8080", "listen 8081")
+    assert faults(edition, seeded) == {("R04", "RedirectTargetGroup")}
+
+
+def test_an_nginx_that_passes_requests_to_another_port(edition, seeded):
+    embedded(seeded, "nginx.conf", "registry:9000", "registry:9001")
+    assert faults(edition, seeded) == {("R05", "ServerTemplate")}
+
+
+def test_a_database_that_is_open_to_the_world(edition, seeded):
+    properties(seeded, "Database")["PubliclyAccessible"] = True
+    seeded["Resources"]["Database"]["DependsOn"] = "InternetGatewayAttachment"  # as a public address wants
+    rule = {"FromPort": 5432, "ToPort": 5432, "IpProtocol": "tcp", "CidrIp": "0.0.0.0/0", "Description": "Anybody"}
+    properties(seeded, "DatabaseSecurityGroup")["SecurityGroupIngress"] = [rule]
+    assert faults(edition, seeded) == {(rule, "DatabaseSecurityGroup") for rule in ("M11", "R02", "R06")}

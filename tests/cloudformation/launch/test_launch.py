@@ -1,0 +1,145 @@
+"""A launch is what would be created: which resources, in which order, with which outputs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from botocore import loaders
+from cfnlint.helpers import REGIONS
+
+from quilt_cfn.cloudformation.facts import partitions
+from quilt_cfn.cloudformation.launch import ValidationError, evaluate
+
+TEMPLATE = {
+    "Parameters": {"Size": {"Type": "String", "Default": "small"}},
+    "Conditions": {"Large": {"Fn::Equals": [{"Ref": "Size"}, "large"]}, "Small": {"Fn::Not": [{"Condition": "Large"}]}},
+    "Resources": {
+        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+        "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}}},
+        "Server": {"Type": "AWS::EC2::Instance", "Properties": {"SubnetId": {"Fn::Sub": "${Subnet}"}}},
+        "Address": {"Type": "AWS::EC2::EIP", "DependsOn": "Route", "Properties": {"InstanceId": {"Ref": "Server"}}},
+        "Route": {"Type": "AWS::EC2::Route", "DependsOn": ["Vpc", "Cache"]},
+        "Cache": {"Type": "AWS::ElastiCache::CacheCluster", "Condition": "Large"},
+        "Record": {
+            "Type": "AWS::Route53::RecordSet",
+            "Properties": {"Name": {"Fn::GetAtt": "Address.PublicIp"}, "TTL": {"Fn::GetAtt": ["Vpc", {"Ref": "Size"}]}},
+        },
+    },
+    "Outputs": {
+        "Subnet": {"Value": {"Ref": "Subnet"}, "Export": {"Name": {"Fn::Sub": "${AWS::StackName}-subnet"}}},
+        "Cache": {"Condition": "Large", "Value": {"Ref": "Cache"}},
+    },
+}
+
+
+@pytest.fixture
+def small():
+    return evaluate(TEMPLATE, {})
+
+
+@pytest.fixture
+def large():
+    return evaluate(TEMPLATE, {"Size": "large"})
+
+
+def test_what_a_condition_keeps_out_is_not_created(small, large):
+    assert set(large.resources) - set(small.resources) == {"Cache"}
+    assert set(large.outputs) - set(small.outputs) == {"Cache"}
+    assert (small.conditions, large.conditions) == ({"Large": False, "Small": True}, {"Large": True, "Small": False})
+
+
+def test_resources_are_found_by_type(small):
+    assert small.of_type("AWS::EC2::VPC", "AWS::EC2::Route") == {"Vpc": {"CidrBlock": "10.0.0.0/16"}, "Route": {}}
+    assert small.type_of("Vpc") == "AWS::EC2::VPC"
+    assert (small.type_of("Cache"), small.properties("Cache")) == ("", {}), "it is not created"
+
+
+def test_outputs_and_exports_are_computed(small):
+    assert small.outputs == {"Subnet": {"Value": "<Subnet>", "Export": {"Name": "my-stack-subnet"}}}
+
+
+def test_a_resource_waits_for_what_it_refers_to_and_what_it_depends_on(small, large):
+    assert small.dependencies["Subnet"] == {"Vpc"}
+    assert small.dependencies["Server"] == {"Subnet"}
+    assert small.dependencies["Address"] == {"Route", "Server"}
+    assert small.dependencies["Record"] == {"Address", "Vpc"}
+    assert (small.dependencies["Route"], large.dependencies["Route"]) == ({"Vpc"}, {"Vpc", "Cache"})
+
+
+def test_before_and_after_go_all_the_way(small):
+    assert small.before("Address") == {"Route", "Server", "Subnet", "Vpc"}
+    assert small.after("Subnet") == {"Server", "Address", "Record"}
+    assert small.before("Vpc") == frozenset()
+
+
+def test_what_depends_on_itself_is_before_itself():
+    circle = {"A": {"DependsOn": "B"}, "B": {"Properties": {"X": {"Ref": "A"}}}}
+    launch = evaluate({"Resources": circle}, {})
+    assert launch.before("A") == {"A", "B"}
+
+
+def test_a_pure_reference_names_its_resource(small):
+    assert small.named(small.properties("Subnet")["VpcId"]) == "Vpc"
+    assert small.named(small.properties("Server")["SubnetId"]) == "Subnet"
+    assert small.named(small.properties("Record")["Name"]) == "Address"
+    assert small.named(small.compute({"Fn::Sub": "${Vpc}/"})) is None
+    assert small.named(small.compute({"Ref": "Size"})) is None
+    assert small.named({"Ref": "Vpc"}) is None
+
+
+def test_a_fragment_is_computed_as_if_it_stood_in_the_template(large):
+    assert large.compute({"Fn::If": ["Large", {"Fn::Sub": "${Cache} in ${AWS::Region}"}, ""]}) == "<Cache> in us-east-1"
+
+
+def test_a_form_with_other_values_can_be_tried():
+    rules = {
+        "R": {"Assertions": [{"Assert": {"Fn::Contains": [["small"], {"Ref": "Size"}]}, "AssertDescription": "No."}]}
+    }
+    launch = evaluate({**TEMPLATE, "Rules": rules}, {})
+    assert launch.refuses({"Size": "large"})
+    assert not launch.refuses({"Size": "small"})
+    with pytest.raises(ValidationError, match=r"^No\.$"):
+        evaluate({**TEMPLATE, "Rules": rules}, {"Size": "large"})
+
+
+@pytest.mark.parametrize("section", ["Parameters", "Rules", "Mappings", "Conditions", "Resources", "Outputs"])
+@pytest.mark.parametrize(
+    "shape", [None, [], ["a"], "a", 1, {"a": None}, {"a": []}, {"a": [1]}, {"a": "b"}, {"a": {"b": 1}}]
+)
+def test_a_misshapen_section_is_no_exception(section, shape):
+    template = {**TEMPLATE, section: shape}
+    launch = evaluate(template, {}, allow_missing=True)
+    assert json.dumps(launch.outputs) is not None
+
+
+# Places.
+
+
+@pytest.fixture(scope="module")
+def botocore_partitions():
+    """botocore's own list of them."""
+    return loaders.create_loader().load_data("partitions")["partitions"]
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_partition_and_suffix_of_every_region_are_botocore_s(region, botocore_partitions):
+    (partition,) = [each for each in botocore_partitions if region in each["regions"]]
+    assert partitions.partition(region) == partition["id"]
+    assert partitions.url_suffix(region) == partition["outputs"]["dnsSuffix"]
+
+
+def test_so_are_those_of_partitions_that_no_linter_knows(botocore_partitions):
+    for partition in botocore_partitions:
+        for region in partition["regions"]:
+            if "global" not in region:
+                assert partitions.partition(region) == partition["id"]
+                assert partitions.url_suffix(region) == partition["outputs"]["dnsSuffix"]
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_every_region_has_its_zones_in_order(region):
+    zones = partitions.zones(region)
+    assert zones == sorted(set(zones))
+    assert all(zone[:-1] == region for zone in zones)
+    assert len(zones) >= (2 if region == "us-west-1" else 3)

@@ -1,0 +1,369 @@
+"""Other programs that evaluate templates say the same, wherever they say anything.
+
+cloud-radar renders a template under a form, cfn-lint computes the values that a function can have. Neither serves as
+the engine, as the tests under "Why" show. cloud-radar forgets what a value is made of, drops empty texts as if they
+were AWS::NoValue, knows one partition, asks the network for zones, leaves Rules aside, and stops where it can't look an
+attribute up. cfn-lint has no form: it tries what the parameters allow, on both sides of a condition, and gives nothing
+where a reference to a resource, a condition's function, Fn::Base64 or Fn::Cidr is involved.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.decode.decode import decode
+from cfnlint.jsonschema import CfnTemplateValidator
+from cfnlint.template import Template as LintTemplate
+from cloud_radar.cf.unit import Template as RadarTemplate
+from cloud_radar.cf.unit import functions
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quilt_cfn.cloudformation.facts import partitions
+from quilt_cfn.cloudformation.launch import Base64Value, ValidationError, Value, evaluate
+from quilt_cfn.cloudformation.launch.evaluator import ACCOUNT, STACK
+from quilt_cfn.cloudformation.launch.values import is_known
+from quilt_cfn.cloudformation.template.coerce import as_text
+from quilt_cfn.cloudformation.template.read import read_template
+from quilt_cfn.editions import EDITIONS
+from quilt_cfn.inputs.contract import read_contract
+
+TEMPLATES = Path(__file__).resolve().parents[3] / "templates"
+FORMS = read_contract().parameter_sets
+LINT_ACCOUNT, LINT_STACK = "123456789012", "teststack"
+
+
+# Reading.
+
+SAMPLES = {
+    "short forms": """
+        Parameters: {Name: {Type: String, Default: 012345678}}
+        Conditions: {Named: !Not [!Equals [!Ref Name, '']]}
+        Resources:
+          Bucket:
+            Type: AWS::S3::Bucket
+            Condition: Named
+            Properties:
+              BucketName: !Sub '${Name}-${AWS::Region}'
+              Tags: !If [Named, [{Key: a, Value: yes}], !Ref AWS::NoValue]
+        Outputs: {Arn: {Value: !GetAtt Bucket.Arn}, Web: {Value: !Select [2, !Split [/, !GetAtt [Bucket, WebsiteURL]]]}}
+    """,
+    "scalars": """
+        Resources:
+          It:
+            Type: Custom::It
+            Properties: {A: on, B: 'on', C: 1, D: 1.50, E: 0x1f, F: 010, G: 089, H: 1_000, I: 1:30, J: ~x, K: !!str 1}
+    """,
+    "texts": """
+        Resources:
+          It:
+            Type: Custom::It
+            Properties:
+              A: |
+                #!/bin/bash
+                echo ${HOME}
+              B: >-
+                folded
+                text
+              C: "a\\tb \\u00e9"
+              D: it's
+    """,
+}
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_cfn_lint_reads_our_templates_alike(edition):
+    path = TEMPLATES / EDITIONS[edition].file
+    assert lint_reads(path) == read_template(path).data
+
+
+@pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
+def test_cfn_lint_reads_other_templates_alike(sample, tmp_path):
+    path = tmp_path / "sample.yaml"
+    path.write_text(sample)
+    assert lint_reads(path) == read_template(path).data
+
+
+def test_cfn_lint_makes_dates_where_cloudformation_has_texts(tmp_path):
+    """The tag timestamp is one of those that CloudFormation does without, see ``reading``."""
+    path = tmp_path / "sample.yaml"
+    path.write_text("Resources: {It: {Type: Custom::It, Properties: {Version: 2012-10-17}}}")
+    (theirs, ours) = (
+        each["Resources"]["It"]["Properties"]["Version"] for each in (lint_reads(path), read_template(path).data)
+    )
+    assert (str(theirs), ours) == ("2012-10-17", "2012-10-17")
+    assert not isinstance(theirs, str)
+
+
+def lint_reads(path: Path) -> dict[str, Any]:
+    template, matches = decode(str(path))
+    assert matches == []
+    return template
+
+
+# cloud-radar.
+
+
+@pytest.fixture(autouse=True)
+def radar(monkeypatch):
+    """cloud-radar for our account and stack, with our zones, and without a network."""
+    monkeypatch.setattr(RadarTemplate, "AccountId", ACCOUNT)
+    monkeypatch.setattr(RadarTemplate, "StackName", STACK)
+    monkeypatch.setattr(functions, "requests", None)
+    monkeypatch.setattr(functions, "REGION_DATA", [{"code": "us-east-1", "zones": partitions.zones("us-east-1")}])
+
+
+def differences(ours: Any, theirs: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where two computed values differ, beyond what a placeholder looks like and that a number is a text."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in ours.keys() | theirs.keys():
+            # An empty text is a value: only AWS::NoValue removes a property. See
+            # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/pseudo-parameter-reference.html
+            if not (key not in theirs and ours[key] == ""):
+                yield from differences(ours.get(key), theirs.get(key), (*path, key))
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for index, (our, their) in enumerate(zip(ours, theirs, strict=True)):
+            yield from differences(our, their, (*path, index))
+    elif isinstance(ours, Base64Value):
+        yield from differences(ours.plain, functions.b64.b64decode(theirs).decode(), path)
+    elif isinstance(ours, Value) and not ours.known:
+        if ours.replace("<", "").replace(">", "") != as_text(theirs).replace("<", "").replace(">", ""):
+            yield (path, ours, theirs)
+    elif as_text(ours) != as_text(theirs):
+        yield (path, ours, theirs)
+
+
+@pytest.mark.parametrize("parameter_values", FORMS)
+def test_cloud_radar_makes_the_same_of_our_editions(template, parameter_values, monkeypatch):
+    launch = evaluate(template, FORMS[parameter_values])
+    monkeypatch.setattr(RadarTemplate, "StackId", launch.compute({"Ref": "AWS::StackId"}))
+    told = copy.deepcopy(template)
+    # It asks for these attributes to be looked up, and for what the Parameter Store holds.
+    for name, attribute in (("Vpc", "CidrBlock"), ("Bucket", "Arn")):
+        value = str(launch.compute({"Fn::GetAtt": [name, attribute]}))
+        told["Resources"][name].setdefault("Metadata", {})["Cloud-Radar"] = {"attribute-values": {attribute: value}}
+    stored = {"ssm": {template["Parameters"]["AmiId"]["Default"]: "AmiId"}}
+    theirs = RadarTemplate(told, dynamic_references=stored).render(dict(FORMS[parameter_values]))
+    for resource in theirs["Resources"].values():
+        resource.get("Metadata", {}).pop("Cloud-Radar", None)
+    ours = {name: {"Metadata": {}, "Properties": {}, **each} for name, each in launch.resources.items()}
+    theirs = {name: {"Metadata": {}, "Properties": {}, **each} for name, each in theirs["Resources"].items()}
+    assert list(differences(ours, theirs)) == []
+    assert len(ours) > 40
+
+
+# Texts without the characters that mean something, and never empty. An index is a number: cloud-radar takes none in
+# quotes, as AWS's own examples have it. See
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-select.html
+WORDS = st.text("abcXYZ019-._/ ", min_size=1, max_size=5).map(lambda text: f"{text}!")
+MAPPINGS = {"Map": {"top": {"second": "mapped", "list": ["one", "two"]}}}
+PARAMETERS = {
+    "Text": {"Type": "String"},
+    "Number": {"Type": "Number"},
+    "List": {"Type": "CommaDelimitedList"},
+}
+SIMPLE = WORDS | st.sampled_from(
+    [{"Ref": name} for name in ("Text", "Number", "AWS::Region", "AWS::AccountId", "AWS::Partition", "AWS::URLSuffix")]
+    + [{"Fn::FindInMap": ["Map", "top", "second"]}]
+)
+CONDITIONS = st.recursive(
+    st.builds(lambda left, right: {"Fn::Equals": [left, right]}, SIMPLE, SIMPLE | st.just({"Ref": "Text"})),
+    lambda inner: (
+        st.builds(lambda operand: {"Fn::Not": [operand]}, inner)
+        | st.builds(
+            lambda name, operands: {name: operands},
+            st.sampled_from(["Fn::And", "Fn::Or"]),
+            st.lists(inner, min_size=2, max_size=3),
+        )
+    ),
+    max_leaves=4,
+)
+
+
+def texts(*more: Any) -> st.SearchStrategy[Any]:
+    """Expressions that come to a text, of functions that the oracles know too, and of these."""
+
+    def deeper(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        members = st.lists(inner, min_size=1, max_size=3)
+        lists = members | st.builds(lambda value: {"Fn::Split": ["-", value]}, inner) | st.just({"Ref": "List"})
+        return st.one_of(
+            st.builds(lambda value: {"Fn::Sub": ["<${a}/${Text}:${AWS::Region}>", {"a": value}]}, inner),
+            st.just({"Fn::Sub": "${Text}-${Number}"}),
+            st.builds(
+                lambda delimiter, values: {"Fn::Join": [delimiter, values]}, st.sampled_from(["", ",", "--"]), lists
+            ),
+            st.builds(lambda values: {"Fn::Select": [0, values]}, lists),
+            st.builds(lambda values: {"Fn::Select": [len(values) - 1, values]}, members),
+            st.builds(lambda values: {"Fn::Select": [1, values]}, st.just({"Fn::FindInMap": ["Map", "top", "list"]})),
+            *(each(inner) for each in more),
+        )
+
+    return st.recursive(SIMPLE, deeper, max_leaves=8)
+
+
+FORMS_MADE = st.fixed_dictionaries(
+    {
+        "Text": WORDS,
+        "Number": st.integers(0, 999).map(str),
+        "List": st.lists(WORDS, min_size=1, max_size=3).map(",".join),
+    }
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from("ABC"),
+        texts(
+            lambda inner: st.builds(lambda left, right: {"Fn::If": ["Either", left, right]}, inner, inner),
+            lambda inner: st.builds(lambda value: {"Fn::Base64": value}, inner),
+            lambda inner: st.builds(
+                lambda count, bits: {"Fn::Select": [count - 1, {"Fn::Cidr": ["10.1.0.0/16", count, bits]}]},
+                st.integers(1, 8),
+                st.integers(1, 12),
+            ),
+        ),
+        min_size=1,
+    ),
+    CONDITIONS,
+    FORMS_MADE,
+)
+def test_cloud_radar_computes_the_same(values, condition, parameter_values):
+    template = {
+        "Parameters": PARAMETERS,
+        "Mappings": MAPPINGS,
+        "Conditions": {"Either": condition},
+        "Resources": {
+            "It": {"Type": "Custom::It", "Properties": values},
+            "Other": {"Type": "Custom::It", "Condition": "Either", "Properties": {"A": "a"}},
+        },
+    }
+    # Spaces around the members of a list are dropped, which cloud-radar leaves to its user. See CommaDelimitedList in
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+    parameter_values = {name: value.replace(" ", "") for name, value in parameter_values.items()}
+    launch = evaluate(template, parameter_values)
+    theirs = RadarTemplate(copy.deepcopy(template)).render(dict(parameter_values))
+    assert launch.errors == ()
+    assert launch.conditions == theirs["Conditions"]
+    assert list(differences(json.loads(json.dumps(dict(launch.resources))), theirs["Resources"])) == []
+
+
+# cfn-lint.
+
+
+def resolver(template: dict[str, Any], parameter_values: dict[str, str]) -> Any:
+    """A function that gives the values that cfn-lint finds for a fragment when the form is all there is."""
+    fixed = copy.deepcopy(template)
+    for name, parameter in fixed["Parameters"].items():
+        given = {"Default": parameter_values[name]} if name in parameter_values else {}
+        kept = {key: value for key, value in parameter.items() if key in ("Type", "Default")}
+        fixed["Parameters"][name] = {**kept, **given}
+    lint = LintTemplate("template", fixed, regions=["us-east-1"])
+    validator = CfnTemplateValidator({}, cfn=lint, context=lint.context)
+
+    def resolve(fragment: Any) -> list[Any]:
+        return [value for value, _, error in validator.resolve_value(fragment) if error is None]
+
+    return resolve
+
+
+def calls(value: Any) -> Iterator[dict[str, Any]]:
+    """Every function in a value that is not in another."""
+    if isinstance(value, dict):
+        if len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
+            yield value
+        else:
+            for each in value.values():
+                yield from calls(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from calls(each)
+
+
+@pytest.mark.parametrize("parameter_values", FORMS)
+def test_cfn_lint_finds_the_same_values_in_our_editions(template, parameter_values):
+    launch = evaluate(template, FORMS[parameter_values], account=LINT_ACCOUNT)
+    resolve = resolver(template, FORMS[parameter_values])
+    compared = 0
+    for call in calls(template["Resources"]):
+        ours, theirs = launch.compute(call), resolve(call)
+        # It calls the stack what it likes, and what Fn::If guards comes uncomputed.
+        if theirs and is_known(ours) and call != {"Ref": "AWS::StackId"}:
+            compared += 1
+            said = [each.replace(LINT_STACK, STACK) if isinstance(each, str) else each for each in theirs]
+            assert as_text(ours) in map(as_text, said), call
+            assert "Fn::If" in call or len(set(map(str, said))) == 1, call
+    assert compared > 40
+
+
+@given(texts(), FORMS_MADE)
+def test_cfn_lint_computes_the_same(value, parameter_values):
+    template = {"Parameters": PARAMETERS, "Mappings": MAPPINGS, "Resources": {"It": {"Properties": {"A": value}}}}
+    parameter_values = {name: each.replace(" ", "") for name, each in parameter_values.items()}
+    ours = evaluate(template, parameter_values, account=LINT_ACCOUNT).properties("It")["A"]
+    assert [as_text(each) for each in resolver(template, parameter_values)(value)] in ([ours], [])
+
+
+# Why neither is the engine.
+
+
+def radar_renders(value: Any, region: str = "us-east-1", **sections: Any) -> Any:
+    template = {"Resources": {"It": {"Type": "Custom::It", "Properties": {"Value": value, "Other": "o"}}}, **sections}
+    return RadarTemplate(template).render({}, region)["Resources"]["It"]["Properties"].get("Value")
+
+
+def test_cloud_radar_forgets_what_a_value_is_made_of():
+    secret = {"Secret": {"Type": "String", "NoEcho": True, "Default": "swordfish"}}
+    assert type(radar_renders({"Fn::Sub": "${Secret}"}, Parameters=secret)) is str
+
+
+def test_cloud_radar_takes_an_empty_text_for_no_value():
+    assert radar_renders("") is None
+
+
+def test_cloud_radar_knows_one_partition():
+    assert radar_renders({"Fn::Sub": "${AWS::Partition} ${AWS::URLSuffix}"}, "cn-north-1") == "aws amazonaws.com"
+
+
+def test_cloud_radar_asks_the_network_for_zones(monkeypatch):
+    monkeypatch.setattr(functions, "REGION_DATA", None)
+    functions._fetch_region_data.cache_clear()
+    with pytest.raises(AttributeError, match="has no attribute 'get'"):  # of the requests that are not there
+        radar_renders({"Fn::GetAZs": {"Ref": "AWS::Region"}})
+
+
+def test_cloud_radar_leaves_rules_aside():
+    rules = {"Never": {"Assertions": [{"Assert": {"Fn::Equals": ["a", "b"]}, "AssertDescription": "Never."}]}}
+    assert radar_renders("v", Rules=rules) == "v"
+    with pytest.raises(ValidationError, match=r"^Never\.$"):
+        evaluate({"Rules": rules, "Resources": {"It": {"Type": "Custom::It"}}}, {})
+
+
+def test_cloud_radar_stops_at_an_attribute_that_it_can_t_look_up(template):
+    with pytest.raises(ValueError, match=r"'Vpc\.CidrBlock'"):
+        RadarTemplate(copy.deepcopy(template)).render(dict(FORMS["documented"]))
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        {"Fn::Sub": "${Vpc}"},
+        {"Fn::GetAtt": ["Vpc", "CidrBlock"]},
+        {"Fn::Base64": "a"},
+        {"Fn::Cidr": ["10.0.0.0/16", 1, 8]},
+        {"Fn::Equals": ["a", "a"]},
+        {"Fn::Not": [{"Fn::Equals": ["a", "a"]}]},
+    ],
+    ids=lambda fragment: next(iter(fragment)),
+)
+def test_cfn_lint_gives_nothing_for_much_of_what_a_template_says(template, fragment):
+    assert resolver(template, FORMS["documented"])(fragment) == []
+
+
+def test_cfn_lint_looks_at_both_sides_of_a_condition(template):
+    fragment = {"Fn::If": ["HasSmtpHost", "given", "ours"]}
+    assert resolver(template, FORMS["documented"])(fragment) == ["given", "ours"]

@@ -1,0 +1,42 @@
+"""The generated pages are what the rules and the templates say today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quilt_cfn.commands.docs import pages, write_pages
+from quilt_cfn.commands.explanations import EXPLANATIONS, FAMILIES
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def made():
+    return pages(ROOT / "templates")
+
+
+@pytest.mark.parametrize("name", ["docs/rules.md", "docs/lifecycle.md", "marketplace/usage-instructions.txt"])
+def test_a_page_is_up_to_date(made, name):
+    assert (ROOT / name).read_text() == made[name], "run: make docs"
+
+
+@pytest.mark.parametrize("id", EXPLANATIONS)
+def test_every_id_that_a_command_prints_has_a_sentence_an_explanation_and_a_link(id):
+    explanation = EXPLANATIONS[id]
+    assert explanation.sentence.endswith(".")
+    assert len(explanation.explanation.split()) >= 8
+    assert explanation.link.startswith("https://")
+
+
+def test_no_two_rules_have_one_id():
+    ids = [each.id for family in FAMILIES for each in family.explanations]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_second_run_changes_nothing(made, tmp_path):
+    first = list(write_pages(ROOT / "templates", tmp_path))
+    assert len(first) == 3
+    assert all(line.endswith("written") for line in first)
+    assert all(line.endswith("unchanged") for line in write_pages(ROOT / "templates", tmp_path))

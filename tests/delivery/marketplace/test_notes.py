@@ -1,0 +1,68 @@
+"""Release notes are the changelog, as plain text, and the way to the new version."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quilt_cfn.delivery.marketplace.notes import plain_text, release_notes
+from quilt_cfn.delivery.marketplace.texts import RELEASE_NOTES, mistakes
+from tests.delivery.marketplace.checkouts import TOP
+
+CHANGELOG = "## 1.1.0 (2026-12-01)\n\n- New.\n\n## 1.0.0 (2026-11-23)\n\n- Old.\n"
+
+
+@pytest.mark.parametrize(
+    ("markdown", "text"),
+    [
+        ("One line\nand its rest.\n\nAnother.", "One line and its rest.\n\nAnother."),
+        ("- One\n  goes on.\n- Two.", "- One goes on.\n- Two."),
+        ("* One\n+ Two", "- One\n- Two"),
+        ("Words:\n- One", "Words:\n- One"),
+        ("### Fixed\n\n- It.", "Fixed\n\n- It."),
+        ("See [the guide](docs/a.md).", "See the guide."),
+        ("See [`start.sh`](https://example.com/a_(b)).", "See start.sh."),
+        ("`s3:*` and **bold** *words*", "s3:* and bold words"),
+        ("2 * 3 * 4", "2 * 3 * 4"),
+        ("`[a](b)`", "[a](b)"),
+        ("A team\u2019s caf\u00e9 \u2013 new", "A team's cafe - new"),
+    ],
+)
+def test_markdown_becomes_plain_text(markdown, text):
+    assert plain_text(markdown) == text
+
+
+def test_only_the_entry_of_the_version_is_told():
+    notes = release_notes(CHANGELOG, "1.0.0")
+    assert notes.startswith("- Old.\n\n")
+    assert "New." not in notes
+
+
+def test_the_notes_say_how_a_running_stack_gets_the_new_image():
+    notes = release_notes(CHANGELOG, "1.1.0", "ImageOfOurs")
+    assert "CloudFormation keeps the value of every parameter" in notes
+    assert "Change the value of ImageOfOurs." in notes
+    assert "ParameterKey=='ImageOfOurs'" in notes
+    assert "{" not in notes
+
+
+@pytest.mark.parametrize(
+    "changelog", ["", "## 2.0.0 (2026-11-23)\nx", "## 1.0.0 (2026-11-23)\n\n## 0.9.0 (2026-01-01)\nx"]
+)
+def test_nothing_said_makes_no_notes(changelog):
+    assert release_notes(changelog, "1.0.0") == ""
+
+
+def test_ours_can_be_sent():
+    notes = release_notes((TOP / "CHANGELOG.md").read_text(encoding="utf-8"), "1.0.0")
+    assert not list(mistakes(notes, RELEASE_NOTES))
+    assert "`" not in notes
+    assert "](" not in notes
+
+
+@given(st.text(st.sampled_from("ab *`[]()!#-\n_\u2019")))
+def test_any_markdown_is_read(markdown):
+    text = plain_text(markdown)
+    assert text == text.strip()
+    assert "\n\n\n" not in text

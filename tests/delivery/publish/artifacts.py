@@ -1,0 +1,169 @@
+"""Small artifacts, and a store in memory that writes down what it is asked and lets a test happen in between.
+
+The rule: an artifact here is a function of its version and its note. Another note gives other bytes of the same
+version, as two checkouts might.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+from quilt_cfn.delivery.publish.execute import execute
+from quilt_cfn.delivery.publish.plan import Pointer, latest_key, plan_publication, pointer_content, version_key
+from quilt_cfn.delivery.publish.stores.protocols import Occupied, Store, Stored
+from quilt_cfn.delivery.publish.verify import verify
+from quilt_cfn.delivery.release.artifact import PRODUCT, Artifact, compose, sha256
+
+BIG = 120_000
+"""Bytes of the two large files; a template may have 51,200 on a command line, and 1 MB in S3."""
+
+
+def artifact(version: str = "1.0.0", note: str = "", big: int = BIG) -> Artifact:
+    """A version with an edition in two formats, a diagram, and a document that says `note`."""
+    line = f"# {note or 'as it is'}\n".encode()
+    contents = {
+        "quilt-registry.yaml": line + b"Resources: {}\n" * (big // 14),
+        "quilt-registry.json": b'{"Resources": {}}\n',
+        "diagram.png": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * (big // 256),
+        "guide.md": f"# Version {version}\n\n{note}\n".encode(),
+    }
+    return compose(facts(version), contents)
+
+
+def facts(version: str = "1.0.0") -> dict[str, Any]:
+    """The fields of a manifest beside the product and the files, as `quilt-cfn release` has them."""
+    return {
+        "version": version,
+        "released": "2026-11-30",
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "editions": {"registry": {"yaml": "quilt-registry.yaml", "json": "quilt-registry.json"}},
+        "diagram": "diagram.png",
+        "images": {"registry": {"name": "example/registry:1", "digest": None}},
+        "database": {"postgres": "16.13"},
+        "ami": {"default": "/aws/service/ami", "id": None},
+        "tools": {"python": "3.11.7"},
+    }
+
+
+def write_folder(artifact: Artifact, folder: Path) -> Path:
+    """A folder as `quilt-cfn release` writes it."""
+    folder.mkdir(parents=True)
+    for name, content in artifact.everything.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def published(*artifacts: Artifact, latest: Artifact | None = None) -> dict[str, bytes]:
+    """What a store holds once these were published; `latest.json` names the last one, or `latest`."""
+    held = {version_key(each.version, name): body for each in artifacts for name, body in each.everything.items()}
+    newest = latest or (artifacts[-1] if artifacts else None)
+    return held | ({latest_key(): pointer_content(newest.manifest)} if newest else {})
+
+
+def flip(content: bytes, offset: int) -> bytes:
+    """The content with another byte at `offset`."""
+    return content[:offset] + bytes([content[offset] ^ 1]) + content[offset + 1 :]
+
+
+class AtOnce(Executor):
+    """What is submitted is done then and there, so that a test decides the order of everything."""
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(call(*arguments, **named))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+POOL = AtOnce()
+
+
+class Memory:
+    """A store in memory.
+
+    `log` is what it was asked; `before` is called with each question before it is answered, and `after` with each write
+    that was done, before it is answered.
+    """
+
+    name = "memory"
+
+    def __init__(self, held: Mapping[str, bytes] | None = None) -> None:
+        self.held = {key: Stored(content, sha256(content)) for key, content in (held or {}).items()}
+        self.log: list[tuple[str, str]] = []
+        self.before: Callable[[str, str], object] = lambda verb, key: None
+        self.after: Callable[[str, str], object] = lambda verb, key: None
+        self.damages: dict[str, int] = defaultdict(int)
+        """Key -> how many of the next writes there damage what they write."""
+        self._writes = 0
+
+    def put(self, key: str, content: bytes, *, intact: bool = True) -> None:
+        """Have it there by the test's own hand."""
+        self._writes += 1
+        self.held[key] = Stored(content, f"{sha256(content)} {self._writes}", intact)
+
+    def damage(self, key: str) -> None:
+        """As S3 tells it: there, with a tag, and not what was sent."""
+        self.put(key, b"", intact=False)
+
+    def read(self, key: str) -> Stored | None:
+        self._asked("read", key)
+        return self.held.get(key)
+
+    def names(self, folder: str) -> Sequence[str] | None:
+        self._asked("names", folder)
+        above = f"{folder}/"
+        return sorted({key.removeprefix(above).partition("/")[0] for key in self.held if key.startswith(above)})
+
+    def create(self, key: str, content: bytes) -> None:
+        self._asked("create", key)
+        if key in self.held:
+            raise Occupied
+        self._write("create", key, content)
+
+    def replace(self, key: str, content: bytes, tag: str) -> None:
+        self._asked("replace", key)
+        if key not in self.held or self.held[key].tag != tag:
+            raise Occupied
+        self._write("replace", key, content)
+
+    @property
+    def writes(self) -> list[str]:
+        """The keys that writes were asked for, in their order."""
+        return [key for verb, key in self.log if verb in ("create", "replace")]
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        return {key: stored.content for key, stored in self.held.items()}
+
+    def _asked(self, verb: str, key: str) -> None:
+        self.log.append((verb, key))
+        self.before(verb, key)
+
+    def _write(self, verb: str, key: str, content: bytes) -> None:
+        self.put(key, content)
+        if self.damages[key]:
+            self.damages[key] -= 1
+            self.damage(key)
+        self.after(verb, key)
+
+
+def publish(artifact: Artifact, store: Store, pool: Executor = POOL, signature: bytes | None = None) -> Pointer:
+    """Plan and carry out."""
+    return execute(plan_publication(artifact, signature, store, pool), artifact.manifest, store, pool, lambda: None)
+
+
+def assert_published(artifact: Artifact, store: Store, latest: Artifact | None = None) -> None:
+    """The version is there with these bytes and nothing else, and `latest.json` names it, or `latest`."""
+    assert verify(store, artifact.version, None, POOL).findings == ()
+    there = {name: store.read(version_key(artifact.version, name)) for name in artifact.everything}
+    assert {name: stored and stored.content for name, stored in there.items()} == artifact.everything
+    assert set(store.names(f"{PRODUCT}/{artifact.version}") or ()) == artifact.everything.keys()
+    newest = verify(store, None, None, POOL)
+    assert newest.findings == ()
+    assert newest.manifest == (latest or artifact).manifest

@@ -1,0 +1,258 @@
+"""A plan is what is missing, decided by reading alone; what is published is never planned to change."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quilt_cfn.delivery.publish.plan import (
+    PublishPlan,
+    latest_key,
+    plan_publication,
+    point,
+    pointer_content,
+    version_key,
+)
+from quilt_cfn.delivery.release.artifact import LATEST, MANIFEST, PRODUCT, SIGNATURE, SUMS
+from quilt_cfn.errors import UserError
+from quilt_cfn.inputs.release import precedence
+from tests.delivery.publish.artifacts import POOL, Memory, artifact, publish, published
+
+OURS, OTHER = artifact(big=600), artifact(note="other", big=600)
+OLDER, NEWER = artifact("0.9.0", big=600), artifact("1.10.0", big=600)
+KEYS = [version_key("1.0.0", name) for name in OURS.everything]
+FILES = [version_key("1.0.0", name) for name in OURS.contents]
+
+
+def read_only(store: Memory, signature: bytes | None = None) -> PublishPlan:
+    """The plan for `OURS`, which was made without a write."""
+    store.log.clear()
+    made = plan_publication(OURS, signature, store, POOL)
+    assert {verb for verb, _ in store.log} <= {"read", "names"}
+    return made
+
+
+def refusal(store: Memory, signature: bytes | None = None) -> UserError:
+    """Why there is no plan for `OURS`, which was found without a write."""
+    store.log.clear()
+    with pytest.raises(UserError) as trouble:
+        plan_publication(OURS, signature, store, POOL)
+    assert {verb for verb, _ in store.log} <= {"read", "names"}
+    return trouble.value
+
+
+def key(name: str) -> str:
+    return version_key("1.0.0", name)
+
+
+def holding(*names: str) -> Memory:
+    """A store that has these files of `OURS`, and was not written to since."""
+    return Memory({key(name): OURS.everything[name] for name in names})
+
+
+def test_where_nothing_is_everything_is_written_the_claim_first_and_the_manifest_last():
+    made = read_only(Memory())
+    assert [write.key for write in made.writes] == KEYS
+    assert (made.claim, made.manifest) == (made.writes[0], made.writes[-1])
+    assert [write.key for write in made.files] == FILES
+    assert all(write.tag is None for write in made.writes)
+    assert {write.key: write.content for write in made.writes} == {key(k): v for k, v in OURS.everything.items()}
+    assert made.kept == ()
+    assert made.pointer == ("1.0.0", pointer_content(OURS.manifest), None, None, True)
+
+
+def test_where_nothing_is_not_every_file_is_asked_for():
+    store = Memory()
+    read_only(store)
+    assert [asked for verb, asked in store.log if verb == "read"] == [key(SUMS), key(MANIFEST), latest_key()]
+
+
+def test_where_everything_is_nothing_is_written():
+    made = read_only(Memory(published(OURS)))
+    assert made.writes == ()
+    assert not made.pointer.moves
+    assert set(made.kept) == set(KEYS)
+
+
+@given(st.sets(st.sampled_from(sorted(OURS.contents))))
+def test_what_somebody_has_begun_with_our_bytes_is_finished(there):
+    made = read_only(holding(SUMS, *there))
+    assert made.claim is None
+    assert {write.key for write in made.files} == {key(name) for name in OURS.contents.keys() - there}
+    assert made.manifest
+    assert set(made.kept) == {key(name) for name in (SUMS, *there)}
+
+
+@given(st.sets(st.sampled_from(sorted(OURS.everything))))
+def test_what_is_lost_of_a_published_version_is_written_again(lost):
+    store = Memory(published(OURS))
+    for name in lost:
+        del store.held[key(name)]
+    # Where both are lost, nothing says that anything is there; carrying out finds that it is.
+    expected = set(OURS.everything) if {SUMS, MANIFEST} <= lost else lost
+    assert {write.key for write in read_only(store).writes} == {key(name) for name in expected}
+
+
+@pytest.mark.parametrize("name", sorted(OURS.everything))
+def test_a_damaged_file_is_mended_only_in_place_of_the_damaged_bytes(name):
+    store = Memory(published(OURS))
+    store.damage(key(name))
+    (write,) = read_only(store).writes
+    assert (write.key, write.content) == (key(name), OURS.everything[name])
+    assert write.tag == store.held[key(name)].tag
+    assert write.verb == "mend"
+
+
+def test_a_version_that_was_begun_with_other_bytes_has_no_plan_and_a_way_out():
+    trouble = refusal(Memory({key(SUMS): OTHER.everything[SUMS]}))
+    assert "was begun" in trouble.what
+    assert "other bytes" in trouble.what
+    assert key(SUMS) in trouble.what
+    assert "delete" in trouble.next_step
+
+
+def test_a_version_that_is_published_with_other_bytes_has_no_plan_and_is_not_to_be_deleted():
+    trouble = refusal(Memory(published(OTHER)))
+    assert trouble.what.startswith("1.0.0 is published at memory with other bytes")
+    assert "next version" in trouble.next_step
+    assert "delete" not in trouble.next_step
+
+
+@pytest.mark.parametrize("name", sorted(OURS.everything))
+def test_other_bytes_in_any_one_file_leave_no_plan(name):
+    store = Memory(published(OURS))
+    store.put(key(name), b"something else")
+    assert key(name) in refusal(store).what
+
+
+def test_damaged_sums_do_not_open_the_way_to_a_version_that_is_published_with_other_bytes():
+    store = Memory(published(OTHER))
+    store.damage(key(SUMS))
+    assert "is published at memory with other bytes" in refusal(store).what
+
+
+def test_a_signature_comes_before_the_manifest_and_may_come_later_but_not_change():
+    made = read_only(Memory(), b"signed")
+    assert [write.key for write in made.writes] == [*KEYS[:-1], key(SIGNATURE), KEYS[-1]]
+    store = Memory(published(OURS))
+    assert [(write.key, write.content) for write in read_only(store, b"signed").writes] == [(key(SIGNATURE), b"signed")]
+    store.put(key(SIGNATURE), b"signed")
+    assert read_only(store, b"signed").writes == ()
+    assert read_only(store).writes == ()
+    assert key(SIGNATURE) in refusal(store, b"signed by another").what
+
+
+def test_a_plan_reads_as_what_will_be_done():
+    store = holding(SUMS)
+    store.damage(key("guide.md"))
+    assert str(read_only(store)).splitlines() == [
+        "memory: quilt-registry 1.0.0",
+        f"  write  {key('quilt-registry.yaml')}  {len(OURS.contents['quilt-registry.yaml']):,} bytes",
+        f"  write  {key('quilt-registry.json')}  18 bytes",
+        f"  write  {key('diagram.png')}  {len(OURS.contents['diagram.png']):,} bytes",
+        f"  mend   {key('guide.md')}  18 bytes",
+        f"  write  {key(MANIFEST)}  {len(OURS.manifest.content):,} bytes",
+        f"  keep   {key(SUMS)}",
+        f"  point  {latest_key()}  nothing -> 1.0.0",
+    ]
+    assert str(read_only(Memory(published(OURS)))).splitlines()[-1] == f"  keep   {latest_key()}  1.0.0"
+    assert str(read_only(Memory(published(OLDER)))).splitlines()[-1] == f"  point  {latest_key()}  0.9.0 -> 1.0.0"
+
+
+def test_latest_says_where_the_manifest_is_and_what_its_bytes_are():
+    assert json.loads(pointer_content(OURS.manifest)) == {
+        "product": PRODUCT,
+        "version": "1.0.0",
+        "manifest": f"1.0.0/{MANIFEST}",
+        "sha256": OURS.manifest.sha256,
+    }
+    assert latest_key() == f"{PRODUCT}/{LATEST}"
+
+
+def test_latest_moves_from_an_older_version_in_place_of_what_was_read():
+    store = Memory(published(OLDER))
+    pointer = read_only(store).pointer
+    assert (pointer.version, pointer.before, pointer.moves) == ("1.0.0", "0.9.0", True)
+    assert pointer.tag == store.held[latest_key()].tag
+    assert pointer.content == pointer_content(OURS.manifest)
+
+
+def test_latest_stays_at_a_newer_version():
+    pointer = read_only(Memory(published(OLDER, NEWER))).pointer
+    assert (pointer.version, pointer.before, pointer.moves) == ("1.10.0", "1.10.0", False)
+
+
+def test_latest_that_names_another_hash_of_this_version_is_put_right():
+    store = Memory(published(OURS, latest=OTHER))
+    pointer = read_only(store).pointer
+    assert (pointer.version, pointer.content, pointer.moves) == ("1.0.0", pointer_content(OURS.manifest), True)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_latest_that_is_lost_or_damaged_is_made_anew_from_what_is_published(damaged):
+    for held, version in [((), OURS), ((OLDER,), OURS), ((OLDER, NEWER), NEWER), ((OLDER, OURS, NEWER), NEWER)]:
+        store = Memory(published(*held))
+        store.held.pop(latest_key(), None)
+        if damaged:
+            store.damage(latest_key())
+        pointer = read_only(store).pointer
+        assert (pointer.version, pointer.content) == (version.version, pointer_content(version.manifest))
+        assert (pointer.moves, pointer.before) == (True, None)
+        assert pointer.tag == (store.held[latest_key()].tag if damaged else None)
+
+
+def test_a_newer_version_that_was_only_begun_is_not_pointed_to():
+    store = Memory({version_key("2.0.0", SUMS): b"begun"} | published(NEWER))
+    del store.held[latest_key()]
+    assert read_only(store).pointer.version == "1.10.0"
+
+
+def test_what_else_lies_beside_the_versions_is_no_version():
+    store = Memory({f"{PRODUCT}/{name}/{MANIFEST}": b"{}" for name in ("drafts", "9", "9.9.9-rc1")})
+    assert read_only(store).pointer.version == "1.0.0"
+
+
+def test_a_store_that_can_not_list_is_taken_to_have_nothing_newer():
+    store = Memory()
+    store.names = lambda folder: None  # type: ignore[method-assign]
+    assert read_only(store).pointer.version == "1.0.0"
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"", b"hello", b"[]", b'"1.0.0"', b"{}", b'{"version": 1}', b'{"version": "1.0"}', b"\xff", b"[" * 100_000, b"1"],
+)
+def test_latest_that_somebody_else_wrote_is_trouble_and_stays(garbage):
+    store = Memory()
+    store.put(latest_key(), garbage)
+    trouble = refusal(store)
+    assert trouble.what == f"memory/{latest_key()} does not name a version."
+
+
+def test_a_lost_latest_and_a_broken_newer_manifest_are_trouble_that_names_it():
+    store = Memory(published(NEWER))
+    del store.held[latest_key()]
+    store.damage(version_key("1.10.0", MANIFEST))
+    assert f"memory/{version_key('1.10.0', MANIFEST)} is not a manifest" in refusal(store).what
+
+
+VERSIONS = ["0.9.9", "1.0.0", "1.0.10", "1.0.9", "1.9.0", "1.10.0", "2.0.0", "10.0.0"]
+ARTIFACTS = {version: artifact(version, big=20) for version in VERSIONS}
+
+
+@given(st.lists(st.sampled_from(VERSIONS), min_size=1), st.sets(st.integers(0, 20)))
+def test_latest_never_moves_backwards_and_ends_at_the_highest_version(order, losses):
+    store = Memory()
+    highest = "0.0.0"
+    for number, version in enumerate(order):
+        publish(ARTIFACTS[version], store)
+        highest = max(highest, version, key=precedence)
+        assert store.held[latest_key()].content == pointer_content(ARTIFACTS[highest].manifest)
+        if number in losses:
+            del store.held[latest_key()]
+    publish(ARTIFACTS[order[0]], store)
+    assert not point(ARTIFACTS[order[0]].manifest, store).moves
+    assert store.held[latest_key()].content == pointer_content(ARTIFACTS[highest].manifest)

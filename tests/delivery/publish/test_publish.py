@@ -1,0 +1,254 @@
+"""``quilt-cfn publish`` and ``quilt-cfn verify`` as a user types them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quilt_cfn.cli import main
+from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, RELEASES, released_versions
+from tests.delivery.publish.artifacts import artifact, write_folder
+from tests.delivery.publish.proxy import Answer
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+OLD, NEW = artifact("1.9.0", big=2000), artifact("1.10.0", big=2000)
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    for each in (OLD, NEW):
+        write_folder(each, tmp_path / RELEASES / each.version)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(checkout, capsys):
+    def run(*arguments):
+        code = main(list(arguments))
+        out, err = capsys.readouterr()
+        for secret in (os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")):
+            assert not secret or secret not in out + err
+        return code, out, err
+
+    return run
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_without_a_destination_the_newest_version_goes_into_a_folder(run, checkout):
+    code, out, _ = run("publish")
+    assert code == 0
+    assert out.startswith("1.10.0 is published at published: 6 files written and compared")
+    assert files(checkout / "published" / PRODUCT / "1.10.0") == files(checkout / RELEASES / "1.10.0")
+    assert (checkout / "published" / PRODUCT / LATEST).is_file()
+    assert run("verify")[0] == 0
+
+
+def test_running_it_again_writes_nothing(run, checkout):
+    run("publish")
+    before = {path: path.stat().st_mtime_ns for path in (checkout / "published").rglob("*")}
+    code, out, _ = run("publish")
+    assert (code, "there already, byte for byte" in out) == (0, True)
+    assert {path: path.stat().st_mtime_ns for path in (checkout / "published").rglob("*")} == before
+
+
+def test_a_dry_run_makes_no_write_call_and_says_what_a_run_would_write(run, proxied_environment, proxy, bucket):
+    code, out, _ = run("publish", "--dry-run", f"s3://{bucket}/quilt")
+    assert code == 0
+    assert proxy.requests
+    assert {request.method for request in proxy.requests} <= {"GET", "HEAD"}
+    planned = re.findall(r"^  (?:write|point)  (\S+)", out, re.MULTILINE)
+    proxy.reset()
+    assert run("publish", f"s3://{bucket}/quilt")[0] == 0
+    assert {request.method for request in proxy.writes} == {"PUT"}
+    assert sorted(request.path for request in proxy.writes) == sorted(f"/{bucket}/quilt/{key}" for key in planned)
+
+
+def test_a_dry_run_into_a_folder_makes_nothing(run, checkout):
+    assert run("publish", "--dry-run")[0] == 0
+    assert not (checkout / "published").exists()
+
+
+def test_every_write_has_a_condition_and_a_checksum(run, proxied_environment, proxy, bucket):
+    run("publish", "--version", "1.9.0", f"s3://{bucket}")
+    run("publish", f"s3://{bucket}")
+    assert len(proxy.writes) == 14
+    for request in proxy.writes:
+        assert request.method == "PUT"
+        assert (request.headers["If-None-Match"] == "*") is not ("If-Match" in request.headers)
+        assert request.headers["x-amz-checksum-sha256"]
+    (moved,) = [request for request in proxy.writes if "If-Match" in request.headers]
+    assert moved.path.endswith(LATEST)
+
+
+def test_what_has_a_version_may_be_cached_for_ever_and_the_pointer_never(run, aws_environment, s3, bucket):
+    run("publish", f"s3://{bucket}")
+    assert "immutable" in s3.head_object(Bucket=bucket, Key=f"{PRODUCT}/1.10.0/guide.md")["CacheControl"]
+    assert s3.head_object(Bucket=bucket, Key=f"{PRODUCT}/{LATEST}")["CacheControl"] == "no-cache"
+    assert s3.head_object(Bucket=bucket, Key=f"{PRODUCT}/1.10.0/diagram.png")["ContentType"] == "image/png"
+
+
+def test_the_aws_cli_reads_bit_for_bit_what_was_released(aws_environment, bucket, tmp_path):
+    """The real versions of this checkout, by the real commands."""
+    place = f"s3://{bucket}/some/prefix"
+    scripts = Path(sys.executable).parent
+    version = released_versions(CHECKOUT / RELEASES)[-1]
+    subprocess.run([scripts / "quilt-cfn", "publish", place], cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [scripts / "aws", "s3", "cp", "--recursive", "--quiet", f"{place}/{PRODUCT}/{version}/", tmp_path / "read"],
+        check=True,
+    )
+    assert files(tmp_path / "read") == files(CHECKOUT / RELEASES / version)
+    assert (
+        subprocess.run([scripts / "quilt-cfn", "verify", place], stdout=subprocess.DEVNULL, check=False).returncode == 0
+    )
+
+
+def test_an_older_version_is_published_beside_the_newer_and_latest_stays(run):
+    run("publish")
+    code, out, _ = run("publish", "--version", "1.9.0")
+    assert (code, f"{PRODUCT}/{LATEST}: 1.10.0" in out) == (0, True)
+    assert "quilt-registry 1.10.0" in run("verify")[1]
+    assert "quilt-registry 1.9.0" in run("verify", "--version", "1.9.0")[1]
+
+
+def test_other_bytes_under_a_published_version_are_refused(run, checkout):
+    run("publish")
+    before = files(checkout / "published")
+    other = artifact("1.10.0", "other", big=2000)
+    for name, content in other.everything.items():
+        (checkout / RELEASES / "1.10.0" / name).write_bytes(content)
+    code, _, err = run("publish")
+    assert code == 2
+    assert "1.10.0 is published at published with other bytes" in err
+    assert files(checkout / "published") == before
+
+
+def test_a_released_version_that_was_edited_is_not_published(run, checkout):
+    (checkout / RELEASES / "1.10.0" / "guide.md").write_text("better")
+    code, _, err = run("publish")
+    assert (code, "is not as it was released: guide.md" in err) == (2, True)
+    assert not (checkout / "published").exists()
+
+
+def test_several_buckets_are_published_to_at_once(run, proxied_environment, proxy, s3, bucket):
+    others = [f"{bucket}-{number}" for number in range(3)]
+    for each in others:
+        s3.create_bucket(Bucket=each, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    code, out, _ = run("publish", *(f"s3://{each}/quilt" for each in [bucket, *others]))
+    assert code == 0
+    assert out.count("is published at") == 4
+    launches = dict(re.findall(r"^(\S+) +(https://\S+)$", out, re.MULTILINE))
+    assert f"{others[0]}.s3.eu-west-1.amazonaws.com" in launches["eu-west-1"]
+    assert f"{bucket}.s3.us-east-1.amazonaws.com" in launches["us-east-1"]
+    assert f"{bucket}.s3.us-east-1.amazonaws.com" in launches["sa-east-1"]
+    assert "No link (published to no bucket in aws-cn): cn-north-1, cn-northwest-1" in out
+
+
+def test_a_bucket_that_fails_keeps_no_other_from_its_turn(run, proxied_environment, proxy, s3, bucket, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    s3.create_bucket(Bucket=f"{bucket}-2")
+    proxy.faults = lambda request: (
+        Answer(503, "SlowDown") if request.method == "PUT" and request.path.startswith(f"/{bucket}-2/") else None
+    )
+    code, out, err = run("publish", f"s3://{bucket}-2", f"s3://{bucket}")
+    assert code == 2
+    assert f"1.10.0 is published at s3://{bucket}:" in out
+    assert f"s3://{bucket}-2/{PRODUCT}/1.10.0/SHA256SUMS could not be written: AWS is busy" in err
+    proxy.faults = None
+    assert run("publish", f"s3://{bucket}-2", f"s3://{bucket}")[0] == 0
+
+
+def test_a_bucket_that_does_not_exist_is_told_before_anything_is_written(run, proxied_environment, proxy, bucket):
+    code, out, err = run("publish", f"s3://{bucket}", f"s3://{bucket}-missing")
+    assert (code, out) == (2, "")
+    assert f"There is no bucket {bucket}-missing." in err
+    assert not proxy.writes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--version", "3.0.0"], "3.0.0 is not a released version."),
+        (["s3://UPPER/case"], "s3://UPPER/case is not a place in S3."),
+        (["s3://bucket/../other"], "s3://bucket/../other is not a place in S3."),
+        (["https://example.com"], "Nothing can be published to 'https://example.com'."),
+        ([""], "Nothing can be published to ''."),
+        (["--sign", "missing.pem"], "missing.pem"),
+        (["--check-bucket"], "is not in S3"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_in_a_sentence(run, checkout, arguments, sentence):
+    code, out, err = run("publish", *arguments)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert not (checkout / "published").exists()
+
+
+def test_a_signed_version_says_how_to_check_it_and_that_works(run, checkout):
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", "key.pem"], check=True)
+    os.chmod("key.pem", 0o600)
+    subprocess.run(["openssl", "pkey", "-in", "key.pem", "-pubout", "-out", "key.pub"], check=True)
+    code, out, _ = run("publish", "--sign", "key.pem")
+    assert code == 0
+    (command,) = re.findall(r"to check it: (.*)", out)
+    subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL)
+    assert "signed with key.pub" in run("verify", "--public-key", "key.pub")[1]
+    assert run("publish", "--sign", "key.pem")[0] == 0
+    assert run("publish")[0] == 0
+
+
+def test_a_bucket_is_checked_without_a_write_call(run, proxied_environment, proxy, bucket):
+    code, out, _ = run("publish", "--check-bucket", f"s3://{bucket}/quilt")
+    assert code == 1
+    assert "Versioning is not enabled" in out
+    assert f'"arn:aws:s3:::{bucket}/quilt/{PRODUCT}/*"' in out
+    assert {request.method for request in proxy.requests} <= {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize(
+    "address", ["published", "published/quilt-registry/1.9.0", "published/quilt-registry/1.9.0/manifest.json"]
+)
+def test_verify_takes_the_address_of_a_version_as_well(run, address):
+    run("publish", "--version", "1.9.0")
+    run("publish")
+    version = "1.9.0" if "1.9.0" in address else "1.10.0"
+    assert f"quilt-registry {version} of commit" in run("verify", address)[1]
+
+
+def test_verify_tells_each_difference(run, checkout):
+    run("publish")
+    (checkout / "published" / PRODUCT / "1.10.0" / "guide.md").write_text("better")
+    code, out, _ = run("verify")
+    assert code == 1
+    assert out.splitlines()[0] == "guide.md is not what was released."
+
+
+def test_a_folder_that_holds_another_version_is_not_published(run, checkout):
+    (checkout / RELEASES / "1.10.0").rename(checkout / RELEASES / "2.0.0")
+    code, _, err = run("publish")
+    assert (code, "is the release 1.10.0." in err) == (2, True)
+
+
+def test_the_address_of_the_pointer_is_understood(run):
+    run("publish")
+    assert "quilt-registry 1.10.0" in run("verify", f"published/{PRODUCT}/{LATEST}")[1]
+
+
+def test_nothing_is_read_over_http(run):
+    code, _, err = run("verify", "http://example.com/quilt")
+    assert (code, "anybody on the way could change it" in err) == (2, True)
+
+
+def test_two_versions_at_once_are_not_verified(run):
+    run("publish")
+    code, _, err = run("verify", f"published/{PRODUCT}/1.10.0", "--version", "1.9.0")
+    assert (code, "is 1.10.0, and --version says 1.9.0." in err) == (2, True)

@@ -1,0 +1,221 @@
+"""Verifying finds every byte that differs from the manifest, and says in which file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quilt_cfn.delivery.publish.plan import latest_key, version_key
+from quilt_cfn.delivery.publish.verify import Verification, verify
+from quilt_cfn.delivery.release.artifact import MANIFEST, SIGNATURE, SUMS, Artifact, compose, read_manifest
+from quilt_cfn.delivery.release.signing import public_pem, sign
+from quilt_cfn.errors import UserError
+from tests.delivery.publish.artifacts import POOL, Memory, artifact, facts, flip, publish, published
+
+OURS, OTHER, NEWER = artifact(big=600), artifact(note="other", big=600), artifact("1.1.0", big=600)
+KEY, STRANGER = Ed25519PrivateKey.from_private_bytes(b"1" * 32), Ed25519PrivateKey.from_private_bytes(b"2" * 32)
+
+
+@pytest.fixture
+def store() -> Memory:
+    return Memory(published(OURS))
+
+
+@pytest.fixture
+def public_key(tmp_path: Path) -> Path:
+    path = tmp_path / "key.pub"
+    path.write_text(public_pem(KEY))
+    return path
+
+
+def key(name: str) -> str:
+    return version_key("1.0.0", name)
+
+
+def findings(store: Memory, version: str | None = None, public_key: Path | None = None) -> tuple[str, ...]:
+    return verify(store, version, public_key, POOL).findings
+
+
+def test_what_was_published_verifies_and_nothing_is_written(store):
+    verification = verify(store, None, None, POOL)
+    assert verification == Verification(OURS.manifest, (), ())
+    assert str(verification) == (
+        "quilt-registry 1.0.0 of commit 0123456789abcdef0123456789abcdef01234567: "
+        "all 4 files are what its manifest says"
+    )
+    assert store.writes == []
+
+
+def test_a_version_is_verified_by_its_number_where_latest_is_another_or_lost(store):
+    publish(NEWER, store)
+    assert verify(store, "1.0.0", None, POOL).manifest == OURS.manifest
+    assert verify(store, None, None, POOL).manifest == NEWER.manifest
+    del store.held[latest_key()]
+    assert findings(store, "1.0.0") == ()
+
+
+@given(st.sampled_from(sorted(OURS.everything)), st.sampled_from([None, "1.0.0"]), st.data())
+def test_a_flipped_byte_in_any_published_file_is_found_and_the_file_named(name, version, data):
+    store = Memory(published(OURS))
+    content = OURS.everything[name]
+    store.put(key(name), flip(content, data.draw(st.integers(0, len(content) - 1))))
+    try:
+        said = findings(store, version)
+    except UserError as trouble:
+        assert name == MANIFEST  # a manifest that can't be read names nothing
+        said = (trouble.what,)
+    assert any(name in each for each in said)
+    if name not in (SUMS, MANIFEST):
+        assert said == (f"{name} is not what was released.",)
+
+
+@given(st.sampled_from(sorted(OURS.contents)), st.integers(0, 20), st.binary(min_size=1, max_size=5))
+def test_a_file_that_is_shorter_or_longer_is_found(name, cut, more):
+    content = OURS.contents[name]
+    for changed in (content[: len(content) - cut - 1], content + more):
+        store = Memory(published(OURS) | {key(name): changed})
+        assert findings(store) == (f"{name} is not what was released.",)
+
+
+@pytest.mark.parametrize("name", sorted({SUMS, *OURS.contents}))
+def test_a_missing_file_is_found(store, name):
+    del store.held[key(name)]
+    assert findings(store) == (f"{name} is missing.",)
+
+
+@pytest.mark.parametrize("name", sorted({SUMS, *OURS.contents}))
+def test_a_file_that_the_store_itself_calls_damaged_is_found(store, name):
+    store.put(key(name), OURS.everything[name], intact=False)
+    assert findings(store) == (f"{name} is not what was released.",)
+
+
+@pytest.mark.parametrize("name", sorted({SUMS, *OURS.contents}))
+def test_a_damaged_file_is_named(store, name):
+    store.damage(key(name))
+    (said,) = findings(store)
+    assert name in said
+
+
+def test_a_damaged_manifest_is_trouble_that_names_it(store):
+    store.damage(key(MANIFEST))
+    with pytest.raises(UserError, match=f"memory/{key(MANIFEST)} is not a manifest"):
+        findings(store)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "quilt-registry.yaml.orig", "quilt-registry"])
+def test_a_file_that_the_manifest_does_not_name_is_found_where_the_store_can_list(store, name):
+    store.put(key(name), b"")
+    (said,) = findings(store)
+    assert said.startswith(f"{name} is there, and the manifest does not name it")
+    store.names = lambda folder: None  # type: ignore[method-assign]
+    assert findings(store) == ()
+
+
+def test_the_manifest_of_another_version_in_its_place_is_found(store):
+    publish(NEWER, store)
+    for name, content in NEWER.everything.items():
+        store.put(key(name), content)
+    assert findings(store, "1.0.0") == (f"memory/{key(MANIFEST)} is the manifest of 1.1.0.",)
+    store.put(latest_key(), published(OURS)[latest_key()])
+    assert f"memory/{key(MANIFEST)} is not the manifest that {latest_key()} names." in findings(store)
+
+
+def test_another_artifact_of_the_version_in_its_place_is_found_by_the_pointer(store):
+    for name, content in OTHER.everything.items():
+        store.put(key(name), content)
+    assert findings(store) == (f"memory/{key(MANIFEST)} is not the manifest that {latest_key()} names.",)
+
+
+@pytest.mark.parametrize("digest", [None, 1, "", "0" * 64, OTHER.manifest.sha256])
+def test_latest_that_names_another_hash_or_none_is_found(store, digest):
+    document = json.loads(store.contents[latest_key()]) | {"sha256": digest}
+    store.put(latest_key(), json.dumps(document).encode())
+    assert findings(store) == (f"memory/{key(MANIFEST)} is not the manifest that {latest_key()} names.",)
+
+
+def test_a_manifest_that_was_edited_together_with_the_sums_is_found_by_the_pointer(store):
+    edited = read_manifest(OURS.manifest.content.replace(b"2026-11-30", b"2026-11-29"), "edited")
+    store.put(key(MANIFEST), edited.content)
+    assert len(findings(store)) == 2
+    store.put(key(SUMS), edited.sums)
+    assert findings(store) == (f"memory/{key(MANIFEST)} is not the manifest that {latest_key()} names.",)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"version": "1"}'])
+def test_latest_that_names_nothing_is_trouble(store, content):
+    store.put(latest_key(), content)
+    with pytest.raises(UserError, match="does not name a version"):
+        findings(store)
+
+
+def test_where_nothing_is_published_that_is_said(store):
+    with pytest.raises(UserError, match="Nothing is published at memory"):
+        findings(Memory())
+    with pytest.raises(UserError, match=r"1\.1\.0 is not published at memory: it has no manifest"):
+        findings(store, "1.1.0")
+
+
+def test_a_version_that_was_only_begun_is_not_published():
+    store = Memory({k: v for k, v in published(OURS).items() if k not in (key(MANIFEST), latest_key())})
+    with pytest.raises(UserError, match=r"1\.0\.0 is not published"):
+        findings(store, "1.0.0")
+
+
+def test_a_signature_of_the_key_is_told(store, public_key):
+    store.put(key(SIGNATURE), sign(KEY, OURS.manifest.sums))
+    verification = verify(store, None, public_key, POOL)
+    assert verification.findings == ()
+    assert str(verification).endswith(f"all 4 files are what its manifest says; signed with {public_key}")
+
+
+def test_a_signature_that_nobody_asked_about_is_not_believed(store):
+    store.put(key(SIGNATURE), b"anything")
+    assert findings(store) == ()
+    (note,) = verify(store, None, None, POOL).notes
+    assert "was not checked" in note
+    assert "--public-key" in note
+
+
+def test_a_missing_signature_is_found_where_a_key_is_named(store, public_key):
+    assert findings(store, None, public_key) == (f"{SIGNATURE} is missing: 1.0.0 is not signed.",)
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [b"", b"short", bytes(64), sign(STRANGER, OURS.manifest.content), sign(KEY, OTHER.manifest.content)],
+    ids=["empty", "short", "zeros", "of a stranger", "of something else"],
+)
+def test_a_wrong_signature_is_found_and_nothing_is_called_signed(store, public_key, signature):
+    store.put(key(SIGNATURE), signature)
+    verification = verify(store, None, public_key, POOL)
+    assert verification.findings == (f"{SIGNATURE} was not made with the key in {public_key}.",)
+    assert verification.notes == ()
+    assert "is not what was released" in str(verification)
+
+
+def test_a_right_signature_does_not_excuse_a_changed_file(store, public_key):
+    store.put(key(SIGNATURE), sign(KEY, OURS.manifest.sums))
+    store.put(key("guide.md"), b"changed")
+    verification = verify(store, None, public_key, POOL)
+    assert verification.findings == ("guide.md is not what was released.",)
+    assert "signed with" not in str(verification)
+
+
+def test_every_finding_is_said_and_not_only_the_first(store):
+    del store.held[key("guide.md")]
+    store.put(key("diagram.png"), b"")
+    store.put(key("more"), b"")
+    verification = verify(store, None, None, POOL)
+    assert len(verification.findings) == 3
+    assert str(verification).splitlines()[:3] == list(verification.findings)
+    assert str(verification).endswith("is not what was released.")
+
+
+def test_an_empty_file_of_a_release_is_no_missing_one():
+    empty: Artifact = compose(facts(), {**OURS.contents, "empty.txt": b""})
+    assert findings(Memory(published(empty))) == ()

@@ -1,0 +1,54 @@
+"""What is agreed about the editions is read from one file, completely or not at all."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from quilt_cfn.editions import EDITIONS
+from quilt_cfn.errors import UserError
+from quilt_cfn.inputs.contract import CONTRACT_FILE, read_contract
+from tests.cloudformation.checks.conftest import CONTRACT
+
+
+def test_a_template_has_only_its_own_calls(edition):
+    calls = CONTRACT.for_template(EDITIONS[edition].file).calls
+    assert calls
+    assert {call.template for call in calls} == {EDITIONS[edition].file}
+    assert not CONTRACT.for_template("somebody-elses.yaml").calls
+
+
+def test_only_our_templates_and_their_resources_are_named(edition, template):
+    assert {call.template for call in CONTRACT.calls} <= {edition.file for edition in EDITIONS.values()}
+    for call in CONTRACT.for_template(EDITIONS[edition].file).calls:
+        assert template["Resources"][call.principal]["Type"] in ("AWS::IAM::Role", "AWS::IAM::User")
+
+
+def test_every_call_says_why():
+    assert all(len(call.because.split()) >= 5 for call in CONTRACT.calls)
+
+
+def test_a_form_is_the_documented_one_with_other_values():
+    assert CONTRACT.parameter_sets["options"].keys() > CONTRACT.parameter_sets["documented"].keys()
+    assert CONTRACT.parameter_sets["options"]["TeamId"] == CONTRACT.parameter_sets["documented"]["TeamId"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"parameter_sets": {}},
+        {"calls": [{"actions": ["s3:GetObject"], "resource": "*", "because": "it is so"}]},
+        {"calls": [{"principals": "RegistryUser", "actions": ["s3:GetObject"], "resource": "*", "because": "so"}]},
+        {"calls": None},
+    ],
+)
+def test_a_broken_contract_is_refused(tmp_path, broken):
+    path = tmp_path / "contract.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(CONTRACT_FILE.read_text()) | broken))
+    with pytest.raises(UserError, match=r"The contract .* has "):
+        read_contract(path)
+
+
+def test_a_missing_contract_is_refused(tmp_path):
+    with pytest.raises(UserError, match="could not be read"):
+        read_contract(tmp_path / "contract.yaml")

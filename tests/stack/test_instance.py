@@ -1,0 +1,155 @@
+"""The instance: hardened, made anew whenever its boot would differ, and waited for until it says that it works."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from quilt_cfn import instance
+from quilt_cfn.cloudformation.launch import evaluate
+from quilt_cfn.editions import EDITIONS
+from tests.launches import DOCUMENTED, launch_stack
+
+SECONDS = {"H": 3600, "M": 60, "S": 1}
+
+
+@pytest.fixture
+def machine(stack):
+    return stack.properties("ServerTemplate")["LaunchTemplateData"]
+
+
+def test_metadata_is_served_by_version_2_only_and_not_to_containers(machine):
+    assert machine["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+
+
+def test_its_disk_is_encrypted(machine):
+    (disk,) = machine["BlockDeviceMappings"]
+    assert disk["DeviceName"] == "/dev/xvda"
+    assert disk["Ebs"]["Encrypted"] is True
+
+
+def test_it_is_of_the_type_and_has_the_key_that_the_customer_chose(machine):
+    assert machine["InstanceType"] == DOCUMENTED["InstanceType"]
+    assert machine["KeyName"] == DOCUMENTED["KeyName"]
+
+
+def test_its_image_is_a_parameter_that_marketplace_can_rewrite(template, release):
+    assert template["Resources"]["ServerTemplate"]["Properties"]["LaunchTemplateData"]["ImageId"] == {"Ref": "AmiId"}
+    assert template["Parameters"]["AmiId"]["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
+    assert template["Parameters"]["AmiId"]["Default"] == release.ami_default
+    assert release.ami_default.startswith("/aws/service/")
+
+
+def test_it_is_made_from_the_newest_version_of_its_launch_template(stack):
+    """LaunchTemplate is create-only: a new version replaces the instance, and the new one has to signal."""
+    assert stack.properties("Server")["LaunchTemplate"] == {
+        "LaunchTemplateId": "<ServerTemplate>",
+        "Version": "<ServerTemplate.LatestVersionNumber>",
+    }
+
+
+def test_cloudformation_waits_for_one_signal(stack):
+    signal = stack.resources["Server"]["CreationPolicy"]["ResourceSignal"]
+    assert signal["Count"] == 1
+    assert "cfn-signal" in stack.user_data
+    assert re.search(r"cfn-signal .* --resource Server ", stack.user_data)
+
+
+def test_the_files_are_where_the_boot_looks_for_them_and_current_when_it_looks(stack):
+    """CloudFormation has updated the launch template, its metadata included, before it makes another instance."""
+    assert re.search(r"cfn-init .* --resource ServerTemplate ", stack.user_data)
+    assert "AWS::CloudFormation::Init" in stack.resources["ServerTemplate"]["Metadata"]
+    assert stack.properties("Server")["LaunchTemplate"]["LaunchTemplateId"] == "<ServerTemplate>"
+
+
+def test_all_deadlines_together_stay_below_what_cloudformation_waits(stack):
+    match = re.fullmatch(r"PT(\d+)([HMS])", stack.resources["Server"]["CreationPolicy"]["ResourceSignal"]["Timeout"])
+    patience = int(match[1]) * SECONDS[match[2]]
+    steps = [int(deadline) for deadline in re.findall(r"\bstep [a-z-]+ (\d+) ", stack.file("/opt/quilt/boot"))]
+    assert len(steps) >= 8, "the pattern above finds the steps of the boot script"
+    fetching = int(re.search(r"timeout --kill-after=10 (\d+) /opt/aws/bin/cfn-init", stack.user_data)[1])
+    log, grace = 35, 10
+    longest = int(re.search(r"read -r -t (\d+) ", stack.user_data)[1])
+    assert fetching + sum(steps) + log + grace * (len(steps) + 1) < longest, "a step's own deadline names it"
+    signalling = int(re.search(r"timeout --kill-after=10 (\d+) \\\n +/opt/aws/bin/cfn-signal", stack.user_data)[1])
+    assert longest + 2 * (signalling + grace) < patience
+
+
+def test_it_is_not_made_before_it_can_reach_the_internet_and_the_database(template):
+    before = evaluate(template, DOCUMENTED).before("Server")
+    assert before >= {"PublicDefaultRoute", "PublicSubnet1Routes", "DatabaseIngress", "Database"}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "other"),
+    [
+        ("CatalogHost", "data.example.com"),
+        ("RegistryHost", "other.example.com"),
+        ("TeamId", "other"),
+        ("SmtpHost", "smtp.example.com"),
+        ("SmtpPort", 2587),
+    ],
+)
+def test_a_changed_value_makes_another_instance(template, stack, parameter, other):
+    changed = launch_stack(template, DOCUMENTED | {parameter: other})
+    assert changed.user_data != stack.user_data
+    assert str(other) in changed.user_data
+
+
+def test_another_database_makes_another_instance(stack):
+    assert "<Database.Endpoint.Address>" in stack.user_data
+
+
+def test_another_release_makes_another_instance(release, stack):
+    assert f"release {release.version} " in stack.user_data
+
+
+def test_nothing_in_the_user_data_is_left_unfilled(stack):
+    assert "${" not in stack.user_data
+
+
+def test_user_data_fits(stack):
+    assert len(stack.user_data.encode()) < 16 * 1024
+
+
+def test_every_file_lands_as_it_is(edition, stack):
+    files = {file.path: file.text for file in instance.FILES}
+    if edition == "marketplace":
+        files[instance.CREDENTIALS.path] = instance.CREDENTIALS.text
+    delivered = {path: stack.file(path) for path in files}
+    assert delivered == files
+
+
+def test_only_an_instance_whose_role_signs_gets_the_role_s_credentials(templates):
+    for name in EDITIONS:
+        paths = launch_stack(templates[name]).resources["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"][
+            "config"
+        ]["files"]
+        assert (instance.CREDENTIALS.path in paths) == (name == "marketplace")
+
+
+def test_the_administrators_scripts_are_theirs_to_run(stack):
+    files = stack.resources["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
+    for name in ("start.sh", "create_admin.sh"):
+        file = files[f"/home/ec2-user/{name}"]
+        assert (file["mode"], file["owner"]) == ("000755", "ec2-user")
+
+
+def test_every_container_logs_to_cloudwatch_and_keeps_a_bounded_copy(stack):
+    settings = stack.file("/etc/docker/daemon.json")
+    assert settings["log-driver"] == "awslogs"
+    options = settings["log-opts"]
+    assert (options["awslogs-group"], options["awslogs-region"]) == ("<RegistryLogs>", "us-east-1")
+    assert options["mode"] == "non-blocking", "a container starts while CloudWatch Logs can't be reached"
+    assert not [name for name in options if name.startswith("cache-")], "Docker's own bounds: 5 files of 20 MB"
+
+
+def test_the_log_outlives_a_failed_launch(stack):
+    assert stack.resources["RegistryLogs"]["DeletionPolicy"] == "Retain"
+
+
+def test_its_address_stays_when_the_instance_is_another(stack):
+    association = stack.properties("ServerAddressAssociation")
+    assert association == {"AllocationId": "<ServerAddress.AllocationId>", "InstanceId": "<Server>"}
+    assert "InstanceId" not in stack.properties("ServerAddress")
