@@ -1,8 +1,9 @@
-"""The architecture of the Quilt Teams Registry on AWS.
+"""Builds the editions with troposphere: the architecture of the Quilt Teams Registry on AWS.
 
-``build`` is the whole of it on one screen: every part in the order of dependency, each given just what it needs of the
-parts before it. No property is set here, and nothing but the edition and the release decides about the result: no AWS
-call, no clock, no environment variable, no randomness.
+``build`` is the whole of it on one screen: every part in the order of dependency, each given what it needs of the parts
+before it. No property is set here, and nothing but the edition and the release decides about the result: no AWS call,
+no clock, no environment variable, no randomness. This package may import ``quilt_cfn.cloudformation.template`` and
+``facts``, but nothing that checks what it builds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What somebody should be told about before users tell them.
+"""CloudWatch alarms, and the SNS topic that mails them.
 
-The rule: an alarm's description says what is happening to the customer and what to do; every alarm exists, and
-AlarmEmail decides whether anybody is mailed.
+An alarm's description says what is happening to the customer and what to do. Every alarm is always created; AlarmEmail
+decides whether anybody gets mail.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The registry's PostgreSQL on RDS.
 
-The rule: what can't change without replacing the database (user, database name, encryption, subnet group) is right in
-version 1, and whatever deletes or replaces the database takes a snapshot first.
+What can't be changed without replacing the database (user, database name, encryption, subnet group) is right in
+version 1. Whatever deletes or replaces the database takes a snapshot first.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def add_database(t: Template, network: Network, groups: SecurityGroups, release:
             Parameters={"rds.force_ssl": "1"},
         )
     )
-    restored = DB_SNAPSHOT_IDENTIFIER.if_set
+    if_restored = DB_SNAPSHOT_IDENTIFIER.if_set
     instance = t.add_resource(
         rds.DBInstance(
             "Database",
@@ -61,12 +61,13 @@ def add_database(t: Template, network: Network, groups: SecurityGroups, release:
             StorageType="gp3",
             AllocatedStorage="20",
             MaxAllocatedStorage=1000,
-            # A restored database brings its name, its user and its encryption along; RDS refuses to be told again.
-            DBSnapshotIdentifier=restored(DB_SNAPSHOT_IDENTIFIER.ref),
-            DBName=restored(NoValue, _DATABASE),
-            MasterUsername=restored(NoValue, _USER),
+            # RDS refuses name, user and encryption for a database restored from a snapshot: they come from the
+            # snapshot.
+            DBSnapshotIdentifier=if_restored(DB_SNAPSHOT_IDENTIFIER.ref),
+            DBName=if_restored(NoValue, _DATABASE),
+            MasterUsername=if_restored(NoValue, _USER),
             MasterUserPassword=DB_PASSWORD.ref,
-            StorageEncrypted=restored(NoValue, True),
+            StorageEncrypted=if_restored(NoValue, True),
             Port=str(POSTGRES_PORT),
             DBSubnetGroupName=Ref(subnets),
             VPCSecurityGroups=[groups.database],
@@ -76,8 +77,8 @@ def add_database(t: Template, network: Network, groups: SecurityGroups, release:
             CopyTagsToSnapshot=True,
             EnableCloudwatchLogsExports=["postgresql", "upgrade"],
             Tags=named("database"),
-            # Deletion protection is armed by protection.py once a launch has succeeded: a protected database would
-            # keep a failed one from rolling back.
+            # protection.py switches deletion protection on once a launch has succeeded. A database protected from
+            # the start would keep a failed launch from rolling back.
         )
     )
     return Database(

@@ -1,7 +1,8 @@
-"""The variables with which the containers run; the names and their meaning are the containers'.
+"""The environment variables of the three containers; their names and meaning are those of the container images.
 
-The rule: everything that the product decides about a container stands here, once. ``{Name}`` in a value is where the
-instance puts a secret of that name, so no secret and no text that a person typed passes through here.
+Everything that the product decides about a container stands here. Where a value has ``{Name}``, the instance inserts
+the secret of that name (see ``quilt_cfn/instance/configure.py``), so that neither secrets nor free text of customers
+are part of the template's metadata.
 """
 
 from __future__ import annotations

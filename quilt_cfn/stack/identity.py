@@ -1,7 +1,7 @@
-"""Who the registry is when it talks to AWS.
+"""The IAM identities with which the registry calls AWS.
 
-The rule: one identity signs the URLs of the bucket's objects, and it may do with the bucket what the documentation
-promises and nothing else. Which identity that is, is the edition's one difference.
+One identity signs the URLs of the bucket's objects, and its permissions on the bucket are exactly the documented ones.
+The edition decides which identity that is: an IAM user with an access key, or the instance's role.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The instance: what it is, what is installed on it, and how CloudFormation learns that it works.
 
-An instance is never changed in place. Whatever its boot depends on is in the launch template, as the image,
-the type or the user data; a change gives the stack a new instance, which has to report success before it takes over.
+An instance is never changed in place. Everything that its boot depends on is in the launch template, as the image, the
+type or the user data; a change gives the stack a new instance, which has to report success before it takes over.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _DISK_GIB = 20
 
 
 class Instance(NamedTuple):
+    """What other parts need to know of the instance."""
+
     id: Ref
     address: Ref
     """The fixed IPv4 address."""
@@ -70,7 +72,7 @@ def add_instance(
                 InstanceType=INSTANCE_TYPE.ref,
                 KeyName=KEY_NAME.ref,
                 IamInstanceProfile=ec2.IamInstanceProfile(Arn=GetAtt(profile, "Arn")),
-                SecurityGroupIds=[groups.server, groups.ssh],
+                SecurityGroupIds=[groups.instance, groups.ssh],
                 # Version 2 only, and not from inside the containers: an answer makes a single hop.
                 MetadataOptions=ec2.MetadataOptions(HttpTokens="required", HttpPutResponseHopLimit=1),
                 BlockDeviceMappings=[
@@ -121,7 +123,7 @@ def _key(file: installed.InstanceFile) -> str:
 
 
 def _metadata(files: list[installed.InstanceFile], configuration: dict[str, Any], logs: LogGroup) -> dict[str, Any]:
-    """What cfn-init puts on the machine: the files, and as JSON what differs from stack to stack."""
+    """What cfn-init writes on the instance: the files, and as JSON what differs from stack to stack."""
     contents: dict[str, dict[str, Any]] = {}
     for file in files:
         contents[file.path] = {"content": FindInMap(FILES_MAPPING, _key(file), "Text")}

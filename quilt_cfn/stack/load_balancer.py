@@ -1,6 +1,6 @@
-"""The load balancer: where the internet ends and TLS with it.
+"""The Network Load Balancer, which ends TLS, and what it sends to the instance.
 
-The rule: everything that reaches the instance came over TLS 1.2 or later, or is only told to come back that way.
+Every request that reaches the instance came over TLS 1.2 or later, or gets nothing but a redirect to HTTPS.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 
 
 class LoadBalancer(NamedTuple):
+    """What other parts need to know of the load balancer."""
+
     dns_name: GetAtt
     hosted_zone: GetAtt
     metric_name: GetAtt
@@ -34,22 +36,22 @@ def add_load_balancer(
     t: Template, network: Network, groups: SecurityGroups, database: Database, instance: Instance
 ) -> LoadBalancer:
     """A Network Load Balancer with a TLS listener for both sites and a TCP listener for redirects."""
-    balancer = t.add_resource(
+    load_balancer = t.add_resource(
         elb.LoadBalancer(
             "LoadBalancer",
-            # The gateway: an internet-facing load balancer can't be created before its VPC has one. It takes minutes,
-            # and takes them beside the instance's boot rather than before the database (order.py).
+            # An internet-facing load balancer can't be created before its VPC has an Internet gateway. After the
+            # database, because it takes minutes: they pass while the instance boots (order.py).
             DependsOn=[*network.internet, database.resource],
             Type="network",
             Scheme="internet-facing",
             Subnets=list(network.public_subnets),
-            SecurityGroups=[groups.balancer],
+            SecurityGroups=[groups.load_balancer],
             Tags=named("balancer"),
         )
     )
 
     def target_group(name: str, port: int, **health_check: Any) -> elb.TargetGroup:
-        # Instances as targets see the client's own address, which nginx logs.
+        # With an instance as target, and not its address, nginx sees and logs the address of the client.
         to = {"TargetType": "instance", "Targets": [elb.TargetDescription(Id=instance.id, Port=port)]}
         return t.add_resource(elb.TargetGroup(name, VpcId=network.vpc, Protocol="TCP", Port=port, **to, **health_check))
 
@@ -62,12 +64,12 @@ def add_load_balancer(
         HealthyThresholdCount=2,
         UnhealthyThresholdCount=3,
     )
-    # To be redirected, a request needs no more than a port that takes connections: the default health check.
+    # A redirect needs no more than a port that accepts connections, which is the default health check.
     redirect = target_group("RedirectTargetGroup", REDIRECT_PORT)
     t.add_resource(
         elb.Listener(
             "HttpsListener",
-            LoadBalancerArn=Ref(balancer),
+            LoadBalancerArn=Ref(load_balancer),
             Protocol="TLS",
             Port=HTTPS_PORT,
             SslPolicy=_TLS_POLICY,
@@ -78,15 +80,15 @@ def add_load_balancer(
     t.add_resource(
         elb.Listener(
             "HttpListener",
-            LoadBalancerArn=Ref(balancer),
+            LoadBalancerArn=Ref(load_balancer),
             Protocol="TCP",
             Port=HTTP_PORT,
             DefaultActions=[elb.Action(Type="forward", TargetGroupArn=Ref(redirect))],
         )
     )
     return LoadBalancer(
-        dns_name=GetAtt(balancer, "DNSName"),
-        hosted_zone=GetAtt(balancer, "CanonicalHostedZoneID"),
-        metric_name=GetAtt(balancer, "LoadBalancerFullName"),
+        dns_name=GetAtt(load_balancer, "DNSName"),
+        hosted_zone=GetAtt(load_balancer, "CanonicalHostedZoneID"),
+        metric_name=GetAtt(load_balancer, "LoadBalancerFullName"),
         sites_metric_name=GetAtt(sites, "TargetGroupFullName"),
     )

@@ -1,6 +1,6 @@
-"""Where everything that happens is written down.
+"""The log groups, and the flow log of the VPC.
 
-The rule: log groups have generated names, so a retry never meets an old one, and they forget after LogRetentionDays.
+Log groups have generated names, so that a retried launch never meets an old one. They expire after LogRetentionDays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from quilt_cfn.stack.pseudo_parameters import service
 def add_registry_logs(t: Template) -> LogGroup:
     """The log group of the instance's boot and of the three containers.
 
-    It is kept when the stack goes: after a launch that failed and was rolled back, it is where the reason stands.
+    It is kept when the stack is deleted: after a failed launch was rolled back, this log has the reason.
     """
     return t.add_resource(
         LogGroup(
@@ -30,7 +30,7 @@ def add_registry_logs(t: Template) -> LogGroup:
 
 
 def add_flow_log(t: Template, network: Network) -> None:
-    """A record of every connection in the VPC, taken or refused."""
+    """A record of every connection in the VPC, accepted or rejected."""
     group = t.add_resource(
         LogGroup(
             "NetworkLogs",

@@ -1,6 +1,6 @@
-"""The registry's own network: one public subnet for the load balancer and the instance, two private ones.
+"""The registry's own VPC: one public subnet for the load balancer and the instance, two private ones for the database.
 
-The rule: an address range is written once, as the range of the VPC; every subnet is a slice of it.
+An address range is written once, as the range of the VPC; every subnet is a part of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SUBNETS = 3
 
 
 class Network(NamedTuple):
-    """Where things stand: ``internet`` is what a machine has to wait for before it can reach anything."""
+    """VPC and subnets; ``internet`` are the resources to wait for before an instance can reach the internet."""
 
     vpc: Ref
     public_subnets: tuple[Ref, ...]

@@ -1,8 +1,8 @@
 """The order of creation where no reference gives one.
 
-The rule: whatever may fail fails before the database is begun or after it is available. When a launch fails,
-CloudFormation deletes what it has begun, and takes the last snapshot that the database's policy asks for; RDS refuses
-that while the instance is being created, and the rollback would end in ROLLBACK_FAILED.
+Whatever may fail is created before the database's creation begins, or after the database is available. When a launch
+fails, CloudFormation deletes what it has begun and takes the final snapshot that the database's DeletionPolicy asks
+for; RDS refuses that while the database is being created, and the rollback would end in ROLLBACK_FAILED.
 """
 
 from __future__ import annotations

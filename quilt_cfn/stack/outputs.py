@@ -1,4 +1,4 @@
-"""What a customer reads off the finished stack; the names are documented and never change."""
+"""The stack's outputs; their names are documented and never change."""
 
 from __future__ import annotations
 

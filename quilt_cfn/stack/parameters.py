@@ -1,6 +1,6 @@
-"""The form that a customer fills in: every parameter, declared once and completely.
+"""The parameters: the form that a customer fills in, with every field declared once and completely.
 
-The rule: label, group, sentence, type, pattern and constraint sentence of a parameter stand together, here and nowhere
+Label, group, description, type, pattern and constraint description of a parameter stand together, here and nowhere
 else. The console's groups, the conditions and the tests derive from ``FORM``.
 
 CloudFormation matches a pattern against the whole value with Java's regular expressions. The patterns keep to what
@@ -46,10 +46,11 @@ class Field(NamedTuple):
 
     @property
     def is_set_condition(self) -> str:
-        """The name of the condition that holds when a value that may be left empty was filled in."""
+        """The name of the condition that holds when a field that may stay empty was filled in."""
         return f"Has{self.name}"
 
     def if_set(self, value: Any, otherwise: Any = NoValue) -> If:
+        """``value`` where the field was filled in, else ``otherwise``."""
         return If(self.is_set_condition, value, otherwise)
 
     @property
@@ -58,6 +59,7 @@ class Field(NamedTuple):
         return self.default == ""
 
     def declaration(self) -> Parameter:
+        """The parameter as the template declares it."""
         properties: dict[str, Any] = {
             "Type": self.type,
             "Description": self.description,

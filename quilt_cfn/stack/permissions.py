@@ -1,7 +1,7 @@
-"""The vocabulary of what our identities may do; the only place where IAM actions are spelled.
+"""What our IAM identities may do: the only place where IAM actions are spelled.
 
-The rule: a statement is a function that is named for what it lets somebody do, lists single actions, and names single
-resources wherever IAM lets it. The few that IAM only grants on all resources say so.
+Each statement is a function that is named for what it allows, lists single actions, and names single resources wherever
+IAM lets it. The few that IAM grants only on all resources say so.
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -25,7 +25,7 @@ def document(*statements: Statement) -> PolicyDocument:
 
 
 def trusts(*services: Any, only_this_account: bool = False) -> PolicyDocument:
-    """A role's trust policy: these services may take the role, if so asked only on behalf of this account."""
+    """A role's trust policy: these services may assume the role, if ``only_this_account`` only on its behalf."""
     scope = (
         {"Condition": Condition(StringEquals("aws:SourceAccount", Ref("AWS::AccountId")))} if only_this_account else {}
     )
@@ -35,7 +35,7 @@ def trusts(*services: Any, only_this_account: bool = False) -> PolicyDocument:
 
 
 def use_packages(bucket: s3_resources.Bucket) -> tuple[Statement, ...]:
-    """What the documentation promises: delete, get, head and put objects, and list the bucket.
+    """The documented permissions: delete, get, head and put objects, and list the bucket.
 
     There is no ``s3:HeadObject`` action; HEAD is authorised by ``s3:GetObject``.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html

@@ -1,8 +1,8 @@
-"""Deletion protection of the database, armed after success.
+"""Deletion protection of the database, switched on after success.
 
-The rule: from the moment on which a launch or an update has succeeded, deleting the database takes somebody's
-deliberate second step; until that moment nothing keeps a failed launch from rolling back. CloudFormation announces the
-end of each operation as an event, and a state machine of one call reacts to it; the instance needs no right over RDS.
+Once a launch or an update has succeeded, the database can only be deleted after somebody switched its deletion
+protection off; until then nothing keeps a failed launch from rolling back. CloudFormation sends an event at the end of
+each operation, and a state machine with a single API call reacts to it; the instance needs no permission on RDS.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacks-event-types.html
 """
 
@@ -25,7 +25,7 @@ def add_protection(t: Template, database: Database) -> None:
                 permissions.policy(
                     "protect-database",
                     permissions.modify_database(GetAtt(database.resource, "DBInstanceArn")),
-                    # A generated name has the logical ID in it; the ARN itself would make a circle.
+                    # The ARN itself would make a circle; a generated name contains the logical ID.
                     permissions.start_execution(
                         arn("states:${AWS::Region}:${AWS::AccountId}:stateMachine:*DatabaseProtection-*")
                     ),
@@ -33,7 +33,7 @@ def add_protection(t: Template, database: Database) -> None:
             ],
         )
     )
-    machine = t.add_resource(
+    state_machine = t.add_resource(
         stepfunctions.StateMachine(
             "DatabaseProtection",
             RoleArn=GetAtt(role, "Arn"),
@@ -63,6 +63,6 @@ def add_protection(t: Template, database: Database) -> None:
                     "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]},
                 },
             },
-            Targets=[events.Target(Id="protect", Arn=Ref(machine), RoleArn=GetAtt(role, "Arn"))],
+            Targets=[events.Target(Id="protect", Arn=Ref(state_machine), RoleArn=GetAtt(role, "Arn"))],
         )
     )

@@ -1,6 +1,6 @@
-"""Names of AWS's own that hold in every partition and Region.
+"""Service principals, endpoints and ARNs that are right in every partition and Region.
 
-The rule: no Region, partition or DNS suffix is spelled out anywhere in the stack; it comes from a pseudo parameter.
+No Region, partition or DNS suffix is spelled out anywhere in the stack; each comes from a pseudo parameter.
 """
 
 from __future__ import annotations

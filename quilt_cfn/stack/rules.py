@@ -1,7 +1,7 @@
-"""Combinations of values that the form refuses before anything is created.
+"""The template's ``Rules``: combinations of parameter values that CloudFormation refuses before it creates anything.
 
-The rule: a launch that would fail, or come up deaf, for a reason that is known when the form is sent, is refused here
-with a sentence that says what to choose instead.
+A launch that would fail, or end in a registry that can't send mail, for a reason that the parameter values and the
+Region show, is refused here with a sentence that says what to choose instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from quilt_cfn.stack.parameters import CATALOG_HOST, DB_INSTANCE_TYPE, INSTANCE_
 
 
 def add_rules(t: Template) -> None:
-    """The template's ``Rules``; their functions are the few that CloudFormation allows there."""
+    """Every rule of the template; CloudFormation allows only a few functions in them."""
     _refuse(
         t,
         "HostNamesDiffer",
@@ -54,7 +54,7 @@ def _refuse_family(t: Template, name: str, field: Field, family: str, regions: t
 
 
 def _refuse(t: Template, name: str, sentence: str, situation: Any, where: Any = None) -> None:
-    """Refuse a situation, or refuse it just where a condition holds."""
+    """Refuse a situation, or refuse it only where the condition ``where`` holds."""
     condition = {"RuleCondition": where} if where else {}
     t.add_rule(name, {**condition, "Assertions": [{"Assert": Not(situation), "AssertDescription": sentence}]})
 

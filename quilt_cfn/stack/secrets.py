@@ -1,8 +1,8 @@
-"""Values that the instance may read and nobody else should see.
+"""The secrets in Secrets Manager, which only the instance reads.
 
-The rule: one plain value a secret, so nothing needs quoting; and every free text of the form travels this way, secret
-or not, so that no text that a person typed is ever part of a script, of metadata or of a log. Names are generated: a
-retry never meets a name that Secrets Manager still holds for deletion.
+Each secret is one plain value, so that nothing needs quoting. Every free text of the form is a secret, confidential or
+not, so that no text that a person typed is ever part of a script, of metadata or of a log. Names are generated, so that
+a retried launch never meets a name that Secrets Manager still reserves for a deleted secret.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from quilt_cfn.stack.parameters import DB_PASSWORD, SMTP_DEFAULT_SENDER, SMTP_PA
 
 def add_secrets(t: Template, key: UserKey | None) -> dict[str, Ref]:
     """The secrets by the names under which the instance asks for them; the values are their ARNs."""
-    typed = {
+    fields = {
         "DBPassword": DB_PASSWORD,
         "SmtpUsername": SMTP_USERNAME,
         "SmtpPassword": SMTP_PASSWORD,
         "SmtpDefaultSender": SMTP_DEFAULT_SENDER,
         "TeamName": TEAM_NAME,
     }
-    secrets = {name: _add(t, f"{field.name}Secret", SecretString=field.ref) for name, field in typed.items()}
+    secrets = {name: _add(t, f"{field.name}Secret", SecretString=field.ref) for name, field in fields.items()}
     # Signs the registry's tokens: another one would log everybody out.
     generated = secretsmanager.GenerateSecretString(PasswordLength=64, ExcludePunctuation=True)
     secrets["QuiltSecretKey"] = _add(t, "QuiltSecretKey", GenerateSecretString=generated)

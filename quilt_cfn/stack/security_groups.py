@@ -1,8 +1,9 @@
-"""Who may talk to whom, on which port, and why.
+"""The security groups: who may connect to whom, on which port, and why.
 
-The rule: every conversation is one described single-port rule at each end that is ours, and nothing else is open. A
-range of addresses is a rule inside the group, and so is the calling end of a conversation between two groups; its other
-end is a rule of its own, because groups that name each other can't be created.
+Every permitted connection is one rule for a single port, with a description, in the group of each end that is ours;
+nothing else is open. A rule about an address range stands in its group, and so does the outbound rule of a connection
+between two groups. The inbound rule of that connection is a resource of its own, because two groups that name each
+other can't be created.
 """
 
 from __future__ import annotations
@@ -27,16 +28,18 @@ _ANYWHERE = "0.0.0.0/0"
 
 
 class SecurityGroups(NamedTuple):
-    balancer: Ref
-    server: Ref
+    """The groups, by what is in them; ``ssh`` is the instance's second group."""
+
+    load_balancer: Ref
+    instance: Ref
     ssh: Ref
     database: Ref
 
 
 def add_security_groups(t: Template, network: Network) -> SecurityGroups:
-    """The four security groups, and every conversation between them and the world.
+    """The four security groups, and every connection between them and the rest of the world.
 
-    Read from the database outwards: a group names the groups that it calls, so those come first.
+    The database's group comes first: a group's outbound rules name the groups that it connects to.
     """
 
     def group(name: str, purpose: str, **rules: Any) -> ec2.SecurityGroup:
@@ -49,7 +52,7 @@ def add_security_groups(t: Template, network: Network) -> SecurityGroups:
         "Instance: SSH from SshInputCIDR",
         SecurityGroupIngress=[_tcp(SSH_PORT, "SSH from SshInputCIDR", CidrIp=SSH_INPUT_CIDR.ref)],
     )
-    server = group(
+    instance = group(
         "ServerSecurityGroup",
         "Instance: web traffic from the load balancer",
         SecurityGroupEgress=[
@@ -58,7 +61,7 @@ def add_security_groups(t: Template, network: Network) -> SecurityGroups:
             _tcp(SMTP_PORT.ref, "The mail service", CidrIp=_ANYWHERE),
         ],
     )
-    balancer = group(
+    load_balancer = group(
         "ElbSecurityGroup",
         "Load balancer: HTTPS from anywhere, HTTP to be redirected",
         SecurityGroupIngress=[
@@ -66,25 +69,25 @@ def add_security_groups(t: Template, network: Network) -> SecurityGroups:
             _tcp(HTTP_PORT, "HTTP from anywhere", CidrIp=_ANYWHERE),
         ],
         SecurityGroupEgress=[
-            _tcp(SITES_PORT, "Sites and health check", DestinationSecurityGroupId=Ref(server)),
-            _tcp(REDIRECT_PORT, "Requests to be redirected", DestinationSecurityGroupId=Ref(server)),
+            _tcp(SITES_PORT, "Sites and health check", DestinationSecurityGroupId=Ref(instance)),
+            _tcp(REDIRECT_PORT, "Requests to be redirected", DestinationSecurityGroupId=Ref(instance)),
         ],
     )
 
     def let_in(name: str, server: ec2.SecurityGroup, client: ec2.SecurityGroup, port: int, what: str) -> None:
-        """The other end of a conversation between two groups; it would make a circle inside the group."""
+        """The inbound rule of a connection between two groups; inside the group it would make a circle."""
         rule = ec2.SecurityGroupIngress(
             name, GroupId=Ref(server), **_rule(port, what), SourceSecurityGroupId=Ref(client)
         )
         t.add_resource(rule)
 
-    let_in("ServerIngressSites", server, balancer, SITES_PORT, "Sites and health check")
-    let_in("ServerIngressRedirect", server, balancer, REDIRECT_PORT, "Requests to be redirected")
-    let_in("DatabaseIngress", database, server, POSTGRES_PORT, "PostgreSQL from the instance")
-    return SecurityGroups(Ref(balancer), Ref(server), Ref(ssh), Ref(database))
+    let_in("ServerIngressSites", instance, load_balancer, SITES_PORT, "Sites and health check")
+    let_in("ServerIngressRedirect", instance, load_balancer, REDIRECT_PORT, "Requests to be redirected")
+    let_in("DatabaseIngress", database, instance, POSTGRES_PORT, "PostgreSQL from the instance")
+    return SecurityGroups(Ref(load_balancer), Ref(instance), Ref(ssh), Ref(database))
 
 
-# EC2 gives a group without egress rules one that allows everything; a rule that leads nowhere takes its place.
+# EC2 gives a group without outbound rules one that allows everything; this rule, which leads nowhere, prevents that.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html
 _NOTHING = ec2.SecurityGroupRule(IpProtocol="-1", CidrIp="127.0.0.1/32", Description="No connections of its own")
 

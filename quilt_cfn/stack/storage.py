@@ -1,8 +1,7 @@
-"""The bucket that holds the packages.
+"""The S3 bucket that holds the packages.
 
-The rule: nothing that happens to the stack loses an object. The bucket survives the stack's deletion and any
-replacement; only a first launch that failed takes it away again, while it is empty, so that a retry finds its name
-free.
+Nothing that happens to the stack loses an object. The bucket survives the stack's deletion and any replacement. Only
+the rollback of a failed first launch deletes it, while it is still empty, so that its name is free for a retry.
 """
 
 from __future__ import annotations
