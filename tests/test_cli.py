@@ -39,7 +39,7 @@ def run(*arguments, folder=ROOT, **options):
 
 def commands(parser=None, above=()):
     """Words of a command, such as marketplace plan -> its parser."""
-    found = {}
+    found: dict[str, argparse.ArgumentParser] = {}
     for action in (parser or make_parser())._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, command in action.choices.items():

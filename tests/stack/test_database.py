@@ -1,4 +1,4 @@
-"""The database is private, encrypted, speaks TLS only, and is never gone without a snapshot."""
+"""The database is private, encrypted, accepts TLS only, and is never deleted without a snapshot."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_new_one_has_a_name_and_a_user(stack):
     assert "DBSnapshotIdentifier" not in database
 
 
-def test_a_restored_one_is_told_nothing_that_its_snapshot_brings_along(template):
+def test_a_restored_one_is_given_nothing_that_comes_from_its_snapshot(template):
     database = launch_stack(template, DOCUMENTED | {"DBSnapshotIdentifier": "old"}).properties("Database")
     assert database["DBSnapshotIdentifier"] == "old"
     assert not {"DBName", "MasterUsername", "StorageEncrypted"} & set(database)

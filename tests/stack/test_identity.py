@@ -42,7 +42,7 @@ def test_the_role_of_the_marketplace_edition_signs_instead(templates):
     assert stack.permissions("ServerRole")["quilt-registry-s3"] == PACKAGES
 
 
-def test_whoever_signs_is_given_the_bucket_and_not_a_name_that_might_be_its(edition, stack):
+def test_whoever_signs_has_permissions_on_the_bucket_by_reference_and_not_by_name(edition, stack):
     signer = "RegistryUser" if EDITIONS[edition].signer is Signer.USER else "ServerRole"
     assert all(THE_BUCKET in target.origins for _, target in stack.permissions(signer)["quilt-registry-s3"])
 
@@ -97,7 +97,7 @@ def test_no_statement_is_wider_than_iam_makes_it(stack):
         ("DatabaseProtectionRole", ["events.amazonaws.com", "states.amazonaws.com"]),
     ],
 )
-def test_a_role_is_taken_by_its_service_alone(stack, role, services):
+def test_a_role_can_be_assumed_by_its_service_alone(stack, role, services):
     (statement,) = stack.properties(role)["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": services}
     assert statement["Action"] == ["sts:AssumeRole"]
@@ -105,7 +105,7 @@ def test_a_role_is_taken_by_its_service_alone(stack, role, services):
         assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
 
 
-def test_there_are_no_identities_that_nobody_knows_of(edition, stack):
+def test_there_are_no_other_identities(edition, stack):
     identities = {
         name for name, each in stack.resources.items() if each["Type"] in ("AWS::IAM::User", "AWS::IAM::Role")
     }

@@ -1,4 +1,4 @@
-"""The instance: hardened, made anew whenever its boot would differ, and waited for until it says that it works."""
+"""The instance: hardened, replaced whenever its boot would differ, and waited for until it signals that it works."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ SECONDS = {"H": 3600, "M": 60, "S": 1}
 
 
 @pytest.fixture
-def machine(stack):
+def launched(stack):
     return stack.properties("ServerTemplate")["LaunchTemplateData"]
 
 
-def test_metadata_is_served_by_version_2_only_and_not_to_containers(machine):
-    assert machine["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+def test_metadata_is_served_by_version_2_only_and_not_to_containers(launched):
+    assert launched["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
 
 
-def test_its_disk_is_encrypted(machine):
-    (disk,) = machine["BlockDeviceMappings"]
+def test_its_disk_is_encrypted(launched):
+    (disk,) = launched["BlockDeviceMappings"]
     assert disk["DeviceName"] == "/dev/xvda"
     assert disk["Ebs"]["Encrypted"] is True
 
 
-def test_it_is_of_the_type_and_has_the_key_that_the_customer_chose(machine):
-    assert machine["InstanceType"] == DOCUMENTED["InstanceType"]
-    assert machine["KeyName"] == DOCUMENTED["KeyName"]
+def test_it_is_of_the_type_and_has_the_key_that_the_customer_chose(launched):
+    assert launched["InstanceType"] == DOCUMENTED["InstanceType"]
+    assert launched["KeyName"] == DOCUMENTED["KeyName"]
 
 
 def test_its_image_is_a_parameter_that_marketplace_can_rewrite(template, release):
@@ -64,16 +64,19 @@ def test_the_files_are_where_the_boot_looks_for_them_and_current_when_it_looks(s
 
 
 def test_all_deadlines_together_stay_below_what_cloudformation_waits(stack):
-    match = re.fullmatch(r"PT(\d+)([HMS])", stack.resources["Server"]["CreationPolicy"]["ResourceSignal"]["Timeout"])
-    patience = int(match[1]) * SECONDS[match[2]]
+    timeout = stack.resources["Server"]["CreationPolicy"]["ResourceSignal"]["Timeout"]
+    ((number, unit),) = re.findall(r"^PT(\d+)([HMS])$", timeout)
+    waited = int(number) * SECONDS[unit]
     steps = [int(deadline) for deadline in re.findall(r"\bstep [a-z-]+ (\d+) ", stack.file("/opt/quilt/boot"))]
     assert len(steps) >= 8, "the pattern above finds the steps of the boot script"
-    fetching = int(re.search(r"timeout --kill-after=10 (\d+) /opt/aws/bin/cfn-init", stack.user_data)[1])
+    (fetching,) = map(int, re.findall(r"timeout --kill-after=10 (\d+) /opt/aws/bin/cfn-init", stack.user_data))
     log, grace = 35, 10
-    longest = int(re.search(r"read -r -t (\d+) ", stack.user_data)[1])
+    (longest,) = map(int, re.findall(r"read -r -t (\d+) ", stack.user_data))
     assert fetching + sum(steps) + log + grace * (len(steps) + 1) < longest, "a step's own deadline names it"
-    signalling = int(re.search(r"timeout --kill-after=10 (\d+) \\\n +/opt/aws/bin/cfn-signal", stack.user_data)[1])
-    assert longest + 2 * (signalling + grace) < patience
+    (signalling,) = map(
+        int, re.findall(r"timeout --kill-after=10 (\d+) \\\n +/opt/aws/bin/cfn-signal", stack.user_data)
+    )
+    assert longest + 2 * (signalling + grace) < waited
 
 
 def test_it_is_not_made_before_it_can_reach_the_internet_and_the_database(template):
@@ -113,7 +116,7 @@ def test_user_data_fits(stack):
     assert len(stack.user_data.encode()) < 16 * 1024
 
 
-def test_every_file_lands_as_it_is(edition, stack):
+def test_every_file_is_installed_as_it_is(edition, stack):
     files = {file.path: file.text for file in instance.FILES}
     if edition == "marketplace":
         files[instance.CREDENTIALS.path] = instance.CREDENTIALS.text

@@ -1,4 +1,4 @@
-"""The load balancer ends TLS, sends both sites to the instance, and only redirects what came without TLS."""
+"""The load balancer ends TLS, sends both sites to the instance, and only redirects requests without TLS."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def test_tls_ends_here_with_the_customers_certificate(stack):
     assert https["Certificates"] == [{"CertificateArn": DOCUMENTED["CertificateArn"]}]
 
 
-def test_only_tls_1_2_and_1_3_are_spoken(stack):
+def test_only_tls_1_2_and_1_3_are_accepted(stack):
     assert listener(stack, 443)["SslPolicy"].startswith("ELBSecurityPolicy-TLS13-1-2-")
 
 
-def test_what_comes_without_tls_arrives_where_nginx_redirects(stack):
+def test_requests_without_tls_arrive_where_nginx_redirects(stack):
     ports = stack.environments["stack"]
     assert target(stack, 443) == int(ports["SITES_PORT"])
     assert target(stack, 80) == int(ports["REDIRECT_PORT"])

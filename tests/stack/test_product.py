@@ -55,7 +55,7 @@ def test_there_is_one_of_each_documented_resource(stack):
     assert len(stack.of_type("AWS::EC2::Subnet")) == 3
 
 
-def test_small_and_large_are_offered_as_documented(template):
+def test_small_and_large_are_available_as_documented(template):
     parameters = template["Parameters"]
     assert parameters["InstanceType"]["Default"] == "t3.small"
     assert {"t2.small", "t3.small", "m5.large"} <= set(parameters["InstanceType"]["AllowedValues"])
@@ -64,14 +64,14 @@ def test_small_and_large_are_offered_as_documented(template):
 
 
 @pytest.mark.parametrize("missing", sorted(set(DOCUMENTED) - DOCUMENTED_WITH_A_DEFAULT))
-def test_a_form_without_a_documented_value_is_refused(template, missing):
+def test_parameters_without_a_documented_value_are_refused(template, missing):
     with pytest.raises(ValidationError, match=missing):
         launch_stack(template, {name: value for name, value in DOCUMENTED.items() if name != missing})
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "us-gov-west-1", "ap-southeast-3", "eu-south-2"])
 @pytest.mark.parametrize("sizes", [("t3.small", "db.t3.small"), ("m5.large", "db.m5.large")])
-def test_the_documented_form_alone_makes_a_complete_stack(template, region, sizes):
+def test_the_documented_parameters_alone_make_a_complete_stack(template, region, sizes):
     stack = launch_stack(template, DOCUMENTED | {"InstanceType": sizes[0], "DBInstanceType": sizes[1]}, region)
     assert len(stack.resources) > 40
     assert all("Type" in resource for resource in stack.resources.values())

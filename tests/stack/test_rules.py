@@ -64,7 +64,7 @@ def refusing_regions(template, parameter, value):
 
 
 @pytest.mark.parametrize("region", REGIONS_WITHOUT_SES)
-def test_without_ses_in_the_region_a_mail_host_is_asked_for(template, region):
+def test_without_ses_in_the_region_an_smtp_host_is_required(template, region):
     with pytest.raises(ValidationError, match="Amazon SES does not exist in this Region"):
         launch_stack(template, DOCUMENTED, region)
     launch_stack(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)

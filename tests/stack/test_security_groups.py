@@ -1,4 +1,4 @@
-"""Who can talk to whom: every conversation that the product needs is possible, and no other."""
+"""Who can connect to whom: every connection that the product needs is possible, and no other."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_no_group_keeps_the_egress_that_ec2_gives_to_groups_without_rules(stack)
         assert group.get("SecurityGroupEgress"), name
 
 
-def test_a_conversation_between_two_groups_is_open_at_both_ends(stack):
+def test_a_connection_between_two_groups_is_open_at_both_ends(stack):
     incoming = {(peer, group, port) for group, peer, port in rules(stack, "Ingress") if peer.endswith("Group")}
     outgoing = {(group, peer, port) for group, peer, port in rules(stack, "Egress") if peer.endswith("Group")}
     assert incoming == outgoing
@@ -89,7 +89,7 @@ def test_mail_leaves_on_the_port_that_the_customer_chose(template, port):
     assert stack.environments["registry"]["SMTP_PORT"] == str(port)
 
 
-def test_each_machine_is_in_its_groups(stack):
+def test_everything_with_an_address_is_in_its_groups(stack):
     machine = stack.properties("ServerTemplate")["LaunchTemplateData"]
     assert machine["SecurityGroupIds"] == ["<ServerSecurityGroup>", "<SshSecurityGroup>"]
     assert stack.properties("LoadBalancer")["SecurityGroups"] == ["<ElbSecurityGroup>"]

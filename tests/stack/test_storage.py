@@ -30,7 +30,7 @@ def test_nothing_makes_the_bucket_public(stack):
     assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 
 
-def test_the_policy_only_takes_away_and_only_what_comes_without_tls(stack):
+def test_the_policy_only_denies_and_only_requests_without_tls(stack):
     policy = stack.properties("BucketPolicy")
     assert policy["Bucket"] == "<Bucket>"
     (statement,) = policy["PolicyDocument"]["Statement"]
@@ -44,7 +44,7 @@ def test_the_policy_only_takes_away_and_only_what_comes_without_tls(stack):
     assert all(Origin("attribute", "Bucket", "Arn") in resource.origins for resource in statement["Resource"])
 
 
-def test_incomplete_uploads_are_forgotten_after_a_week(stack):
+def test_incomplete_uploads_are_aborted_after_a_week(stack):
     (rule,) = stack.properties("Bucket")["LifecycleConfiguration"]["Rules"]
     assert rule["Status"] == "Enabled"
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
