@@ -77,7 +77,7 @@ def _of_machines(launch: Launch) -> Iterator[ApiCall]:
     for machine in instances(launch):
         profile = machine.settings.get("IamInstanceProfile")
         profile = dict_or_empty(profile).get("Arn") or dict_or_empty(profile).get("Name") or profile
-        roles = as_list(launch.properties(launch.named(profile) or "").get("Roles"))
+        roles = as_list(launch.properties(launch.referenced_resource(profile) or "").get("Roles"))
         role = identity(launch, roles[0]) if roles else None
         if role:
             texts = [each for source in machine.sources for each in scripts(launch, source)]
@@ -114,7 +114,7 @@ def _handed(launch: Launch, action: str, origins: Iterable[Origin]) -> tuple[str
 
 
 def _named(launch: Launch, value: Any) -> tuple[str, ...]:
-    return (value,) if launch.named(value) else ()
+    return (value,) if launch.referenced_resource(value) else ()
 
 
 @lru_cache(maxsize=512)
@@ -181,7 +181,7 @@ def _of_targets(launch: Launch) -> Iterator[ApiCall]:
     for name, target in [*rules, *schedules]:
         role = identity(launch, dict_or_empty(target).get("RoleArn"))
         started = dict_or_empty(target).get("Arn")
-        action = STARTED_BY.get(launch.type_of(launch.named(started) or ""))
+        action = STARTED_BY.get(launch.type_of(launch.referenced_resource(started) or ""))
         if role and action:
             yield ApiCall(role, action, (as_text(started),), f"{name} starts its target with it")
 
@@ -195,7 +195,7 @@ def _of_states(launch: Launch) -> Iterator[ApiCall]:
             called = TASK.match(as_text(resource))
             action = action_of(*called.groups()) if called else None
             targets = _handed(launch, action or "", origins_of([task.get("Parameters"), task.get("Arguments")]))
-            if launch.type_of(launch.named(resource) or "") == "AWS::Lambda::Function":
+            if launch.type_of(launch.referenced_resource(resource) or "") == "AWS::Lambda::Function":
                 action, targets = "lambda:InvokeFunction", _named(launch, resource)
             if role and action:
                 yield ApiCall(role, action, targets, f"the state {state} of {name} calls it")

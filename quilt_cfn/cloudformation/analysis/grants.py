@@ -78,12 +78,12 @@ def is_open(launch: Launch, holder: str) -> bool:
     attached = as_list(launch.properties(holder).get("Groups"))
     for owner in (holder, *(group for group, user in _members(launch) if user == holder)):
         attached = [*attached, *as_list(launch.properties(owner).get("ManagedPolicyArns"))]
-    return any(launch.type_of(launch.named(each) or "") not in ours for each in attached)
+    return any(launch.type_of(launch.referenced_resource(each) or "") not in ours for each in attached)
 
 
 def identity(launch: Launch, value: Any) -> str | None:
     """The logical ID of the user, group or role that a value refers to, or that has this value for a name."""
-    name = launch.named(value)
+    name = launch.referenced_resource(value)
     if name or not value:
         return name if launch.type_of(name or "") in NAMES else None
     named = (name for name, it in launch.of_type(*NAMES).items() if it.get(NAMES[launch.type_of(name)]) == value)
@@ -98,7 +98,7 @@ def _holders(launch: Launch, owner: str) -> Iterator[str]:
     if launch.type_of(owner) in NAMES:
         direct = {owner}
     for name, other in launch.of_type(*NAMES).items():
-        if any(launch.named(each) == owner for each in as_list(other.get("ManagedPolicyArns"))):
+        if any(launch.referenced_resource(each) == owner for each in as_list(other.get("ManagedPolicyArns"))):
             direct.add(name)
     yield from filter(None, direct)
     yield from (user for group, user in _members(launch) if group in direct)
@@ -121,11 +121,11 @@ def covers(launch: Launch, pattern: Any, action: str, target: str) -> bool:
     if glob(as_text(pattern)).fullmatch(target) or target == "*":
         return True
     if not is_known(pattern):
-        mine = {origin.name for origin in origins_of(pattern) if origin.kind in ("resource", "attribute")}
+        mine = {origin.name for origin in origins_of(pattern) if origin.source in ("resource", "attribute")}
         if not mine:
             return True  # a parameter without a value, another stack's export
-        return launch.named(target) in mine
-    name = launch.named(target)
+        return launch.referenced_resource(target) in mine
+    name = launch.referenced_resource(target)
     return name is not None and any(glob(as_text(pattern)).fullmatch(arn) for arn in _arns(launch, name, action))
 
 

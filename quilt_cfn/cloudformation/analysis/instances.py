@@ -44,7 +44,9 @@ def instances(launch: Launch) -> Iterator[Instance]:
         policy = dict_or_empty(dict_or_empty(properties.get("MixedInstancesPolicy")).get("LaunchTemplate"))
         specification = specification or dict_or_empty(policy.get("LaunchTemplateSpecification"))
         identity = specification.get("LaunchTemplateId", specification.get("LaunchTemplateName"))
-        source = launch.named(identity) or launch.named(properties.get("LaunchConfigurationName"))
+        source = launch.referenced_resource(identity) or launch.referenced_resource(
+            properties.get("LaunchConfigurationName")
+        )
         launched = _at(launch.properties(source), LAUNCHED.get(launch.type_of(source), ())) if source else {}
         sources = (name, source) if source and source in launch.resources else (name,)
         yield Instance(name, {**launched, **properties}, sources)

@@ -132,12 +132,14 @@ def _parties(launch: Launch) -> Iterator[Endpoint]:
         yield Endpoint(name, _groups(launch, groups), _named(launch, properties.get("Subnets")))
     for name, properties in launch.of_type("AWS::RDS::DBInstance", "AWS::RDS::DBCluster").items():
         groups = properties.get("VPCSecurityGroups", properties.get("VpcSecurityGroupIds"))
-        subnets = launch.properties(launch.named(properties.get("DBSubnetGroupName")) or "").get("SubnetIds")
+        subnets = launch.properties(launch.referenced_resource(properties.get("DBSubnetGroupName")) or "").get(
+            "SubnetIds"
+        )
         yield Endpoint(name, _groups(launch, groups), _named(launch, subnets))
 
 
 def _named(launch: Launch, values: Any) -> tuple[str, ...]:
-    return tuple(name for value in as_list(values) if (name := launch.named(value)))
+    return tuple(name for value in as_list(values) if (name := launch.referenced_resource(value)))
 
 
 def _groups(launch: Launch, values: Any) -> frozenset[str] | None:
@@ -154,7 +156,7 @@ def _permits(launch: Launch) -> Iterator[SecurityGroupRule]:
                     launch, name, inbound, dict_or_empty(entry), ("Resources", name, "Properties", key, index)
                 )
     for name, properties in launch.of_type(f"{GROUP}Ingress", f"{GROUP}Egress").items():
-        group = launch.named(properties.get("GroupId"))
+        group = launch.referenced_resource(properties.get("GroupId"))
         if group:
             inbound = launch.type_of(name).endswith("Ingress")
             yield _permit(launch, group, inbound, properties, ("Resources", name))
@@ -167,7 +169,13 @@ def _permit(launch: Launch, group: str, inbound: bool, entry: dict[str, Any], pa
     end = "Source" if inbound else "Destination"
     peer_group = entry.get(f"{end}SecurityGroupId", entry.get("SourceSecurityGroupName"))
     cidr = entry.get("CidrIp", entry.get("CidrIpv6"))
-    peer = launch.named(peer_group) if peer_group is not None else as_text(cidr) if is_known(cidr) and cidr else None
+    peer = (
+        launch.referenced_resource(peer_group)
+        if peer_group is not None
+        else as_text(cidr)
+        if is_known(cidr) and cidr
+        else None
+    )
     return SecurityGroupRule(
         group,
         inbound,
@@ -195,14 +203,14 @@ def ports(values: Iterable[Any]) -> Iterator[int]:
 def has_default_route(launch: Launch, subnet: str) -> bool:
     """Whether a subnet that this template makes has a default route; without a table of its own it has none."""
     tables = [
-        launch.named(properties.get("RouteTableId"))
+        launch.referenced_resource(properties.get("RouteTableId"))
         for properties in launch.of_type("AWS::EC2::SubnetRouteTableAssociation").values()
-        if launch.named(properties.get("SubnetId")) == subnet
+        if launch.referenced_resource(properties.get("SubnetId")) == subnet
     ]
     if None in tables:
         return True
     return any(
-        launch.named(properties.get("RouteTableId")) in tables
+        launch.referenced_resource(properties.get("RouteTableId")) in tables
         and properties.get("DestinationCidrBlock", properties.get("DestinationIpv6CidrBlock")) in EVERYWHERE
         for properties in launch.of_type("AWS::EC2::Route").values()
     )

@@ -30,7 +30,7 @@ def declared_parameters(launch: Launch) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def parameter_behind(launch: Launch, value: Any) -> str | None:
     """The parameter whose value this is, unchanged."""
-    names = [origin.name for origin in origins_of(value) if origin.kind == "parameter"]
+    names = [origin.name for origin in origins_of(value) if origin.source == "parameter"]
     return names[0] if len(names) == 1 and launch.parameters.get(names[0]) == value else None
 
 

@@ -123,7 +123,7 @@ def _arn(value: Any) -> str:
     text = as_text(value)
     if not is_known(value):
         if not isinstance(value, Value) or any(
-            each.kind not in ("resource", "attribute") for each in origins_of(value)
+            each.source not in ("resource", "attribute") for each in origins_of(value)
         ):
             return "*"
         text = re.sub("<[^<>]*>", "name", text)

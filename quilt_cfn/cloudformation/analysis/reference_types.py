@@ -74,8 +74,8 @@ PROFILE = ("AWS::IAM::InstanceProfile",)
 def sole_references(value: Any, path: Path) -> Iterator[tuple[Path, Origin]]:
     """The path to every text that is nothing but a reference, and what it refers to."""
     if isinstance(value, Value):
-        if value.sole:
-            yield path, value.sole
+        if value.stands_for:
+            yield path, value.stands_for
     elif isinstance(value, dict):
         for key, each in value.items():
             yield from sole_references(each, (*path, key))

@@ -67,7 +67,7 @@ def _conversations(launch: Launch, network: NetworkView, contract: Contract) -> 
 
 def _to_load_balancers(launch: Launch, network: NetworkView) -> Iterator[Connection]:
     for listener, properties in launch.of_type(f"{BALANCER}::Listener").items():
-        balancer = network.parties.get(launch.named(properties.get("LoadBalancerArn")) or "")
+        balancer = network.parties.get(launch.referenced_resource(properties.get("LoadBalancerArn")) or "")
         facing = launch.properties(balancer.name).get("Scheme", "internet-facing") if balancer else None
         if balancer and facing == "internet-facing" and properties.get("Protocol") not in NOT_TCP:
             for port in ports([properties.get("Port")]):
@@ -79,18 +79,23 @@ def targets(launch: Launch, network: NetworkView) -> Iterator[tuple[str, str, En
     for listener in launch.of_type(f"{BALANCER}::Listener", f"{BALANCER}::ListenerRule").values():
         owner = listener.get("LoadBalancerArn")
         if owner is None:
-            owner = launch.properties(launch.named(listener.get("ListenerArn")) or "").get("LoadBalancerArn")
+            owner = launch.properties(launch.referenced_resource(listener.get("ListenerArn")) or "").get(
+                "LoadBalancerArn"
+            )
         for origin in sorted(origins_of(listener.get("DefaultActions", listener.get("Actions")))):
             group = launch.properties(origin.name)
             if launch.type_of(origin.name) == f"{BALANCER}::TargetGroup" and group.get("Protocol") not in NOT_TCP:
                 for party, port in _members(launch, network, origin.name, group):
-                    yield launch.named(owner) or "", origin.name, party, port
+                    yield launch.referenced_resource(owner) or "", origin.name, party, port
 
 
 def _members(launch: Launch, network: NetworkView, name: str, group: dict[str, Any]) -> Iterator[tuple[Endpoint, int]]:
     health = group.get("HealthCheckPort", "traffic-port")
     members = [
-        (launch.named(dict_or_empty(target).get("Id")), dict_or_empty(target).get("Port", group.get("Port")))
+        (
+            launch.referenced_resource(dict_or_empty(target).get("Id")),
+            dict_or_empty(target).get("Port", group.get("Port")),
+        )
         for target in as_list(group.get("Targets"))
     ]
     for fleet, properties in launch.of_type("AWS::AutoScaling::AutoScalingGroup").items():

@@ -187,7 +187,7 @@ def _refuse_too_large_values(template: ParsedTemplate, launch: Launch) -> None:
     for error in launch.errors:
         if error.kind == "Size":
             line = template.line(error.path)
-            raise UserError(f"{template.file}, line {line}: {error.sentence}.", "Make the template simpler there.")
+            raise UserError(f"{template.file}, line {line}: {error.message}.", "Make the template simpler there.")
 
 
 def _rules(marketplace: bool) -> list[Rule]:

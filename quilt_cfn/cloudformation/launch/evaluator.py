@@ -36,7 +36,7 @@ class EvaluationError(NamedTuple):
 
     kind: str
     path: Path
-    sentence: str
+    message: str
 
 
 class Evaluator:

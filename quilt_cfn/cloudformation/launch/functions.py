@@ -137,7 +137,7 @@ def _variable(evaluator: Evaluator, name: str, variables: Mapping[str, Any], pat
     else:
         value = ref(evaluator, name, path)
     if isinstance(value, UnknownList):
-        return value.each
+        return value.any_member
     if isinstance(value, (list, dict)) or value is NO_VALUE:
         return evaluator.error("Sub", path, f"${{{name}}} is not a text")
     return value
@@ -153,7 +153,7 @@ def join(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     if not is_known(members) and not isinstance(members, list):
         return Value("<joined>", origins_of(members), known=False)
     if isinstance(members, UnknownList):
-        return members.each
+        return members.any_member
     if not isinstance(members, list):
         return evaluator.error("Join", path, "the second argument of Fn::Join is not a list")
     pieces: list[Any] = []
@@ -192,7 +192,7 @@ def select(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     if not re.fullmatch("[0-9]{1,9}", index):
         return evaluator.error("Select", path, f"{index} is no index")
     if isinstance(members, UnknownList):
-        return members.at(int(index))
+        return members.member(int(index))
     if int(index) >= len(members):
         inner = next(iter(parts[1])) if isinstance(parts[1], dict) else "list"
         return evaluator.error(

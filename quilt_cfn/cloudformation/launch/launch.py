@@ -67,10 +67,10 @@ class Launch:
             found.setdefault(self.type_of(name), {})[name] = self.properties(name)
         return found
 
-    def named(self, value: Any) -> str | None:
+    def referenced_resource(self, value: Any) -> str | None:
         """The logical ID of the resource that a value refers to, when it is nothing but that reference."""
-        origin = value.sole if isinstance(value, Value) else None
-        return origin.name if origin and origin.kind in ("resource", "attribute") else None
+        origin = value.stands_for if isinstance(value, Value) else None
+        return origin.name if origin and origin.source in ("resource", "attribute") else None
 
     @cached_property
     def dependencies(self) -> dict[str, frozenset[str]]:

@@ -15,11 +15,11 @@ from quilt_cfn.cloudformation.template.walk import strings_in
 class Origin(NamedTuple):
     """Something that flowed into a text.
 
-    ``kind`` is ``parameter``, ``resource`` (what Ref of it gives), ``attribute`` (of a resource), ``import`` (another
+    ``source`` is ``parameter``, ``resource`` (what Ref of it gives), ``attribute`` (of a resource), ``import`` (another
     stack's output) or ``dynamic`` (a dynamic reference); ``name`` is its name or logical ID.
     """
 
-    kind: str
+    source: str
     name: str
     attribute: str = ""
 
@@ -37,7 +37,7 @@ class Value(str):
         return made
 
     @property
-    def sole(self) -> Origin | None:
+    def stands_for(self) -> Origin | None:
         """The one thing that this text stands for, when it is nothing but its placeholder."""
         if not self.known and len(self.origins) == 1:
             (origin,) = self.origins
@@ -56,13 +56,13 @@ class UnknownList(list[Any]):
     """A list whose length only AWS knows; its one member stands for each of them."""
 
     @property
-    def each(self) -> Value:
+    def any_member(self) -> Value:
         text: Value = self[0]
         return text
 
-    def at(self, index: int) -> Value:
+    def member(self, index: int) -> Value:
         """A member."""
-        return Value(f"{self.each[:-1]}[{index}]>", self.each.origins, known=False)
+        return Value(f"{self.any_member[:-1]}[{index}]>", self.any_member.origins, known=False)
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
         return super().__getitem__(index)

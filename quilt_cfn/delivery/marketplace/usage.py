@@ -219,7 +219,7 @@ def _right(launch: Launch, statement: Mapping[str, Any]) -> str:
     actions, others = (as_list(statement.get(key)) for key in ("Action", "NotAction"))
     what = ", ".join(_by_service(actions)) if actions else f"everything but {', '.join(_by_service(others))}"
     targets = as_list(statement.get("Resource", "*"))
-    secrets = [each for each in targets if launch.type_of(launch.named(each) or "") == SECRET]
+    secrets = [each for each in targets if launch.type_of(launch.referenced_resource(each) or "") == SECRET]
     where = ", ".join(_shown(launch, each) for each in targets)
     if len(targets) == len(secrets) > FEW:
         where = f"{len(secrets)} secrets"
@@ -333,9 +333,9 @@ def _only_with_tls(launch: Launch) -> Iterator[str]:
             refused = any(path[-1] == "aws:SecureTransport" and as_text(value) == "false" for path, value in conditions)
             if statement.get("Effect") == "Deny" and refused:
                 owner = launch.properties(str(document.path[1]))
-                yield launch.named(owner.get("Bucket")) or str(document.path[1])
+                yield launch.referenced_resource(owner.get("Bucket")) or str(document.path[1])
     for name, properties in _databases(launch):
-        group = launch.properties(launch.named(properties.get("DBParameterGroupName")) or "")
+        group = launch.properties(launch.referenced_resource(properties.get("DBParameterGroupName")) or "")
         if as_text(dict_or_empty(group.get("Parameters")).get("rds.force_ssl", "0")) == "1":
             yield name
 

@@ -36,6 +36,6 @@ def problem():
     def problem(value: Any, *arguments: Any, **sections: Any) -> tuple[str, tuple[str | int, ...], str]:
         (found,) = launch_of(value, *arguments, **sections).errors
         assert found.path[:4] == ("Resources", "It", "Properties", "Value")
-        return found.kind, found.path[4:], found.sentence
+        return found.kind, found.path[4:], found.message
 
     return problem

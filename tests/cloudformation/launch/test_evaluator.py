@@ -30,7 +30,7 @@ QUEUE = {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs"
 def test_ref_gives_a_parameters_value_and_a_placeholder_for_a_resource(computed):
     assert computed({"Ref": "Secret"}, FORM, Parameters=SECRET) == "swordfish"
     queue = computed({"Ref": "Queue"}, Resources=QUEUE)
-    assert (queue, queue.known, queue.sole) == ("<Queue>", False, Origin("resource", "Queue"))
+    assert (queue, queue.known, queue.stands_for) == ("<Queue>", False, Origin("resource", "Queue"))
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_a_reference_to_a_resource_that_is_not_created_is_a_problem(problem):
 
 
 def test_an_attribute_is_a_placeholder_or_a_list_of_them(computed):
-    assert computed({"Fn::GetAtt": "Queue.Arn"}, Resources=QUEUE).sole == Origin("attribute", "Queue", "Arn")
+    assert computed({"Fn::GetAtt": "Queue.Arn"}, Resources=QUEUE).stands_for == Origin("attribute", "Queue", "Arn")
     assert computed({"Fn::GetAtt": ["Queue", "Endpoint.Address"]}, Resources=QUEUE) == "<Queue.Endpoint.Address>"
     servers = computed(
         {"Fn::GetAtt": ["Zone", "NameServers"]}, Resources={"Zone": {"Type": "AWS::Route53::HostedZone"}}
     )
     assert isinstance(servers, UnknownList)
-    assert servers.at(2) == "<Zone.NameServers[2]>"
+    assert servers.member(2) == "<Zone.NameServers[2]>"
 
 
 def test_an_attribute_that_was_set_as_a_property_is_known(computed):
@@ -337,7 +337,7 @@ def test_a_condition_is_decided(condition, decided):
 def test_conditions_that_go_round_in_a_circle_are_a_problem():
     conditions = {"A": {"Fn::Not": [{"Condition": "B"}]}, "B": {"Fn::Not": [{"Condition": "A"}]}}
     (problem,) = launch_of("", Conditions=conditions).errors
-    assert (problem.kind, problem.sentence) == ("Cycle", "the condition A depends on itself")
+    assert (problem.kind, problem.message) == ("Cycle", "the condition A depends on itself")
 
 
 def test_a_condition_that_is_not_there_is_a_problem(problem):
@@ -604,7 +604,7 @@ def answer(template: dict[str, Any]) -> Launch | None:
     json.dumps(everything)
     for problem in launch.errors:
         assert problem.kind
-        assert problem.sentence
+        assert problem.message
         assert problem.path[0] in template
     return launch
 

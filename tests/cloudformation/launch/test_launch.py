@@ -80,12 +80,12 @@ def test_what_depends_on_itself_is_before_itself():
 
 
 def test_a_pure_reference_names_its_resource(small):
-    assert small.named(small.properties("Subnet")["VpcId"]) == "Vpc"
-    assert small.named(small.properties("Server")["SubnetId"]) == "Subnet"
-    assert small.named(small.properties("Record")["Name"]) == "Address"
-    assert small.named(small.compute({"Fn::Sub": "${Vpc}/"})) is None
-    assert small.named(small.compute({"Ref": "Size"})) is None
-    assert small.named({"Ref": "Vpc"}) is None
+    assert small.referenced_resource(small.properties("Subnet")["VpcId"]) == "Vpc"
+    assert small.referenced_resource(small.properties("Server")["SubnetId"]) == "Subnet"
+    assert small.referenced_resource(small.properties("Record")["Name"]) == "Address"
+    assert small.referenced_resource(small.compute({"Fn::Sub": "${Vpc}/"})) is None
+    assert small.referenced_resource(small.compute({"Ref": "Size"})) is None
+    assert small.referenced_resource({"Ref": "Vpc"}) is None
 
 
 def test_a_fragment_is_computed_as_if_it_stood_in_the_template(large):

@@ -122,12 +122,12 @@ def test_a_list_comes_as_one_text_or_as_a_list(given, kind):
 def test_what_the_parameter_store_holds_is_unknown(kind, is_list):
     accepted = value("/aws/service/ami", Type=kind)
     assert isinstance(accepted, UnknownList if is_list else Value)
-    text = accepted.each if is_list else accepted
+    text = accepted.any_member if is_list else accepted
     assert (text.known, text.origins) == (False, {OURS})
 
 
 def test_a_comma_in_the_name_of_a_stored_list_divides_nothing():
-    assert not value("/a,b", Type="AWS::SSM::Parameter::Value<List<String>>", AllowedValues=["/a,b"]).each.known
+    assert not value("/a,b", Type="AWS::SSM::Parameter::Value<List<String>>", AllowedValues=["/a,b"]).any_member.known
 
 
 def test_the_name_of_a_parameter_in_the_store_is_known():
@@ -137,8 +137,8 @@ def test_the_name_of_a_parameter_in_the_store_is_known():
 @pytest.mark.parametrize(("kind", "is_list"), [("String", False), ("CommaDelimitedList", True), ("List<Number>", True)])
 def test_in_an_open_form_a_parameter_without_value_stands_for_itself(kind, is_list):
     accepted = value(allow_missing=True, Type=kind)
-    text = accepted.each if is_list else accepted
-    assert text.sole == OURS
+    text = accepted.any_member if is_list else accepted
+    assert text.stands_for == OURS
     assert isinstance(accepted, UnknownList) == is_list
 
 

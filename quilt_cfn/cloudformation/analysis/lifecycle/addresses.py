@@ -35,10 +35,12 @@ def _gateways(launch: Launch, gone: Collection[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     routes = launch.of_type("AWS::EC2::Route")
     for name, properties in launch.of_type("AWS::EC2::VPCGatewayAttachment").items():
-        vpc = launch.named(properties.get("VpcId"))
-        gateway = launch.named(properties.get("InternetGatewayId"))
+        vpc = launch.referenced_resource(properties.get("VpcId"))
+        gateway = launch.referenced_resource(properties.get("InternetGatewayId"))
         if name in gone and vpc and gateway:
-            to_it = {route for route, each in routes.items() if launch.named(each.get("GatewayId")) == gateway}
+            to_it = {
+                route for route, each in routes.items() if launch.referenced_resource(each.get("GatewayId")) == gateway
+            }
             found[vpc] = found.get(vpc, set()) | {name} | to_it
     return found
 
@@ -48,7 +50,7 @@ def _is_early(launch: Launch, name: str, gateways: dict[str, set[str]]) -> bool:
     vpcs: Collection[str | None] = gateways
     if launch.type_of(name) not in ("AWS::EC2::EIP", "AWS::EC2::EIPAssociation"):
         subnets = _public_subnets(launch, name) if gateways else set()
-        vpcs = {launch.named(launch.properties(subnet).get("VpcId")) for subnet in subnets}
+        vpcs = {launch.referenced_resource(launch.properties(subnet).get("VpcId")) for subnet in subnets}
     ways = {way for vpc, each in gateways.items() if vpc in vpcs for way in each}
     return bool(ways) and ways.isdisjoint(launch.before(name))
 
@@ -77,7 +79,7 @@ def _subnets(launch: Launch, value: Any) -> set[str]:
     """The subnets of the stack that a value refers to, by way of a subnet group if need be."""
     found: set[str] = set()
     for text, _ in strings_in(value):
-        name = launch.named(text)
+        name = launch.referenced_resource(text)
         if name and launch.type_of(name) == "AWS::EC2::Subnet":
             found.add(name)
         elif name and launch.type_of(name) == "AWS::RDS::DBSubnetGroup":
@@ -88,5 +90,5 @@ def _subnets(launch: Launch, value: Any) -> set[str]:
 def launch_template_data(launch: Launch, properties: dict[str, Any]) -> dict[str, Any]:
     """The data of the launch template of this stack that an instance or a group is made from."""
     specification = dict_or_empty(properties.get("LaunchTemplate"))
-    named = launch.named(specification.get("LaunchTemplateId"))
+    named = launch.referenced_resource(specification.get("LaunchTemplateId"))
     return dict_or_empty(launch.properties(named).get("LaunchTemplateData")) if named else {}

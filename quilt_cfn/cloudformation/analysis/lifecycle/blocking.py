@@ -58,7 +58,7 @@ def protected_later(launch: Launch, gone: Collection[str]) -> Iterator[Fact]:
             arguments = dict_or_empty(dict_or_empty(state).get("Parameters") or dict_or_empty(state).get("Arguments"))
             if not any(as_text(arguments.get(each)) in ON for each in PROTECTIONS):
                 continue
-            named = [launch.named(value) for value in arguments.values()]
+            named = [launch.referenced_resource(value) for value in arguments.values()]
             for name in [each for each in named if each and each in gone]:
                 yield Fact(
                     ("Resources", name),
@@ -114,7 +114,7 @@ def held(launch: Launch, kept: Collection[str], gone: Collection[str]) -> Iterat
 def _used(launch: Launch, name: str) -> list[str]:
     found: dict[str, None] = {}
     for text, path in strings_in(launch.properties(name)):
-        other = launch.named(text)
+        other = launch.referenced_resource(text)
         keys = [key for key in path if isinstance(key, str)]
         if not other or not keys or keys[-1] not in HOLDS.get(launch.type_of(other), ()):
             continue

@@ -98,7 +98,7 @@ def _log_buckets(properties: dict[str, Any]) -> Iterator[Any]:
 def _buckets(launch: Launch, value: Any) -> set[str]:
     """The buckets of the stack that a value names, by reference or by their own name."""
     buckets = launch.of_type("AWS::S3::Bucket")
-    referred = {origin.name for origin in origins_of(value) if origin.kind in ("resource", "attribute")}
+    referred = {origin.name for origin in origins_of(value) if origin.source in ("resource", "attribute")}
     return {
         name
         for name, properties in buckets.items()

@@ -76,7 +76,7 @@ def taken_names(launch: Launch, kept: Collection[str]) -> Iterator[Fact]:
 
 def _spoken(value: tuple[str, ...]) -> str:
     """A name as an administrator knows it: by the parameter that it is the value of, or literally."""
-    parameters = {origin.name for origin in origins_of(list(value)) if origin.kind == "parameter"}
+    parameters = {origin.name for origin in origins_of(list(value)) if origin.source == "parameter"}
     return f"which comes from {spelled(sorted(parameters))}" if parameters else "/".join(value)
 
 

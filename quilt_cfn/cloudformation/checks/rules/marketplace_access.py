@@ -126,7 +126,7 @@ def permissions_are_narrow(launch: Launch, contract: Contract) -> Iterator[Viola
     name a resource, or only list. Where a contract tells what is called, the rule P03 judges resources, by that.
     Statements that deny, and permissions boundaries, may be as wide as they like."""
     holders = launch.of_type("AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::User")
-    boundaries = {launch.named(properties.get("PermissionsBoundary")) for properties in holders.values()}
+    boundaries = {launch.referenced_resource(properties.get("PermissionsBoundary")) for properties in holders.values()}
     for document in policy_documents(launch):
         for path, statement in document.statements:
             if document.kind != IDENTITY or path[1] in boundaries or statement.get("Effect") != "Allow":

@@ -55,10 +55,10 @@ def secrets_in(launch: Launch, value: Any) -> list[str]:
 
 
 def _secret(launch: Launch, origin: Origin) -> str | None:
-    if origin.kind == "parameter":
+    if origin.source == "parameter":
         declared = dict_or_empty(get_section(launch.template, "Parameters").get(origin.name))
         return origin.name if as_text(declared.get("NoEcho", "false")).lower() == "true" else None
-    if origin.kind == "dynamic":
+    if origin.source == "dynamic":
         secret = re.match(r"\{\{resolve:(secretsmanager|ssm-secure):", origin.name) and not OPEN_KEYS.search(
             origin.name
         )
@@ -182,7 +182,7 @@ def no_free_text_in_scripts(launch: Launch, contract: Contract) -> Iterator[Viol
         origins = text.origins if isinstance(text, Value) else ()
         for origin in sorted(origins):
             declared = dict_or_empty(get_section(launch.template, "Parameters").get(origin.name))
-            if origin.kind != "parameter" or _secret(launch, origin) or "AllowedValues" in declared:
+            if origin.source != "parameter" or _secret(launch, origin) or "AllowedValues" in declared:
                 continue
             if as_text(declared.get("Type")) in ("String", "CommaDelimitedList"):
                 harmful = _harmful(declared)

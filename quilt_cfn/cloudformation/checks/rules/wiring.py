@@ -38,7 +38,7 @@ def _problems(launch: Launch, family: str) -> Iterator[Violation]:
             continue
         found = "zones" if kind == "Select of Fn::GetAZs" else "lists" if kind.startswith(("Select", "Cidr")) else "all"
         if found == family:
-            yield (error.path, f"{error.sentence[:1].upper()}{error.sentence[1:]}.")
+            yield (error.path, f"{error.message[:1].upper()}{error.message[1:]}.")
 
 
 @rule("W01", "error", "CloudFormation refuses the template.", f"{REFERENCE}/intrinsic-function-reference.html")
@@ -99,9 +99,11 @@ def subnets_are_apart(launch: Launch, contract: Contract) -> Iterator[Violation]
 @rule("W05", "error", "The launch fails when the subnet is created.", f"{REFERENCE}/aws-resource-ec2-subnet.html")
 def subnets_are_in_their_vpc(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """A subnet's block isn't a part of its VPC's; where the VPC gets further blocks, nothing is said."""
-    extended = {launch.named(each.get("VpcId")) for each in launch.of_type("AWS::EC2::VPCCidrBlock").values()}
+    extended = {
+        launch.referenced_resource(each.get("VpcId")) for each in launch.of_type("AWS::EC2::VPCCidrBlock").values()
+    }
     for name, properties in launch.of_type("AWS::EC2::Subnet").items():
-        vpc = launch.named(properties.get("VpcId"))
+        vpc = launch.referenced_resource(properties.get("VpcId"))
         network = _network(properties.get("CidrBlock", ""))
         whole = _network(launch.properties(vpc).get("CidrBlock", "")) if vpc and vpc not in extended else None
         if network and whole and network.version == whole.version and not network.subnet_of(whole):
@@ -112,7 +114,7 @@ def _zones(launch: Launch, subnets: Any) -> list[str] | None:
     """The zones of subnets that this template makes; None where one of them is unknown."""
     found = []
     for subnet in as_list(subnets):
-        zone = launch.properties(launch.named(subnet) or "").get("AvailabilityZone")
+        zone = launch.properties(launch.referenced_resource(subnet) or "").get("AvailabilityZone")
         if zone is None or not is_known(zone):
             return None
         found.append(as_text(zone))
@@ -161,11 +163,11 @@ def gateway_is_attached_first(launch: Launch, contract: Contract) -> Iterator[Vi
     """A route to an internet gateway can be created only once the gateway is attached to the VPC. Nothing in the route
     refers to the attachment, so it needs DependsOn."""
     for name, properties in launch.of_type("AWS::EC2::Route").items():
-        gateway = launch.named(properties.get("GatewayId"))
+        gateway = launch.referenced_resource(properties.get("GatewayId"))
         if not gateway:
             continue
         for attachment, attached in launch.of_type("AWS::EC2::VPCGatewayAttachment").items():
-            gateways = {launch.named(attached.get(key)) for key in ("InternetGatewayId", "VpnGatewayId")}
+            gateways = {launch.referenced_resource(attached.get(key)) for key in ("InternetGatewayId", "VpnGatewayId")}
             if gateway in gateways and attachment not in launch.before(name):
                 yield (
                     ("Resources", name),
@@ -231,7 +233,7 @@ def references_are_of_the_right_kind(launch: Launch, contract: Contract) -> Iter
         resource_type = launch.type_of(name)
         for path, origin in sole_references(dict_or_empty(resource).get("Properties"), at(name)):
             kinds = accepted_types(resource_type, path)
-            found = launch.type_of(origin.name) if origin.kind in ("resource", "attribute") else ""
+            found = launch.type_of(origin.name) if origin.source in ("resource", "attribute") else ""
             names = [key for key in path if not isinstance(key, int)]
             # What CloudFormation itself answers for, a nested stack or a custom resource, may be anything.
             if not kinds or not found.startswith("AWS::") or found.startswith("AWS::CloudFormation::"):
@@ -247,7 +249,7 @@ def references_are_of_the_right_kind(launch: Launch, contract: Contract) -> Iter
 def bucket_policy_is_about_its_bucket(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """S3 refuses a bucket policy with a resource that is not the bucket itself or something in it."""
     for name, properties in launch.of_type("AWS::S3::BucketPolicy").items():
-        own = launch.named(properties.get("Bucket"))
+        own = launch.referenced_resource(properties.get("Bucket"))
         bucket = properties.get("Bucket")
         if own:
             bucket = launch.properties(own).get("BucketName", bucket)
@@ -271,7 +273,7 @@ def _is_another(launch: Launch, resource: str, bucket: Any) -> bool:
     if pattern == text or fnmatch.fnmatchcase(text, pattern):
         return False
     # What neither side knows may be the same after all.
-    return (is_known(bucket) and is_known(resource)) or bool(launch.named(bucket) and "<" in pattern)
+    return (is_known(bucket) and is_known(resource)) or bool(launch.referenced_resource(bucket) and "<" in pattern)
 
 
 @rule(
@@ -311,7 +313,7 @@ def _wrong_reference(launch: Launch, reference: str) -> str | None:
     if kind not in ("", "SecretString"):
         return f"after the secret comes SecretString, not {kind}"
     attached = launch.of_type("AWS::SecretsManager::SecretTargetAttachment").values()
-    if secret[1] in {launch.named(each.get("SecretId")) for each in attached}:
+    if secret[1] in {launch.referenced_resource(each.get("SecretId")) for each in attached}:
         return None  # The attachment adds keys: host, port and others.
     keys = _keys_of(launch.properties(secret[1]))
     key = key.partition(":")[0]
