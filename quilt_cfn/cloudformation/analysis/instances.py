@@ -1,6 +1,6 @@
-"""The machines of a launch: EC2 instances and groups of them, with what they are launched from and what they run.
+"""The EC2 instances of a launch and their Auto Scaling groups: what they are launched with and what they run.
 
-The rule: a machine is what can run something; a launch template is only a part of one.
+A launch template or launch configuration is no instance by itself; it is a source of those that are launched from it.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ LAUNCHED = {
     "AWS::EC2::LaunchTemplate": ("LaunchTemplateData",),
     "AWS::AutoScaling::LaunchConfiguration": (),
 }
-"""Types that have user data -> where in their properties."""
+"""Types that have user data -> the keys in their properties that lead to it."""
 
 INIT = "AWS::CloudFormation::Init"
+"""The key in Metadata that cfn-init reads."""
 
 
 class Instance(NamedTuple):
-    """An instance, or a group of like instances."""
+    """An instance, or the instances of an Auto Scaling group."""
 
     name: str
-    """Logical ID of the instance or of the Auto Scaling group."""
+    """Logical ID of the instance or of the group."""
     settings: dict[str, Any]
-    """What the instance is launched with: its own properties before those of its launch template."""
+    """The properties that it is launched with: its own, then those of its launch template or configuration."""
     sources: tuple[str, ...]
-    """Logical IDs of the resources that say what it is and what it runs."""
+    """Logical IDs of the resources with its properties and metadata: itself, and what it is launched from."""
 
 
 def instances(launch: Launch) -> Iterator[Instance]:
-    """Every machine of a launch."""
+    """Every instance and Auto Scaling group of a launch."""
     for name, properties in launch.of_type("AWS::EC2::Instance", "AWS::AutoScaling::AutoScalingGroup").items():
         specification = dict_or_empty(properties.get("LaunchTemplate"))
         policy = dict_or_empty(dict_or_empty(properties.get("MixedInstancesPolicy")).get("LaunchTemplate"))
         specification = specification or dict_or_empty(policy.get("LaunchTemplateSpecification"))
-        identity = specification.get("LaunchTemplateId", specification.get("LaunchTemplateName"))
-        source = launch.referenced_resource(identity) or launch.referenced_resource(
-            properties.get("LaunchConfigurationName")
-        )
+        template = specification.get("LaunchTemplateId", specification.get("LaunchTemplateName"))
+        candidates = map(launch.referenced_resource, (template, properties.get("LaunchConfigurationName")))
+        source = next(filter(None, candidates), None)
         launched = _at(launch.properties(source), LAUNCHED.get(launch.type_of(source), ())) if source else {}
         sources = (name, source) if source and source in launch.resources else (name,)
         yield Instance(name, {**launched, **properties}, sources)
@@ -59,7 +59,7 @@ def _at(value: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
 
 
 def user_data(launch: Launch) -> Iterator[tuple[Path, Any]]:
-    """The path to every UserData, and its value."""
+    """(path, value) of each UserData, which may be encoded or not."""
     for name in launch.of_type(*LAUNCHED):
         yield from _user_data_of(launch, name)
 
@@ -72,8 +72,8 @@ def _user_data_of(launch: Launch, name: str) -> Iterator[tuple[Path, Any]]:
             yield ("Resources", name, "Properties", *inner, "UserData"), data["UserData"]
 
 
-def plain(data: Any) -> str | None:
-    """User data as the machine sees it; None if only AWS knows it, or if it isn't base64."""
+def decoded_user_data(data: Any) -> str | None:
+    """User data as the instance reads it; None if only AWS knows it, or if it isn't base64."""
     if isinstance(data, Base64Value):
         return data.plain
     if not isinstance(data, str) or not is_known(data):
@@ -86,9 +86,9 @@ def plain(data: Any) -> str | None:
 
 
 def scripts(launch: Launch, name: str) -> Iterator[tuple[Path, str]]:
-    """What a resource makes a machine run or read: its user data, and every text of its cfn-init metadata."""
+    """(path, text) of all that an instance runs or reads from a resource: user data, and the texts of cfn-init."""
     for path, data in _user_data_of(launch, name):
-        text = plain(data)
+        text = decoded_user_data(data)
         if text is not None:
             yield path, text
     init = dict_or_empty(dict_or_empty(launch.resources.get(name)).get("Metadata")).get(INIT)
@@ -97,7 +97,7 @@ def scripts(launch: Launch, name: str) -> Iterator[tuple[Path, str]]:
 
 
 def files(launch: Launch, name: str) -> Iterator[tuple[str, str]]:
-    """The files that cfn-init writes for a resource: path on the machine and text; maps are written as JSON."""
+    """(path on the instance, text) of each file that cfn-init writes for a resource; a map is written as JSON."""
     init = dict_or_empty(dict_or_empty(dict_or_empty(launch.resources.get(name)).get("Metadata")).get(INIT))
     for config in init.values():
         for path, file in dict_or_empty(dict_or_empty(config).get("files")).items():
@@ -105,7 +105,7 @@ def files(launch: Launch, name: str) -> Iterator[tuple[str, str]]:
             yield path, content if isinstance(content, str) else json.dumps(content)
 
 
-def is_complete(machine: Instance) -> bool:
-    """Whether the template says all about a machine; a launch template from elsewhere says something too."""
+def is_complete(instance: Instance) -> bool:
+    """Whether all properties of an instance are in the template, and none in a launch template from elsewhere."""
     elsewhere = {"LaunchTemplate", "LaunchConfigurationName", "MixedInstancesPolicy", "InstanceId"}
-    return len(machine.sources) > 1 or not elsewhere & machine.settings.keys()
+    return len(instance.sources) > 1 or not elsewhere & instance.settings.keys()

@@ -1,7 +1,7 @@
-"""Who can talk to whom: parties, the security groups around them, and the routes out of their subnets.
+"""The network of a stack: its resources with addresses, the rules of their security groups, and routes of subnets.
 
-The rule: what isn't known (a group or a subnet from a parameter, a port that only AWS knows) lets everything through;
-so a conversation is called impossible only where the template by itself makes it so.
+What isn't known (a security group or a subnet from a parameter, a port that only AWS knows) counts as open, so a
+connection is called impossible only where the template by itself makes it so.
 """
 
 from __future__ import annotations
@@ -21,62 +21,72 @@ from quilt_cfn.cloudformation.template.walk import Path
 INTERNET = "0.0.0.0/0"
 EVERYWHERE = (INTERNET, "::/0")
 NOWHERE = "127.0.0.1/32"
-"""The destination of a rule that only keeps EC2 from adding its own: no machine has this address for others."""
+"""The destination of an outbound rule that only keeps EC2 from adding its default rule; it allows no connection."""
 
 GROUP = "AWS::EC2::SecurityGroup"
 
 
-class Endpoint(NamedTuple):
-    """Something with an address: ``groups`` are the logical IDs of its security groups, None if they aren't known."""
+class NetworkResource(NamedTuple):
+    """A resource with addresses in the network: an instance or Auto Scaling group, a load balancer, a database."""
 
     name: str
     groups: frozenset[str] | None
+    """Logical IDs of its security groups; None if one of them isn't known."""
     subnets: tuple[str, ...]
-    """Logical IDs of its subnets, as far as this template makes them."""
+    """Logical IDs of its subnets, of those in the template."""
 
 
 class SecurityGroupRule(NamedTuple):
-    """One rule of a security group: ``peer`` is a CIDR, the logical ID of a group, or None if it isn't known."""
+    """One rule of a security group of the template."""
 
     group: str
+    """Logical ID of the security group."""
     inbound: bool
     protocol: str
+    """In lower case, as the template writes it; ``-1`` is every protocol."""
     first: int
+    """The first port of the range, and ``last`` the last one."""
     last: int
     peer: str | None
+    """The other side: a CIDR, the logical ID of a security group, or None if it isn't known."""
     path: Path
 
     def covers(self, port: int) -> bool:
+        """Whether it allows TCP connections to a port."""
         return self.protocol in ("tcp", "6", "-1") and self.first <= port <= self.last
 
 
 class NetworkView(NamedTuple):
-    """The parties by name, and all rules of all groups."""
+    """The network of a launch."""
 
-    parties: dict[str, Endpoint]
-    permits: tuple[SecurityGroupRule, ...]
-    guarded: frozenset[str]
-    """Groups with outbound rules of their own; EC2 lets all others send anything anywhere."""
+    resources: dict[str, NetworkResource]
+    """By logical ID."""
+    rules: tuple[SecurityGroupRule, ...]
+    """All rules of all security groups."""
+    restricted_outbound: frozenset[str]
+    """Security groups with outbound rules of their own; those without may send anything anywhere."""
     vpc: Any
-    """The block of the template's VPC, if there is one."""
+    """The address block of the template's VPC; None without a VPC, and with several."""
 
-    def admits(self, party: Endpoint, inbound: bool, port: int, other: Endpoint | str) -> bool:
-        """Whether a party's groups let a conversation on a TCP port through, from or to another party or a CIDR."""
-        if party.groups is None or (not inbound and not party.groups <= self.guarded):
+    def allows(self, resource: NetworkResource, inbound: bool, port: int, other: NetworkResource | str) -> bool:
+        """Whether a resource's security groups allow TCP connections on a port, from or to another one or a CIDR."""
+        if resource.groups is None or (not inbound and not resource.groups <= self.restricted_outbound):
             return True
-        return any(True for permit in self.matching(party, inbound, other) if permit.covers(port))
+        return any(rule.covers(port) for rule in self.rules_about(resource, inbound, other))
 
-    def matching(self, party: Endpoint, inbound: bool, other: Endpoint | str) -> Iterator[SecurityGroupRule]:
-        """The rules of a party's groups that are about another party or a CIDR."""
-        for permit in self.permits:
-            if permit.inbound == inbound and permit.group in (party.groups or ()) and self._is(permit.peer, other):
-                yield permit
+    def rules_about(
+        self, resource: NetworkResource, inbound: bool, other: NetworkResource | str
+    ) -> Iterator[SecurityGroupRule]:
+        """The rules of a resource's security groups whose other side is this resource or contains this CIDR."""
+        for rule in self.rules:
+            if rule.inbound == inbound and rule.group in (resource.groups or ()) and self._includes(rule.peer, other):
+                yield rule
 
     def is_inside(self, cidr: str) -> bool:
-        """Whether a block is a part of the template's VPC."""
+        """Whether a CIDR is a part of the template's VPC."""
         return self.vpc is not None and _contains(str(self.vpc), cidr)
 
-    def _is(self, peer: str | None, other: Endpoint | str) -> bool:
+    def _includes(self, peer: str | None, other: NetworkResource | str) -> bool:
         if peer is None:
             return True
         if isinstance(other, str):
@@ -113,75 +123,69 @@ def network_of(launch: Launch) -> NetworkView:
     except ValueError:
         vpc = None
     groups = launch.of_type(GROUP)
-    guarded = frozenset(name for name, properties in groups.items() if properties.get("SecurityGroupEgress"))
-    parties = {party.name: party for party in _parties(launch)}
-    return NetworkView(parties, tuple(_permits(launch)), guarded, vpc)
+    restricted = frozenset(name for name, properties in groups.items() if properties.get("SecurityGroupEgress"))
+    resources = {resource.name: resource for resource in _resources(launch)}
+    return NetworkView(resources, tuple(_rules(launch)), restricted, vpc)
 
 
-def _parties(launch: Launch) -> Iterator[Endpoint]:
-    for machine in instances(launch):
-        interfaces = machine.settings.get("NetworkInterfaces")
+def _resources(launch: Launch) -> Iterator[NetworkResource]:
+    for instance in instances(launch):
+        interfaces = instance.settings.get("NetworkInterfaces")
         interface = dict_or_empty(interfaces[0]) if isinstance(interfaces, list) and interfaces else {}
-        settings = {**machine.settings, **interface}
+        settings = {**instance.settings, **interface}
         groups = settings.get("SecurityGroupIds", settings.get("Groups", settings.get("GroupSet")))
         groups = groups if groups is not None else settings.get("SecurityGroups")
         subnets = settings.get("VPCZoneIdentifier", settings.get("SubnetId"))
-        yield Endpoint(machine.name, _groups(launch, groups), _named(launch, subnets))
+        yield NetworkResource(instance.name, _groups(launch, groups), _referenced(launch, subnets))
     for name, properties in launch.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer").items():
         groups = properties.get("SecurityGroups")
-        yield Endpoint(name, _groups(launch, groups), _named(launch, properties.get("Subnets")))
+        yield NetworkResource(name, _groups(launch, groups), _referenced(launch, properties.get("Subnets")))
     for name, properties in launch.of_type("AWS::RDS::DBInstance", "AWS::RDS::DBCluster").items():
         groups = properties.get("VPCSecurityGroups", properties.get("VpcSecurityGroupIds"))
-        subnets = launch.properties(launch.referenced_resource(properties.get("DBSubnetGroupName")) or "").get(
-            "SubnetIds"
-        )
-        yield Endpoint(name, _groups(launch, groups), _named(launch, subnets))
+        subnet_group = launch.referenced_resource(properties.get("DBSubnetGroupName")) or ""
+        subnets = launch.properties(subnet_group).get("SubnetIds")
+        yield NetworkResource(name, _groups(launch, groups), _referenced(launch, subnets))
 
 
-def _named(launch: Launch, values: Any) -> tuple[str, ...]:
+def _referenced(launch: Launch, values: Any) -> tuple[str, ...]:
+    """The logical IDs of the resources that the members of a property refer to."""
     return tuple(name for value in as_list(values) if (name := launch.referenced_resource(value)))
 
 
 def _groups(launch: Launch, values: Any) -> frozenset[str] | None:
-    named = _named(launch, values)
-    known = named and len(named) == len(as_list(values)) and all(launch.type_of(each) == GROUP for each in named)
-    return frozenset(named) if known else None
+    names = _referenced(launch, values)
+    known = names and len(names) == len(as_list(values)) and all(launch.type_of(each) == GROUP for each in names)
+    return frozenset(names) if known else None
 
 
-def _permits(launch: Launch) -> Iterator[SecurityGroupRule]:
+def _rules(launch: Launch) -> Iterator[SecurityGroupRule]:
     for name, properties in launch.of_type(GROUP).items():
         for key, inbound in (("SecurityGroupIngress", True), ("SecurityGroupEgress", False)):
             for index, entry in enumerate(as_list(properties.get(key))):
-                yield _permit(
-                    launch, name, inbound, dict_or_empty(entry), ("Resources", name, "Properties", key, index)
-                )
+                yield _rule(launch, name, inbound, dict_or_empty(entry), ("Resources", name, "Properties", key, index))
     for name, properties in launch.of_type(f"{GROUP}Ingress", f"{GROUP}Egress").items():
         group = launch.referenced_resource(properties.get("GroupId"))
         if group:
             inbound = launch.type_of(name).endswith("Ingress")
-            yield _permit(launch, group, inbound, properties, ("Resources", name))
+            yield _rule(launch, group, inbound, properties, ("Resources", name))
 
 
-def _permit(launch: Launch, group: str, inbound: bool, entry: dict[str, Any], path: Path) -> SecurityGroupRule:
+def _rule(launch: Launch, group: str, inbound: bool, entry: dict[str, Any], path: Path) -> SecurityGroupRule:
     protocol = as_text(entry.get("IpProtocol", "-1")).lower()
     first, last = (_port(entry.get(key)) for key in ("FromPort", "ToPort"))
-    everything = protocol == "-1" or -1 in (first, last)
+    every_port = protocol == "-1" or -1 in (first, last)
     end = "Source" if inbound else "Destination"
     peer_group = entry.get(f"{end}SecurityGroupId", entry.get("SourceSecurityGroupName"))
     cidr = entry.get("CidrIp", entry.get("CidrIpv6"))
-    peer = (
-        launch.referenced_resource(peer_group)
-        if peer_group is not None
-        else as_text(cidr)
-        if is_known(cidr) and cidr
-        else None
-    )
+    peer = as_text(cidr) if is_known(cidr) and cidr else None
+    if peer_group is not None:
+        peer = launch.referenced_resource(peer_group)
     return SecurityGroupRule(
         group,
         inbound,
         protocol,
-        0 if everything or first is None else first,
-        65535 if everything or last is None else last,
+        0 if every_port or first is None else first,
+        65535 if every_port or last is None else last,
         peer,
         path,
     )
@@ -193,7 +197,7 @@ def _port(value: Any) -> int | None:
 
 
 def ports(values: Iterable[Any]) -> Iterator[int]:
-    """The ports among some values; what only AWS knows is left out."""
+    """The ports among some values; those that only AWS knows are left out."""
     for value in values:
         port = _port(value)
         if port is not None:
@@ -201,7 +205,7 @@ def ports(values: Iterable[Any]) -> Iterator[int]:
 
 
 def has_default_route(launch: Launch, subnet: str) -> bool:
-    """Whether a subnet that this template makes has a default route; without a table of its own it has none."""
+    """Whether a subnet of the template has a default route; one without a route table of its own has none."""
     tables = [
         launch.referenced_resource(properties.get("RouteTableId"))
         for properties in launch.of_type("AWS::EC2::SubnetRouteTableAssociation").values()

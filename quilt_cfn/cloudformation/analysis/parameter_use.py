@@ -1,4 +1,4 @@
-"""The form as a template declares it, and where its values go."""
+"""Parameters: how a template declares them, and which properties take their values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ref_target(value: Any) -> str | None:
 
 
 def declaration(launch: Launch, name: str | None) -> dict[str, Any]:
-    """What a template declares about a parameter; nothing if there is none."""
+    """The declaration of a parameter; empty for None, and for a name that the template doesn't declare."""
     return dict_or_empty(get_section(launch.template, "Parameters").get(name or ""))
 
 
@@ -29,13 +29,13 @@ def declared_parameters(launch: Launch) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def parameter_behind(launch: Launch, value: Any) -> str | None:
-    """The parameter whose value this is, unchanged."""
+    """The name of the parameter whose unchanged value this is; None for other values."""
     names = [origin.name for origin in origins_of(value) if origin.source == "parameter"]
     return names[0] if len(names) == 1 and launch.parameters.get(names[0]) == value else None
 
 
 def parameter_uses(launch: Launch) -> Iterator[tuple[Path, str]]:
-    """(path, name) for every Ref to a parameter in properties; the path ends with the property that it is in."""
+    """(path, parameter) for every Ref to a parameter in properties; the path ends with the property's name."""
     for name, resource in get_section(launch.template, "Resources").items():
         for path, value in entries(dict_or_empty(resource).get("Properties"), ("Resources", name, "Properties")):
             for each in as_list(value):
@@ -44,5 +44,5 @@ def parameter_uses(launch: Launch) -> Iterator[tuple[Path, str]]:
 
 
 def whole_number(value: Any) -> int:
-    """A number as a template writes it; 0 for anything else."""
+    """A whole number that a template writes as a number or as a text; 0 for anything else."""
     return int(as_text(value)) if as_text(value).isdecimal() else 0

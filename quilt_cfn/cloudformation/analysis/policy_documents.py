@@ -1,7 +1,8 @@
-"""Policy documents: where they stand in a template, and what is wrong with one by itself.
+"""Policy documents: where they are in a template, and what is wrong with each of them.
 
-The rule: parliament (https://github.com/duo-labs/parliament) judges. Its list of actions is older than cfn-lint's, so
-what it says about an action stands only if the newer list agrees; and what only AWS could tell is no mistake.
+parliament (https://github.com/duo-labs/parliament) reads the documents. Its list of actions is older than cfn-lint's,
+so what it reports about an action counts only where the newer list agrees. Values that only AWS knows are never
+reported.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from quilt_cfn.cloudformation.analysis.fact import Fact
 from quilt_cfn.cloudformation.facts.iam_actions import arns_of, glob, is_action
 from quilt_cfn.cloudformation.facts.package_data import file_of
 from quilt_cfn.cloudformation.launch import Launch, Value
@@ -23,19 +25,19 @@ from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_e
 from quilt_cfn.cloudformation.template.walk import Path
 
 IDENTITY, TRUST, RESOURCE = "identity", "trust", "resource"
-"""What a document hangs on: a user, group or role; a role, saying who may assume it; or something else."""
+"""The types of policy: of a user, group or role; of a role, about who may assume it; of any other resource."""
 
 
 class PolicyDocument(NamedTuple):
-    """A policy document in a launch, and the path to it."""
+    """A policy document in a launch."""
 
     path: Path
-    kind: str
+    policy_type: str
     body: Mapping[str, Any]
 
     @property
     def statements(self) -> list[tuple[Path, dict[str, Any]]]:
-        """Each statement and the path to it."""
+        """(path, statement) of each statement."""
         statements = self.body["Statement"]
         if not isinstance(statements, list):
             return [((*self.path, "Statement"), dict_or_empty(statements))]
@@ -47,47 +49,41 @@ def policy_documents(launch: Launch) -> tuple[PolicyDocument, ...]:
     """Every policy document in the properties of the resources."""
     found: list[PolicyDocument] = []
     for name in launch.resources:
-        kind = IDENTITY if launch.type_of(name).startswith("AWS::IAM::") else RESOURCE
-        found += _documents(launch.properties(name), ("Resources", name, "Properties"), kind)
+        policy_type = IDENTITY if launch.type_of(name).startswith("AWS::IAM::") else RESOURCE
+        found += _documents(launch.properties(name), ("Resources", name, "Properties"), policy_type)
     return tuple(found)
 
 
-def _documents(value: Any, path: Path, kind: str) -> Iterator[PolicyDocument]:
+def _documents(value: Any, path: Path, policy_type: str) -> Iterator[PolicyDocument]:
     if isinstance(value, list):
         for index, each in enumerate(value):
-            yield from _documents(each, (*path, index), kind)
+            yield from _documents(each, (*path, index), policy_type)
     elif isinstance(value, dict):
         statements = value.get("Statement")
         first = statements[0] if isinstance(statements, list) and statements else statements
-        # What else is called a statement, a firewall's for instance, has no effect.
+        # Other statements, such as those of AWS WAF, have no Effect.
         if isinstance(first, dict) and ("Effect" in first or "Version" in value):
-            yield PolicyDocument(path, TRUST if path[-1] == "AssumeRolePolicyDocument" else kind, value)
+            yield PolicyDocument(path, TRUST if path[-1] == "AssumeRolePolicyDocument" else policy_type, value)
             return
         for key, each in value.items():
-            yield from _documents(each, (*path, key), kind)
+            yield from _documents(each, (*path, key), policy_type)
 
 
-class PolicyError(NamedTuple):
-    """What is wrong with a document: the path to the statement, or to the document, and a sentence without its stop."""
-
-    path: Path
-    sentence: str
-
-
-def policy_errors(document: PolicyDocument) -> Iterator[PolicyError]:
-    """Whatever AWS refuses about a document, and what has no effect in it."""
+def policy_errors(document: PolicyDocument) -> Iterator[Fact]:
+    """What AWS refuses in a document, and what has no effect in it; the path of each leads to a statement if it can."""
     if not all(isinstance(each, dict) for each in as_list(document.body["Statement"])):
         return
-    if document.kind == TRUST:
-        for path, statement in document.statements:
-            others = [each for each in as_list(statement.get("Action")) if not as_text(each).lower().startswith("sts:")]
-            if not statement.keys() & {"Principal", "NotPrincipal"}:
-                yield PolicyError(path, "a trust policy has to name a Principal")
-            elif others and is_known(others):
-                yield PolicyError(path, f"a trust policy is about actions of sts, and {as_text(others[0])} is none")
+    where = f"In a policy of {document.path[1]}, "
+    for path, statement in document.statements if document.policy_type == TRUST else ():
+        others = [each for each in as_list(statement.get("Action")) if not as_text(each).lower().startswith("sts:")]
+        if not statement.keys() & {"Principal", "NotPrincipal"}:
+            yield Fact(path, "trust-without-principal", f"{where}a trust policy has to name a Principal.")
+        elif others and is_known(others):
+            what = f"a trust policy takes only actions of sts, and {as_text(others[0])} is another service's"
+            yield Fact(path, "trust-of-another-action", f"{where}{what}.")
     paths = [path for path, _ in document.statements]
-    for index, sentence in _judged(_plain(document), document.kind):
-        yield PolicyError(document.path if index is None else paths[index], sentence)
+    for index, cause, sentence in _parliament_findings(_simplified(document), document.policy_type):
+        yield Fact(document.path if index is None else paths[index], cause, f"{where}{sentence}.")
 
 
 _ELEMENTS = {"Effect", "Sid", "Condition"} | {
@@ -95,22 +91,24 @@ _ELEMENTS = {"Effect", "Sid", "Condition"} | {
 }
 
 
-def _plain(document: PolicyDocument) -> str:
-    """A document as parliament can read it, the same in every Region: without principals and conditions' values."""
+def _simplified(document: PolicyDocument) -> str:
+    """A document as JSON for parliament, the same in every Region: without principals and values of conditions."""
     body: dict[str, Any] = {key: as_text(value) for key, value in document.body.items() if key != "Statement"}
     body["Statement"] = []
     for _, statement in document.statements:
-        plain: dict[str, Any] = {key: None for key in statement if key not in _ELEMENTS}
-        plain |= {key: as_text(statement[key]) for key in ("Effect", "Sid") if key in statement}
-        plain |= {key: [*map(_action, as_list(statement[key]))] for key in ("Action", "NotAction") if key in statement}
-        plain |= {key: [*map(_arn, as_list(statement[key]))] for key in ("Resource", "NotResource") if key in statement}
-        if document.kind != IDENTITY:
-            # A trust policy has no resource, and what else a service lets its policies name is its own matter.
-            plain.pop("NotResource", None)
-            plain["Resource"] = "*"
+        simple: dict[str, Any] = {key: None for key in statement if key not in _ELEMENTS}
+        simple |= {key: as_text(statement[key]) for key in ("Effect", "Sid") if key in statement}
+        simple |= {key: [*map(_action, as_list(statement[key]))] for key in ("Action", "NotAction") if key in statement}
+        simple |= {
+            key: [*map(_arn, as_list(statement[key]))] for key in ("Resource", "NotResource") if key in statement
+        }
+        if document.policy_type != IDENTITY:
+            # A trust policy has no Resource, and what the policy of another resource may name differs by service.
+            simple.pop("NotResource", None)
+            simple["Resource"] = "*"
         if "Condition" in statement:
-            plain["Condition"] = {operator: {} for operator in dict_or_empty(statement["Condition"])}
-        body["Statement"].append(plain)
+            simple["Condition"] = {operator: {} for operator in dict_or_empty(statement["Condition"])}
+        body["Statement"].append(simple)
     return json.dumps(body)
 
 
@@ -119,7 +117,7 @@ def _action(value: Any) -> str:
 
 
 def _arn(value: Any) -> str:
-    """An ARN with the names of examples; ``*`` for one that only AWS or another stack knows."""
+    """An ARN with example names in place of placeholders; ``*`` for one that only AWS or another stack knows."""
     text = as_text(value)
     if not is_known(value):
         if not isinstance(value, Value) or any(
@@ -130,7 +128,7 @@ def _arn(value: Any) -> str:
     parts = re.sub(r"\$\{[^}]*\}", "variable", text).split(":", 5)
     if len(parts) < 6 or parts[0] != "arn":
         return "*" if not is_known(value) else text
-    # So many wildcards would take parliament's search for ever.
+    # parliament's search takes exponentially long with many wildcards.
     name = "*" if parts[5].count("*") > 4 else parts[5]
     region = "*" if not parts[3] or "*" in parts[3] else "us-east-1"
     account = "*" if not parts[4] or "*" in parts[4] else "111122223333"
@@ -138,8 +136,8 @@ def _arn(value: Any) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _judged(body: str, kind: str) -> tuple[tuple[int | None, str], ...]:
-    """(index of the statement, sentence) for what parliament finds, and that counts."""
+def _parliament_findings(body: str, policy_type: str) -> tuple[tuple[int | None, str, str], ...]:
+    """(index of the statement, cause, sentence without its stop) for each finding of parliament that counts."""
     policy = _parliament().analyze_policy_string(body)
     of_statements = [(index, each) for index, it in enumerate(policy.statements) for each in it.findings]
     of_document = [(None, each) for each in policy.findings if each not in [it for _, it in of_statements]]
@@ -147,8 +145,8 @@ def _judged(body: str, kind: str) -> tuple[tuple[int | None, str], ...]:
     found = []
     for index, finding in [*of_document, *of_statements]:
         for sentence in _sentences(finding, statements[index or 0], statements):
-            if kind == IDENTITY or finding.issue != "INVALID_SID":  # other services allow more in it
-                found.append((index, sentence))
+            if policy_type == IDENTITY or finding.issue != "INVALID_SID":  # other services allow more in it
+                found.append((index, finding.issue.lower().replace("_", "-"), sentence))
     return tuple(found)
 
 
@@ -157,11 +155,11 @@ def _sentences(finding: Any, statement: Mapping[str, Any], statements: list[Mapp
     if finding.issue in ("UNKNOWN_ACTION", "UNKNOWN_PREFIX") and not is_action(about):
         yield f"IAM knows no action {about}"
     elif finding.issue == "RESOURCE_MISMATCH":
-        dead = [action for action in statement.get("Action", ()) if not _may_match(action, statements)]
-        if dead:
-            wanted = " or ".join(arn for _, arn in _arns(dead[0]))
-            others = f", {', '.join(dead[1:])} neither" if dead[1:] else ""
-            yield f"{dead[0]} applies to {wanted} and to no Resource of its statement{others}"
+        unmatched = [action for action in statement.get("Action", ()) if not _may_match(action, statements)]
+        if unmatched:
+            accepted = " or ".join(arn for _, arn in _arns(unmatched[0]))
+            others = f", nor does {' or '.join(unmatched[1:])}" if unmatched[1:] else ""
+            yield f"{unmatched[0]} applies to {accepted} and to no Resource of its statement{others}"
     elif finding.issue == "EXCEPTION" and ":" not in about:
         yield f"the Action {about} names no service"
     elif finding.issue == "INVALID_ARN":
@@ -177,38 +175,38 @@ def _sentences(finding: Any, statement: Mapping[str, Any], statements: list[Mapp
 
 
 def _arns(action: str) -> Iterator[tuple[str, str]]:
-    """The ARNs of the kinds of resources that an action applies to; parliament's are the more exact ones."""
+    """(resource type, ARN) for each type of resource that an action applies to; parliament's ARNs are more exact."""
     service = action.lower().partition(":")[0]
     resources = [it for each in _parliament().iam_definition if each["prefix"] == service for it in each["resources"]]
     exact = {each["resource"]: re.sub(r"\$\{[^}]*\}", "*", each["arn"]) for each in resources}
-    for kind, arn in arns_of(action) or ():
-        yield kind, exact.get(kind, arn)
+    for resource_type, arn in arns_of(action) or ():
+        yield resource_type, exact.get(resource_type, arn)
 
 
 def _may_match(action: str, statements: list[Mapping[str, Any]]) -> bool:
-    """Whether the action applies to a resource of a statement that names it, as far as that is known.
+    """Whether an action applies to a resource of a statement that names it.
 
-    Of an action that is listed without a kind of resource the list is often wrong.
+    True also for an action without resource types in the list, which is often wrong about these.
     """
     arns = [*_arns(action)]
     same = [each for each in statements if any(glob(it, True).fullmatch(action) for it in each.get("Action", ()))]
     resources = [resource for each in same for resource in each.get("Resource", ["*"])]
     return not arns or any(
-        "*" in (arn, resource) or _parliament().is_arn_match(kind, arn, resource)
-        for kind, arn in arns
+        "*" in (arn, resource) or _parliament().is_arn_match(resource_type, arn, resource)
+        for resource_type, arn in arns
         for resource in resources
     )
 
 
 @lru_cache(maxsize=1)
 def _parliament() -> Any:
-    """parliament, whose import reads 10 MB of definitions.
+    """The module parliament, whose import reads 10 MB of definitions.
 
-    It asks pkg_resources for the path of its files, and for nothing else; that module left setuptools with version 82,
-    environments of Python 3.12 have no setuptools, and where it is there it takes as long as all the rest.
+    It imports pkg_resources only for the path of its files. That module left setuptools with version 82, is missing
+    where there is no setuptools, and takes as long to import as all the rest: a small stand-in takes its place.
     """
     stand_in = ModuleType("pkg_resources")
-    stand_in.resource_filename = lambda package, name: str(file_of(package, name))  # type: ignore[attr-defined]
+    stand_in.resource_filename = lambda package, name: str(file_of(package, name))  # type: ignore[attr-defined]  # new
     real = sys.modules.get("pkg_resources")
     sys.modules["pkg_resources"] = stand_in
     try:

@@ -1,7 +1,7 @@
-"""What kind of resource a property wants a reference to.
+"""Which types of resource a property accepts a reference to.
 
-The rule: a property stands here if its name means the same wherever it occurs in AWS's "Resource and property types
-reference"; what cfn-lint's schemas mark for themselves may stand here too, since those tell nothing about nested lists.
+A property is in the table if its name means the same wherever it occurs in AWS's "Resource and property types
+reference". cfn-lint's schemas have a part of this, but not for nested lists.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ ACCEPTED_TYPES: dict[str, tuple[str, ...]] = {
     "VpcId": ("AWS::EC2::VPC",),
     "VpcSecurityGroupIds": ("AWS::EC2::SecurityGroup",),
 }
-"""Property -> types of the resources that it may refer to."""
+"""Property -> types of the resources that it accepts a reference to."""
 
 ACCEPTED_TYPES_OF: dict[tuple[str, str], tuple[str, ...]] = {
     ("AWS::EC2::Route", "GatewayId"): ("AWS::EC2::InternetGateway", "AWS::EC2::VPNGateway"),
@@ -66,13 +66,13 @@ ACCEPTED_TYPES_OF: dict[tuple[str, str], tuple[str, ...]] = {
     ("AWS::ServiceDiscovery::Instance", "InstanceId"): (),
     ("AWS::StepFunctions::StateMachine", "RoleArn"): ("AWS::IAM::Role",),
 }
-"""Type of a resource and property -> the same, where the property's name alone says too little."""
+"""(type of a resource, property) -> the same, where the property's name alone is ambiguous."""
 
 PROFILE = ("AWS::IAM::InstanceProfile",)
 
 
 def sole_references(value: Any, path: Path) -> Iterator[tuple[Path, Origin]]:
-    """The path to every text that is nothing but a reference, and what it refers to."""
+    """(path, origin) of every string that is one reference and nothing else."""
     if isinstance(value, Value):
         if value.stands_for:
             yield path, value.stands_for
@@ -85,19 +85,19 @@ def sole_references(value: Any, path: Path) -> Iterator[tuple[Path, Origin]]:
 
 
 def accepted_types(resource_type: str, path: Path) -> tuple[str, ...]:
-    """The types that the property at the end of a path may refer to; empty where anything may be."""
+    """The types that the property at the end of a path accepts; empty where that isn't known."""
     names = [str(key) for key in path if not isinstance(key, int)]
     if "IamInstanceProfile" in names[-2:]:
         return PROFILE
-    kinds = ACCEPTED_TYPES_OF.get((resource_type, names[-1]), ACCEPTED_TYPES.get(names[-1], ()))
-    # A resource may get its own name from anything.
-    return () if resource_type in kinds and names[-1].endswith(("Name", "Identifier")) else kinds
+    types = ACCEPTED_TYPES_OF.get((resource_type, names[-1]), ACCEPTED_TYPES.get(names[-1], ()))
+    # The name of a resource itself may come from anywhere.
+    return () if resource_type in types and names[-1].endswith(("Name", "Identifier")) else types
 
 
-def identifies_itself(resource_type: str, attribute: str) -> bool:
-    """Whether an attribute, or Ref if it is empty, identifies the resource itself and not one that belongs to it.
+def is_own_identifier(resource_type: str, attribute: str) -> bool:
+    """Whether an attribute, or Ref if it is empty, is an identifier of the resource itself.
 
-    ``GroupId`` and ``Arn`` do so; a VPC's ``DefaultSecurityGroup`` and a subnet's ``VpcId`` are other resources.
+    ``GroupId`` and ``Arn`` are; a VPC's ``DefaultSecurityGroup`` and a subnet's ``VpcId`` identify other resources.
     """
     own = resource_type.rpartition("::")[2]
     return any(f"{own}{end}".lower().endswith(attribute.lower()) for end in ("Id", "Arn"))

@@ -1,5 +1,5 @@
-"""Pages and pictures of a template for people: the rules, what a stack leaves behind; diagram, cost and timeline to
-come.
+"""Pages about a template for people: the rules, and what a stack leaves behind.
 
-This package may import everything else in ``quilt_cfn.cloudformation``.
+Diagrams, costs and timelines of a template belong here too. This package may import everything else in
+``quilt_cfn.cloudformation``.
 """

@@ -1,16 +1,38 @@
-"""The model in words, for administrators."""
+"""What a stack leaves behind, as a page for administrators: the facts of ``analysis.lifecycle``, and what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from quilt_cfn.cloudformation.analysis.lifecycle import deletion, rollback
-from quilt_cfn.cloudformation.analysis.lifecycle.outcome import Fact, Outcome
+from quilt_cfn.cloudformation.analysis.fact import Fact
+from quilt_cfn.cloudformation.analysis.lifecycle import Outcome, deletion, rollback
 from quilt_cfn.cloudformation.launch import Launch
+
+REMEDIES = {
+    "automated-backups": "Nothing; or delete the retained backups by hand.",
+    "exported-logs": "Delete them by hand: they have no retention of their own, and are charged as storage.",
+    "extended-user": "Delete what was added first.",
+    "filled-bucket": "Empty it first: all versions of all objects.",
+    "filled-repository": "Delete its images first.",
+    "filled-vault": "Delete its recovery points first.",
+    "filled-zone": "Delete those records first.",
+    "final-snapshot": "Delete the snapshot by hand when nobody will restore it; until then it is charged as storage.",
+    "function-logs": "Delete the log group by hand.",
+    "mapped-address": "Delete the stack again.",
+    "protected-from-creation": "Switch the protection off by hand and delete the stack again.",
+    "protected-later": "Switch the deletion protection of {resource} off by hand, then delete the stack.",
+    "retained": "Delete it by hand when nobody needs it any more; until then AWS charges for what it holds.",
+    "retained-name": "Choose another name, or delete what was retained first.",
+    "scheduled-key-deletion": "Nothing; cancel its deletion if something that has to remain was encrypted with it.",
+    "snapshot-while-creating": "Wait until {resource} is available, then delete the stack.",
+    "used-by-retained": "Delete {resource} by hand, or delete the stack and retain what it uses too.",
+    "written-bucket": "Empty the bucket, then delete the stack again.",
+}
+"""The cause of a fact -> what an administrator does about it."""
 
 
 def report(launch: Launch) -> str:
-    """What an administrator should know before launching: two Markdown sections with tables, for one edition."""
+    """What an administrator should know before launching one template: two Markdown sections with tables."""
     failed, deleted = rollback(launch, launch.resources, launch.resources), deletion(launch)
     return "\n".join(
         [
@@ -26,32 +48,33 @@ def report(launch: Launch) -> str:
     )
 
 
-def _section(launch: Launch, ending: Outcome, blocked: str, clean: str) -> Iterator[str]:
-    if ending.blocks:
+def _section(launch: Launch, outcome: Outcome, blocked: str, clean: str) -> Iterator[str]:
+    if outcome.blocking:
         yield f"{blocked} until this is done:"
-        yield from _table(launch, "What blocks", ending.blocks)
+        yield from _table(launch, "What blocks", outcome.blocking)
         yield ""
     else:
         yield f"{clean}; nothing blocks it."
         yield ""
-    if ending.doubts:
+    if outcome.possibly_blocking:
         yield "Something else may block, depending on what was done since the launch:"
-        yield from _table(launch, "What may block", ending.doubts)
+        yield from _table(launch, "What may block", outcome.possibly_blocking)
         yield ""
-    if ending.stays:
-        yield "This stays in the account:"
-        yield from _table(launch, "What stays", ending.stays)
+    if outcome.remaining:
+        yield "This remains in the account:"
+        yield from _table(launch, "What remains", outcome.remaining)
         yield ""
-    if ending.taken:
-        yield "A new launch with the same values fails:"
-        yield from _table(launch, "What it meets", ending.taken)
+    if outcome.names_in_use:
+        yield "Another launch with the same values fails:"
+        yield from _table(launch, "What has the name", outcome.names_in_use)
     else:
-        yield "Delete the stack and launch again, with the same values if you like: nothing of it is in the way."
+        yield "Delete the stack and launch again, with the same values if you like: no name is in use."
 
 
-def _table(launch: Launch, head: str, remarks: Collection[Fact]) -> Iterator[str]:
+def _table(launch: Launch, head: str, facts: Collection[Fact]) -> Iterator[str]:
     yield ""
     yield f"| {head} | Why | What to do |"
     yield "|---|---|---|"
-    for each in remarks:
-        yield f"| `{each.resource}` ({launch.type_of(each.resource)}) | {each.sentence} | {each.remedy} |"
+    for fact in facts:
+        remedy = REMEDIES[fact.cause].format(resource=fact.resource)
+        yield f"| `{fact.resource}` ({launch.type_of(fact.resource)}) | {fact.sentence} | {remedy} |"

@@ -1,4 +1,4 @@
-"""Rules in words: one for a terminal, all of them as a page."""
+"""The rules as text: one of them for a terminal, all of them as docs/rules.md."""
 
 from __future__ import annotations
 
@@ -23,6 +23,5 @@ def page(families: Iterable[Family]) -> str:
     for family in families:
         lines += [f"## {family.title}", ""]
         for rule in family.explanations:
-            text = " ".join(rule.explanation.split())
-            lines += [f"### {rule.id}", "", f"**{rule.sentence}** {text}", "", f"<{rule.link}>", ""]
+            lines += [f"### {rule.id}", "", f"**{rule.sentence}**", "", rule.explanation, "", f"<{rule.link}>", ""]
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from quilt_cfn.cloudformation.analysis.instances import files, instances, script
 from quilt_cfn.cloudformation.analysis.network import EVERYWHERE, NOWHERE, SecurityGroupRule, network_of
 from quilt_cfn.cloudformation.analysis.parameter_use import declaration, declared_parameters, parameter_behind
 from quilt_cfn.cloudformation.analysis.policy_documents import IDENTITY, RESOURCE, policy_documents
-from quilt_cfn.cloudformation.analysis.traffic import BALANCER
+from quilt_cfn.cloudformation.analysis.traffic import ELB
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.cloudformation.launch.values import origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, get_section, is_true
@@ -125,13 +125,13 @@ def _access(launch: Launch) -> Iterator[str]:
 def _network(launch: Launch) -> Iterator[str]:
     network = network_of(launch)
     for group in launch.of_type("AWS::EC2::SecurityGroup"):
-        members = [party.name for party in network.parties.values() if group in (party.groups or ())]
-        permits = [permit for permit in network.permits if permit.group == group]
+        members = [party.name for party in network.resources.values() if group in (party.groups or ())]
+        permits = [permit for permit in network.rules if permit.group == group]
         inbound = [*_allowed(launch, (permit for permit in permits if permit.inbound))]
         outbound = [*_allowed(launch, (permit for permit in permits if not permit.inbound))]
         told = [f"{way} {'; '.join(each)}" for way, each in (("In", inbound), ("Out", outbound)) if each]
         yield f"{group} ({', '.join(members) or 'unused'}): {'. '.join(told) or 'Nothing'}."
-    balancers = launch.of_type(f"{BALANCER}::LoadBalancer").items()
+    balancers = launch.of_type(f"{ELB}::LoadBalancer").items()
     public = [
         *(name for name, it in balancers if it.get("Scheme", "internet-facing") == "internet-facing"),
         *(name for name in launch.of_type("AWS::EC2::EIP")),
@@ -209,7 +209,7 @@ def _users(launch: Launch, role: str) -> list[str]:
 def _rights(launch: Launch, owner: str) -> Iterator[str]:
     """What each policy of a resource says."""
     for document in policy_documents(launch):
-        if document.path[1] == owner and document.kind == IDENTITY:
+        if document.path[1] == owner and document.policy_type == IDENTITY:
             name = dict_or_empty(_at(launch, document.path[:-1])).get("PolicyName", "")
             rights = "; ".join(_right(launch, statement) for _, statement in document.statements)
             yield f"{_shown(launch, name)}: {rights}" if name else rights
@@ -240,7 +240,7 @@ def _secrets(launch: Launch) -> Iterator[str]:
     for name, declared in declared_parameters(launch):
         if declared.get("Type") == "AWS::EC2::KeyPair::KeyName":
             yield KEY_PAIR.format(name=name)
-    listeners = launch.of_type(f"{BALANCER}::Listener").values()
+    listeners = launch.of_type(f"{ELB}::Listener").values()
     certificates = [
         dict_or_empty(each).get("CertificateArn") for it in listeners for each in as_list(it.get("Certificates"))
     ]
@@ -315,7 +315,7 @@ def _at_rest(launch: Launch) -> Iterator[tuple[str, str]]:
 def _traffic(launch: Launch, kind: str) -> tuple[list[str], list[str]]:
     """The listeners or target groups whose connections are encrypted, and those whose are not."""
     safe, unsafe = [], []
-    for name, properties in launch.of_type(f"{BALANCER}::{kind}").items():
+    for name, properties in launch.of_type(f"{ELB}::{kind}").items():
         protocol, policy = _shown(launch, properties.get("Protocol", "")), properties.get("SslPolicy")
         told = f"{name} {protocol} {_shown(launch, properties.get('Port', ''))}"
         if protocol in ENCRYPTED:
@@ -328,7 +328,7 @@ def _traffic(launch: Launch, kind: str) -> tuple[list[str], list[str]]:
 def _only_with_tls(launch: Launch) -> Iterator[str]:
     """What refuses a connection without TLS."""
     for document in policy_documents(launch):
-        for _, statement in document.statements if document.kind == RESOURCE else ():
+        for _, statement in document.statements if document.policy_type == RESOURCE else ():
             conditions = entries(statement.get("Condition"), ())
             refused = any(path[-1] == "aws:SecureTransport" and as_text(value) == "false" for path, value in conditions)
             if statement.get("Effect") == "Deny" and refused:
@@ -404,14 +404,14 @@ def _services(launch: Launch) -> set[str]:
     return {
         as_text(action).partition(":")[0]
         for document in policy_documents(launch)
-        if document.kind == IDENTITY and document.path[1] in callers
+        if document.policy_type == IDENTITY and document.path[1] in callers
         for _, statement in document.statements
         for action in as_list(statement.get("Action"))
     }
 
 
 def _health(launch: Launch) -> Iterator[str]:
-    for name, properties in launch.of_type(f"{BALANCER}::TargetGroup").items():
+    for name, properties in launch.of_type(f"{ELB}::TargetGroup").items():
         if "HealthCheckPath" in properties:
             yield HEALTHY.format(name=name, path=_shown(launch, properties["HealthCheckPath"]))
     alarms = launch.of_type("AWS::CloudWatch::Alarm")

@@ -1,4 +1,4 @@
-"""Which API calls a template shows, and who makes them."""
+"""Which API calls a template shows, and which user or role makes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from quilt_cfn.cloudformation.analysis.api_calls import api_calls, commands
-from quilt_cfn.cloudformation.facts.iam_actions import action_of
 from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT, Contract, ContractCall
 from quilt_cfn.editions import EDITIONS
@@ -46,24 +45,8 @@ def template(**resources: tuple[str, dict[str, Any]]) -> dict[str, Any]:
         ("awslogs logs put-log-events", set()),
     ],
 )
-def test_commands_of_the_aws_command_line_are_read(script, actions):
+def test_commands_of_the_aws_cli_are_recognised(script, actions):
     assert {action for action, _ in commands(script)} == actions
-
-
-@pytest.mark.parametrize(
-    ("service", "operation", "action"),
-    [
-        ("logs", "put-log-events", "logs:PutLogEvents"),
-        ("rds", "modifyDBInstance", "rds:ModifyDBInstance"),
-        ("sfn", "startExecution", "states:StartExecution"),
-        ("lambda", "invoke", "lambda:InvokeFunction"),
-        ("s3api", "list-objects-v2", "s3:ListBucket"),
-        ("s3", "sync", None),
-        ("nothing", "at-all", None),
-    ],
-)
-def test_an_operation_has_the_action_that_allows_it(service, operation, action):
-    assert action_of(service, operation) == action
 
 
 def test_our_scripts_and_dockers_driver_call_as_the_instances_role(edition, template):
@@ -77,7 +60,7 @@ def test_our_scripts_and_dockers_driver_call_as_the_instances_role(edition, temp
     }
 
 
-def test_every_secret_that_the_instance_is_told_of_is_read(edition, template):
+def test_every_secret_in_the_instances_files_is_read(edition, template):
     launch = evaluate(template, CONTRACT.parameter_sets["documented"])
     read = {
         call.targets for call in api_calls(launch, EMPTY_CONTRACT) if call.action == "secretsmanager:GetSecretValue"
@@ -96,15 +79,15 @@ def test_the_contract_adds_what_no_file_shows(edition, template):
 
 def test_the_contract_is_more_exact_than_a_script():
     script = {"Fn::Base64": {"Fn::Sub": "aws sns publish --topic-arn ${Wanted} # or ${Other}"}}
-    machine = template(
+    resources = template(
         Wanted=("AWS::SNS::Topic", {}),
         Other=("AWS::SNS::Topic", {}),
         Profile=("AWS::IAM::InstanceProfile", {"Roles": [{"Ref": "Role"}]}),
         Web=("AWS::EC2::Instance", {"IamInstanceProfile": {"Ref": "Profile"}, "UserData": script}),
     )
-    assert made(machine) == {("Role", "sns:Publish", ("<Other>", "<Wanted>"))}
+    assert made(resources) == {("Role", "sns:Publish", ("<Other>", "<Wanted>"))}
     agreed = Contract(calls=(ContractCall("Role", "sns:Publish", "${Wanted}", "it says so", "any"),))
-    assert made(machine, agreed) == {("Role", "sns:Publish", ("<Wanted>",))}
+    assert made(resources, agreed) == {("Role", "sns:Publish", ("<Wanted>",))}
 
 
 DEFINITION = {
@@ -130,7 +113,7 @@ DEFINITION = {
 
 
 def test_the_tasks_of_a_state_machine_call_as_its_role():
-    machine = template(
+    resources = template(
         Function=("AWS::Lambda::Function", {}),
         Topic=("AWS::SNS::Topic", {}),
         Machine=(
@@ -138,7 +121,7 @@ def test_the_tasks_of_a_state_machine_call_as_its_role():
             {"RoleArn": {"Fn::GetAtt": "Role.Arn"}, "DefinitionString": {"Fn::Sub": json.dumps(DEFINITION)}},
         ),
     )
-    assert made(machine) == {
+    assert made(resources) == {
         ("Role", "lambda:InvokeFunction", ("<Function.Arn>",)),
         ("Role", "sns:Publish", ("<Topic>",)),
     }
@@ -154,7 +137,7 @@ def test_rules_and_schedules_start_their_targets_with_the_targets_role(type_, pr
     assert made(starting) == {("Role", "lambda:InvokeFunction", ("<Function.Arn>",))}
 
 
-def test_the_files_of_a_groups_machines_are_read_too():
+def test_the_files_of_an_auto_scaling_groups_instances_are_read_too():
     driver = json.dumps({"log-driver": "awslogs", "log-opts": {"awslogs-group": "${Logs}"}})
     resources = template(
         Logs=("AWS::Logs::LogGroup", {}),
@@ -170,7 +153,7 @@ def test_the_files_of_a_groups_machines_are_read_too():
     }
 
 
-def test_a_machine_without_a_role_of_the_template_is_not_judged():
+def test_the_calls_of_an_instance_without_a_role_of_the_template_are_not_known():
     script = {"Fn::Base64": "aws ec2 describe-instances"}
-    web = ("AWS::EC2::Instance", {"IamInstanceProfile": "somebodys", "UserData": script})
+    web = ("AWS::EC2::Instance", {"IamInstanceProfile": "of-another-stack", "UserData": script})
     assert made(template(Web=web)) == set()

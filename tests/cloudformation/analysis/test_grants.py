@@ -1,4 +1,4 @@
-"""Who holds a statement, and what it covers."""
+"""Whom a statement applies to, and what it covers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quilt_cfn.cloudformation.analysis.grants import grants, is_open
+from quilt_cfn.cloudformation.analysis.grants import grants, has_outside_policies
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 
 DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}]}
@@ -26,46 +26,46 @@ def launch(**resources: tuple[str, dict[str, Any]]) -> Launch:
 
 
 @pytest.mark.parametrize(
-    ("type_", "properties", "holders"),
+    ("type_", "properties", "identities"),
     [
         ("AWS::IAM::Policy", {"Roles": [{"Ref": "Role"}], "Users": [{"Ref": "User"}]}, {"Role", "User"}),
         ("AWS::IAM::Policy", {"Roles": ["server"]}, {"Role"}),
-        ("AWS::IAM::Policy", {"Roles": ["somebody-elses"]}, set()),
+        ("AWS::IAM::Policy", {"Roles": ["of-another-stack"]}, set()),
         ("AWS::IAM::ManagedPolicy", {"Roles": [{"Ref": "Role"}]}, {"Role"}),
         ("AWS::IAM::RolePolicy", {"RoleName": {"Ref": "Role"}}, {"Role"}),
         ("AWS::IAM::UserPolicy", {"UserName": {"Ref": "User"}}, {"User"}),
     ],
 )
-def test_a_policy_holds_for_whom_it_is_attached_to(type_, properties, holders):
+def test_a_policy_applies_to_whom_it_is_attached(type_, properties, identities):
     (grant,) = grants(launch(Policy=(type_, {"PolicyDocument": DOCUMENT, **properties})))
-    assert grant.holders == holders
+    assert grant.identities == identities
 
 
-def test_a_policy_of_a_group_holds_for_its_members():
+def test_a_policy_of_a_group_applies_to_its_members():
     policy = ("AWS::IAM::GroupPolicy", {"PolicyDocument": DOCUMENT, "GroupName": {"Ref": "Group"}})
     addition = ("AWS::IAM::UserToGroupAddition", {"GroupName": {"Ref": "Group"}, "Users": [{"Ref": "User"}]})
     (grant,) = grants(launch(Policy=policy, Addition=addition))
-    assert grant.holders == {"Group", "User"}
+    assert grant.identities == {"Group", "User"}
 
 
 def test_a_role_may_name_its_managed_policies():
     policy = ("AWS::IAM::ManagedPolicy", {"PolicyDocument": DOCUMENT})
     role = ("AWS::IAM::Role", {"ManagedPolicyArns": [{"Ref": "Policy"}]})
     found = launch(Policy=policy, Role=role)
-    assert [grant.holders for grant in grants(found)] == [{"Role"}]
-    assert not is_open(found, "Role")
+    assert [grant.identities for grant in grants(found)] == [{"Role"}]
+    assert not has_outside_policies(found, "Role")
 
 
 @pytest.mark.parametrize(
     "properties",
     [{"ManagedPolicyArns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}, {"ManagedPolicyArns": [{"Ref": "Any"}]}],
 )
-def test_a_policy_from_outside_leaves_a_role_open(properties):
-    assert is_open(launch(Role=("AWS::IAM::Role", properties)), "Role")
+def test_a_role_may_have_policies_from_outside_the_template(properties):
+    assert has_outside_policies(launch(Role=("AWS::IAM::Role", properties)), "Role")
 
 
-def test_a_group_from_outside_leaves_a_user_open():
-    assert is_open(launch(User=("AWS::IAM::User", {"Groups": ["operators"]})), "User")
+def test_a_user_may_have_policies_of_a_group_from_outside_the_template():
+    assert has_outside_policies(launch(User=("AWS::IAM::User", {"Groups": ["operators"]})), "User")
 
 
 ARN = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:"
@@ -97,7 +97,7 @@ def test_what_a_statement_allows(statement, allowed):
     assert grant.allows(found, "sqs:SendMessage", (queue,)) is allowed
 
 
-def test_a_name_that_is_given_counts():
+def test_the_name_that_a_template_sets_counts():
     document = {"Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": {"Fn::Sub": ARN + "letters"}}]}
     found = launch(Policy=("AWS::IAM::Policy", {"PolicyDocument": document, "Users": [{"Ref": "User"}]}))
     (grant,) = grants(found)

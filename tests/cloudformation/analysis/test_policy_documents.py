@@ -1,4 +1,4 @@
-"""Policy documents are found wherever they stand; AWS's words decide what is a mistake, and doubt is none."""
+"""Policy documents are found wherever they are; only what AWS refuses or what has no effect is reported."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from quilt_cfn.cloudformation.analysis.policy_documents import policy_documents,
 from quilt_cfn.cloudformation.launch import evaluate
 
 
-def said(statement: dict[str, Any], type_: str = "AWS::IAM::ManagedPolicy", version: str = "2012-10-17") -> list[str]:
-    """What is said about a policy of one statement, which allows; a bucket and a parameter are there to be named."""
+def errors(statement: dict[str, Any], type_: str = "AWS::IAM::ManagedPolicy", version: str = "2012-10-17") -> list[str]:
+    """What is wrong with a policy of one statement, which may refer to the resource Bucket and the parameter Any."""
     body = {"Version": version, "Statement": [{"Effect": "Allow", **statement}]}
     key = "KeyPolicy" if type_ == "AWS::KMS::Key" else "PolicyDocument"
     template = {
@@ -19,7 +19,8 @@ def said(statement: dict[str, Any], type_: str = "AWS::IAM::ManagedPolicy", vers
         "Resources": {"It": {"Type": type_, "Properties": {key: body}}, "Bucket": {"Type": "AWS::S3::Bucket"}},
     }
     launch = evaluate(template, {}, allow_missing=True)
-    return [mistake.sentence for document in policy_documents(launch) for mistake in policy_errors(document)]
+    facts = [fact for document in policy_documents(launch) for fact in policy_errors(document)]
+    return [fact.sentence.removeprefix("In a policy of It, ").removesuffix(".") for fact in facts]
 
 
 @pytest.mark.parametrize(
@@ -42,8 +43,8 @@ def said(statement: dict[str, Any], type_: str = "AWS::IAM::ManagedPolicy", vers
         (["ec2:RunInstances"], "arn:aws:ec2:*:*:instance/*"),
     ],
 )
-def test_these_are_no_mistakes(action, resource):
-    assert said({"Action": action, "Resource": resource}) == []
+def test_a_policy_that_works_has_no_error(action, resource):
+    assert errors({"Action": action, "Resource": resource}) == []
 
 
 @pytest.mark.parametrize(
@@ -57,21 +58,21 @@ def test_these_are_no_mistakes(action, resource):
             ["dynamodb:GetItem", "dynamodb:PutItem"],
             {"Fn::GetAtt": "Bucket.Arn"},
             "dynamodb:GetItem applies to arn:*:dynamodb:*:*:table/* and to no Resource of its statement, "
-            "dynamodb:PutItem neither",
+            "nor does dynamodb:PutItem",
         ),
     ],
 )
-def test_a_mistake_is_told_once_and_in_full(action, resource, sentence):
-    assert said({"Action": action, "Resource": resource}) == [sentence]
+def test_an_error_is_reported_once(action, resource, sentence):
+    assert errors({"Action": action, "Resource": resource}) == [sentence]
 
 
 def test_a_version_is_one_of_two():
     statement = {"Action": "s3:ListBucket", "Resource": "*"}
-    assert said(statement, version="2008-10-17") == []
-    assert said(statement, version="2020-01-01") == ["Version can only be 2012-10-17 or 2008-10-17"]
+    assert errors(statement, version="2008-10-17") == []
+    assert errors(statement, version="2020-01-01") == ["Version can only be 2012-10-17 or 2008-10-17"]
 
 
 def test_the_policy_of_a_key_may_have_a_sid_with_spaces():
     statement = {"Sid": "Enable the account", "Action": "kms:*", "Resource": "*"}
-    assert said(statement | {"Principal": "*"}, "AWS::KMS::Key") == []
-    assert said(statement) == ["a Sid consists of letters and digits only"]
+    assert errors(statement | {"Principal": "*"}, "AWS::KMS::Key") == []
+    assert errors(statement) == ["a Sid consists of letters and digits only"]

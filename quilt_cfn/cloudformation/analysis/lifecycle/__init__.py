@@ -1,79 +1,91 @@
-"""What a failed creation, a retry and a deletion of a stack meet and leave behind: a model over one launch.
+"""What happens to the resources of a stack when its creation fails and when the stack is deleted.
 
     failed_creation(launch, failing) ─┐
-                                         ├──▶ Ending: what stays, what blocks, what may block, which names are taken
+                                      ├──▶ Outcome: what remains, what blocks, what may block, which names stay in use
     deletion(launch) ─────────────────┘
 
-The rule: the worst order counts. When a resource fails, everything that does not depend on it was created, and it may
-itself be half made; what no dependency orders is deleted in the order that hurts. What a user may or may not have
-done since, such as filling a bucket, is a doubt and never a block. Each mechanism is one function of the resources
-that exist; the rules of the family ask the same functions.
+The worst order is assumed. When a resource fails, everything that does not depend on it has been created, and the
+failing resource itself may exist in part; what no dependency orders is deleted in the order that blocks. What somebody
+may have done with the stack, such as filling a bucket, is only a possible block. Each mechanism is a function from a
+launch and the logical IDs that exist to facts; the rules L01 to L08 call the same functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
-from quilt_cfn.cloudformation.analysis.lifecycle.addresses import mapped_addresses
+from quilt_cfn.cloudformation.analysis.fact import Fact
+from quilt_cfn.cloudformation.analysis.lifecycle.addresses import addresses_before_gateway
 from quilt_cfn.cloudformation.analysis.lifecycle.blocking import (
-    copied_too_early,
-    held,
-    protected,
+    filled_by_users,
+    protected_from_creation,
     protected_later,
-    used,
+    snapshot_while_creating,
+    used_by_retained,
 )
-from quilt_cfn.cloudformation.analysis.lifecycle.buckets import written_at_once, written_in_use
-from quilt_cfn.cloudformation.analysis.lifecycle.names import clashes, taken_names
-from quilt_cfn.cloudformation.analysis.lifecycle.outcome import Fact, Outcome
+from quilt_cfn.cloudformation.analysis.lifecycle.buckets import written_at_creation, written_later
+from quilt_cfn.cloudformation.analysis.lifecycle.names import retained_names
 from quilt_cfn.cloudformation.analysis.lifecycle.retained import (
     ON_DELETION,
     ON_ROLLBACK,
     copies,
-    left_behind,
-    parted,
-    service_logs,
+    log_groups_of_services,
+    retained_and_deleted,
+    retained_resources,
 )
 from quilt_cfn.cloudformation.launch import Launch
 
-__all__ = ["Fact", "Outcome", "clashes", "deletion", "failed_creation", "rollback"]
+
+class Outcome(NamedTuple):
+    """How the rollback of a creation, or the deletion of a stack, ends."""
+
+    remaining: tuple[Fact, ...]
+    """What is left in the account."""
+    blocking: tuple[Fact, ...]
+    """What can't be deleted: the stack ends in ROLLBACK_FAILED or DELETE_FAILED."""
+    possibly_blocking: tuple[Fact, ...]
+    """What can't be deleted if somebody has used it in a certain way."""
+    names_in_use: tuple[Fact, ...]
+    """Names of what remains: another stack with the same parameter values fails on them."""
 
 
 def failed_creation(launch: Launch, failing: str) -> Outcome:
-    """The rollback of a creation in which one resource fails."""
+    """The rollback of a creation in which the resource with this logical ID fails."""
     dependent = launch.after(failing)
     return rollback(launch, [name for name in launch.resources if name not in dependent], [failing])
 
 
 def rollback(launch: Launch, existing: Collection[str], failing: Collection[str]) -> Outcome:
-    """The deletion of what exists after one of the failing resources could not be created."""
-    kept, gone = parted(launch, existing, ON_ROLLBACK)
+    """The deletion of what exists after one of the failing resources could not be created; both are logical IDs."""
+    retained, deleted = retained_and_deleted(launch, existing, ON_ROLLBACK)
     return Outcome(
-        (*left_behind(launch, kept), *copies(launch, gone), *service_logs(launch, gone)),
+        (*retained_resources(launch, retained), *copies(launch, deleted), *log_groups_of_services(launch, deleted)),
         (
-            *protected(launch, gone),
-            *written_at_once(launch, gone),
-            *mapped_addresses(launch, gone),
-            *held(launch, kept, gone),
-            *copied_too_early(launch, gone, failing),
+            *protected_from_creation(launch, deleted),
+            *written_at_creation(launch, deleted),
+            *addresses_before_gateway(launch, deleted),
+            *used_by_retained(launch, retained, deleted),
+            *snapshot_while_creating(launch, deleted, failing),
         ),
         (),
-        tuple(taken_names(launch, kept)),
+        tuple(retained_names(launch, retained)),
     )
 
 
 def deletion(launch: Launch) -> Outcome:
     """The deletion of a stack that was created and used."""
-    kept, gone = parted(launch, launch.resources, ON_DELETION)
+    retained, deleted = retained_and_deleted(launch, launch.resources, ON_DELETION)
     return Outcome(
-        (*left_behind(launch, kept), *copies(launch, gone), *service_logs(launch, gone)),
+        (*retained_resources(launch, retained), *copies(launch, deleted), *log_groups_of_services(launch, deleted)),
         (
-            *protected(launch, gone),
-            *protected_later(launch, gone),
-            *written_at_once(launch, gone),
-            *written_in_use(launch, gone),
-            *mapped_addresses(launch, gone),
-            *held(launch, kept, gone),
+            *protected_from_creation(launch, deleted),
+            *protected_later(launch, deleted),
+            *written_at_creation(launch, deleted),
+            *written_later(launch, deleted),
+            *addresses_before_gateway(launch, deleted),
+            *used_by_retained(launch, retained, deleted),
         ),
-        tuple(used(launch, gone)),
-        tuple(taken_names(launch, kept)),
+        tuple(filled_by_users(launch, deleted)),
+        tuple(retained_names(launch, retained)),
     )

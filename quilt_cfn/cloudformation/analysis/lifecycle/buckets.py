@@ -1,17 +1,17 @@
-"""Buckets that somebody writes to: S3 refuses to delete one that is not empty."""
+"""Buckets that services write to: S3 refuses to delete a bucket that is not empty."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from quilt_cfn.cloudformation.analysis.lifecycle.outcome import Fact, is_on, maps
+from quilt_cfn.cloudformation.analysis.fact import Fact
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.values import is_known, origins_of
-from quilt_cfn.cloudformation.template.coerce import as_text
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, is_true
 from quilt_cfn.cloudformation.template.walk import strings_in
 
-BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 ATTRIBUTES = "LoadBalancerAttributes"
 
 
@@ -20,11 +20,11 @@ class Writers(NamedTuple):
 
     properties: Mapping[str, tuple[str, ...]]
     """Type -> the properties that name the bucket."""
-    balancers: tuple[str, ...]
-    """The kinds of load balancer whose log goes there."""
+    load_balancers: tuple[str, ...]
+    """The types of load balancer whose log goes there."""
 
 
-AT_ONCE = Writers(
+AT_CREATION = Writers(
     {
         "AWS::CloudTrail::Trail": ("S3BucketName",),
         "AWS::Config::DeliveryChannel": ("S3BucketName",),
@@ -36,7 +36,7 @@ AT_ONCE = Writers(
 """Elastic Load Balancing first writes a file ELBAccessLogTestFile, Config a file ConfigWritabilityCheckFile; a trail
 and a flow log deliver every few minutes."""
 
-IN_USE = Writers(
+LATER = Writers(
     {
         "AWS::CloudFront::Distribution": ("Bucket",),
         "AWS::KinesisFirehose::DeliveryStream": ("BucketARN",),
@@ -45,41 +45,43 @@ IN_USE = Writers(
     },
     ("network",),
 )
-"""These write when there is something to write."""
+"""These write when there is something to log, so after the creation."""
 
 
-def written_at_once(launch: Launch, gone: Collection[str]) -> Iterator[Fact]:
+def written_at_creation(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
     """Buckets that a service writes to while the stack is still being created."""
-    return _not_empty(launch, gone, _written(launch, gone, AT_ONCE))
+    return _not_empty(launch, deleted, _written(launch, deleted, AT_CREATION))
 
 
-def written_in_use(launch: Launch, gone: Collection[str]) -> Iterator[Fact]:
-    """Buckets that a service of the stack writes to later."""
-    at_once = _written(launch, gone, AT_ONCE)
-    later = _written(launch, gone, IN_USE)
-    return _not_empty(launch, gone, {bucket: by for bucket, by in later.items() if bucket not in at_once})
+def written_later(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
+    """Buckets that a service of the stack writes to only after the creation."""
+    at_creation = _written(launch, deleted, AT_CREATION)
+    later = _written(launch, deleted, LATER)
+    return _not_empty(launch, deleted, {bucket: by for bucket, by in later.items() if bucket not in at_creation})
 
 
-def _not_empty(launch: Launch, gone: Collection[str], written: Mapping[str, str]) -> Iterator[Fact]:
+def _not_empty(launch: Launch, deleted: Collection[str], written: Mapping[str, str]) -> Iterator[Fact]:
     for bucket, writer in written.items():
-        if bucket in gone and not is_emptied(launch, bucket):
+        if bucket in deleted and not may_be_emptied(launch, bucket):
             yield Fact(
                 ("Resources", bucket),
+                "written-bucket",
                 f"{writer} writes to {bucket}, and S3 refuses to delete a bucket that is not empty.",
-                "Empty the bucket, then delete the stack again.",
             )
 
 
 def _written(launch: Launch, existing: Collection[str], writers: Writers) -> dict[str, str]:
-    """The buckets of the stack that some service writes to, and a resource that makes it do so."""
+    """Bucket of the stack -> a resource that makes a service write to it."""
     found: dict[str, str] = {}
     for name in existing:
-        type_name, properties = launch.type_of(name), launch.properties(name)
+        resource_type, properties = launch.type_of(name), launch.properties(name)
         targets: Iterable[Any] = ()
-        if type_name in writers.properties:
-            keys = writers.properties[type_name]
+        if resource_type in writers.properties:
+            keys = writers.properties[resource_type]
             targets = [text for text, path in strings_in(properties) if path[-1] in keys]
-        elif type_name == BALANCER and as_text(properties.get("Type", "application")) in writers.balancers:
+        elif (
+            resource_type == LOAD_BALANCER and as_text(properties.get("Type", "application")) in writers.load_balancers
+        ):
             targets = _log_buckets(properties)
         for target in targets:
             for bucket in _buckets(launch, target):
@@ -88,10 +90,11 @@ def _written(launch: Launch, existing: Collection[str], writers: Writers) -> dic
 
 
 def _log_buckets(properties: dict[str, Any]) -> Iterator[Any]:
-    """The buckets to which a load balancer writes: of its access log, connection log and health check log."""
-    attributes = {as_text(each.get("Key")): each.get("Value") for each in maps(properties.get(ATTRIBUTES))}
+    """The buckets to which a load balancer writes its access log, connection log and health check log."""
+    entries = map(dict_or_empty, as_list(properties.get(ATTRIBUTES)))
+    attributes = {as_text(each.get("Key")): each.get("Value") for each in entries}
     for key, value in attributes.items():
-        if key.endswith(".s3.bucket") and is_on(attributes.get(key.replace(".bucket", ".enabled"))):
+        if key.endswith(".s3.bucket") and is_true(attributes.get(key.replace(".bucket", ".enabled"))):
             yield value
 
 
@@ -106,8 +109,8 @@ def _buckets(launch: Launch, value: Any) -> set[str]:
     }
 
 
-def is_emptied(launch: Launch, bucket: str) -> bool:
-    """Whether a custom resource has to do with a bucket: it may empty it."""
+def may_be_emptied(launch: Launch, bucket: str) -> bool:
+    """Whether a custom resource depends on a bucket: its function may empty the bucket."""
     return any(
         bucket in launch.dependencies[name]
         for name in launch.resources

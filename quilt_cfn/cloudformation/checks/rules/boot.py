@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from quilt_cfn.cloudformation.analysis.instances import INIT, plain, scripts, user_data
+from quilt_cfn.cloudformation.analysis.instances import INIT, decoded_user_data, scripts, user_data
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.contract import Contract
@@ -21,7 +21,7 @@ REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateRefere
 def user_data_is_encoded(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """EC2 takes user data in base64 only; a plain text is refused, or is decoded to nonsense that nothing runs."""
     for path, data in user_data(launch):
-        if isinstance(data, str) and plain(data) is None and (is_known(data) or "\n" in data):
+        if isinstance(data, str) and decoded_user_data(data) is None and (is_known(data) or "\n" in data):
             yield (path, f"The user data of {path[1]} is not in base64: put Fn::Base64 around it.")
 
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from quilt_cfn.cloudformation.analysis.lifecycle.addresses import mapped_addresses
-from quilt_cfn.cloudformation.analysis.lifecycle.blocking import copied_too_early, held, protected
-from quilt_cfn.cloudformation.analysis.lifecycle.buckets import written_at_once, written_in_use
-from quilt_cfn.cloudformation.analysis.lifecycle.names import clashes, taken_names
-from quilt_cfn.cloudformation.analysis.lifecycle.outcome import Fact
-from quilt_cfn.cloudformation.analysis.lifecycle.retained import ON_DELETION, ON_ROLLBACK, parted
+from quilt_cfn.cloudformation.analysis.fact import Fact
+from quilt_cfn.cloudformation.analysis.lifecycle.addresses import addresses_before_gateway
+from quilt_cfn.cloudformation.analysis.lifecycle.blocking import (
+    protected_from_creation,
+    snapshot_while_creating,
+    used_by_retained,
+)
+from quilt_cfn.cloudformation.analysis.lifecycle.buckets import written_at_creation, written_later
+from quilt_cfn.cloudformation.analysis.lifecycle.names import duplicate_names, retained_names
+from quilt_cfn.cloudformation.analysis.lifecycle.retained import ON_DELETION, ON_ROLLBACK, retained_and_deleted
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.contract import Contract
@@ -32,8 +36,8 @@ def protected_from_the_start(launch: Launch, contract: Contract) -> Iterator[Vio
     resource fails, the protected one blocks the rollback, and an administrator has to find it and switch the protection
     off before the stack can be deleted and launched again. Switch protection on when the stack stands.
     """
-    _, gone = parted(launch, launch.resources, ON_ROLLBACK)
-    yield from faults(protected(launch, gone))
+    _, gone = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
+    yield from faults(protected_from_creation(launch, gone))
 
 
 @rule(
@@ -42,13 +46,13 @@ def protected_from_the_start(launch: Launch, contract: Contract) -> Iterator[Vio
     "A launch that fails ends in ROLLBACK_FAILED, because a bucket is no longer empty.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
-def bucket_written_at_once(launch: Launch, contract: Contract) -> Iterator[Violation]:
+def bucket_written_at_creation(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """S3 refuses to delete a bucket that holds objects. Elastic Load Balancing and Config write a test file when they
     are given a bucket for their logs, CloudTrail and flow logs deliver within minutes: long before a launch is over.
     Keep the bucket (DeletionPolicy Retain, with a generated name), or empty it with a custom resource.
     """
-    _, gone = parted(launch, launch.resources, ON_ROLLBACK)
-    yield from faults(written_at_once(launch, gone))
+    _, gone = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
+    yield from faults(written_at_creation(launch, gone))
 
 
 @rule(
@@ -61,8 +65,8 @@ def name_kept_by_a_failure(launch: Launch, contract: Contract) -> Iterator[Viola
     """DeletionPolicy Retain also keeps what a creation made that is then rolled back. With a name of its own it is in
     the way of the next stack with the same values. RetainExceptOnCreate keeps the resource in every other case.
     """
-    kept, _ = parted(launch, launch.resources, ON_ROLLBACK)
-    yield from faults(taken_names(launch, kept))
+    kept, _ = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
+    yield from faults(retained_names(launch, kept))
 
 
 @rule(
@@ -77,7 +81,7 @@ def address_before_gateway(launch: Launch, contract: Contract) -> Iterator[Viola
     address, a NAT gateway, a public instance, database or load balancer refers to the gateway: each needs a DependsOn,
     on the attachment or on the default route that waits for it.
     """
-    yield from faults(mapped_addresses(launch, launch.resources))
+    yield from faults(addresses_before_gateway(launch, launch.resources))
 
 
 @rule(
@@ -90,8 +94,8 @@ def kept_in_what_goes(launch: Launch, contract: Contract) -> Iterator[Violation]
     """A retained database goes on running in its subnets, its security group and its subnet group, and AWS deletes none
     of them while it does. Keep those too, or let the resource go: DeletionPolicy Snapshot keeps the data.
     """
-    kept, gone = parted(launch, launch.resources, ON_DELETION)
-    yield from faults(held(launch, kept, gone))
+    kept, gone = retained_and_deleted(launch, launch.resources, ON_DELETION)
+    yield from faults(used_by_retained(launch, kept, gone))
 
 
 @rule(
@@ -100,13 +104,13 @@ def kept_in_what_goes(launch: Launch, contract: Contract) -> Iterator[Violation]
     "Deletion of the stack ends in DELETE_FAILED, because a service of the stack has filled a bucket.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
-def bucket_written_in_use(launch: Launch, contract: Contract) -> Iterator[Violation]:
+def bucket_written_later(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """S3 refuses to delete a bucket that holds objects, and logs are objects. Keep the bucket (DeletionPolicy
     RetainExceptOnCreate), or empty it with a custom resource. A bucket that only people and programs write to is no
     fault: whether it is full is their affair.
     """
-    _, gone = parted(launch, launch.resources, ON_DELETION)
-    yield from faults(written_in_use(launch, gone))
+    _, gone = retained_and_deleted(launch, launch.resources, ON_DELETION)
+    yield from faults(written_later(launch, gone))
 
 
 @rule(
@@ -119,7 +123,7 @@ def one_name_for_two(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """A name that a template sets has to be unique among the resources of its type, in the account and the Region at
     least. The second resource that wants it fails with "already exists", in this launch and in every other.
     """
-    yield from faults(clashes(launch))
+    yield from faults(duplicate_names(launch))
 
 
 @rule(
@@ -136,8 +140,8 @@ def snapshot_of_an_unfinished_database(launch: Launch, contract: Contract) -> It
     """
     if not contract.parameter_sets:
         return
-    _, gone = parted(launch, launch.resources, ON_ROLLBACK)
-    yield from faults(copied_too_early(launch, gone, launch.resources))
+    _, gone = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
+    yield from faults(snapshot_while_creating(launch, gone, launch.resources))
 
 
 def faults(remarks: Iterable[Fact]) -> Iterator[Violation]:

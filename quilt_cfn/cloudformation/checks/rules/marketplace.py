@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from quilt_cfn.cloudformation.analysis.instances import LAUNCHED, instances, is_complete, plain, user_data
+from quilt_cfn.cloudformation.analysis.instances import LAUNCHED, decoded_user_data, instances, is_complete, user_data
 from quilt_cfn.cloudformation.analysis.parameter_use import (
     declaration,
     declared_parameters,
@@ -183,7 +183,7 @@ def limits_are_kept(launch: Launch, contract: Contract) -> Iterator[Violation]:
     if size > 1024:
         yield (("Description",), f"The description has {size} bytes, and CloudFormation takes 1,024.")
     for path, data in user_data(launch):
-        size = len((plain(data) or "").encode())
+        size = len((decoded_user_data(data) or "").encode())
         if size > 16384:
             yield (path, f"The user data of {path[1]} has {size} bytes, and EC2 takes 16,384.")
 
@@ -268,7 +268,7 @@ def machines_are_understood_and_placed(launch: Launch, contract: Contract) -> It
     """AWS Marketplace asks for user data with comments in it, and for a network of the product's own: an instance
     without a subnet goes into the account's default VPC, which many don't have any more."""
     for path, data in user_data(launch):
-        first, *lines = (plain(data) or "").strip().splitlines() or [""]
+        first, *lines = (decoded_user_data(data) or "").strip().splitlines() or [""]
         if first.startswith("#!") and len(lines) > 5 and not any(line.lstrip().startswith("#") for line in lines):
             yield (path, f"The user data of {path[1]} has no comments.")
     for machine in filter(is_complete, instances(launch)):

@@ -129,7 +129,7 @@ def permissions_are_narrow(launch: Launch, contract: Contract) -> Iterator[Viola
     boundaries = {launch.referenced_resource(properties.get("PermissionsBoundary")) for properties in holders.values()}
     for document in policy_documents(launch):
         for path, statement in document.statements:
-            if document.kind != IDENTITY or path[1] in boundaries or statement.get("Effect") != "Allow":
+            if document.policy_type != IDENTITY or path[1] in boundaries or statement.get("Effect") != "Allow":
                 continue
             actions = [as_text(action) for action in as_list(statement.get("Action")) if is_known(action)]
             wide = [action for action in actions if action == "*" or action.endswith(":*")]

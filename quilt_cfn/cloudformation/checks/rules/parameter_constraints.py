@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from quilt_cfn.cloudformation.analysis.parameter_use import declared_parameters
-from quilt_cfn.cloudformation.analysis.regex import lengths, runaway
+from quilt_cfn.cloudformation.analysis.regex import lengths, slow_backtracking
 from quilt_cfn.cloudformation.analysis.regex_java import differences, unreadable
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.launch import Launch
@@ -117,10 +117,9 @@ def pattern_does_not_run_away(launch: Launch, contract: Contract) -> Iterator[Vi
     before it says no: Python's, a browser's, Java's before version 9. Later ones remember where a loop has failed, but
     not in every loop; which one CloudFormation uses, AWS doesn't say."""
     for name, path, pattern in _patterns(launch):
-        word = runaway(pattern)
-        if word:
-            text = (word * 20)[:20]
-            yield (path, f"The pattern of {name} runs away on {text!r}, going on like that and ending otherwise.")
+        why = slow_backtracking(pattern)
+        if why:
+            yield (path, f"The pattern of {name} may take exponentially long: {why}.")
 
 
 def _parameters(launch: Launch) -> Iterator[tuple[str, Path, dict[str, Any]]]:

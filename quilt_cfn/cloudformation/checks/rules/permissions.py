@@ -8,7 +8,14 @@ from functools import lru_cache
 from typing import Any
 
 from quilt_cfn.cloudformation.analysis.api_calls import api_calls
-from quilt_cfn.cloudformation.analysis.grants import Grant, covers, grants, identity, is_open, matches
+from quilt_cfn.cloudformation.analysis.grants import (
+    Grant,
+    covers_resource,
+    grants,
+    has_outside_policies,
+    identity_of,
+    matches_action,
+)
 from quilt_cfn.cloudformation.analysis.policy_documents import policy_documents, policy_errors
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.launch import Launch
@@ -42,11 +49,11 @@ def _refused(launch: Launch, contract: Contract) -> dict[tuple[str, str, tuple[s
     refused: dict[tuple[str, str, tuple[str, ...]], dict[str, None]] = {}
     made = api_calls(launch, contract)
     for caller in dict.fromkeys(call.caller for call in made if call.caller in launch.resources):
-        holding = [grant for grant in grants(launch) if caller in grant.holders or not grant.holders]
-        if is_open(launch, caller) or not all(grant.sound for grant in holding):
+        holding = [grant for grant in grants(launch) if caller in grant.identities or not grant.identities]
+        if has_outside_policies(launch, caller) or not all(grant.valid for grant in holding):
             continue
         for action, targets, because in (call[1:] for call in made if call.caller == caller):
-            denied = any(grant.denies(launch, action, targets) for grant in holding if grant.holders)
+            denied = any(grant.denies(launch, action, targets) for grant in holding if grant.identities)
             if denied or not any(grant.allows(launch, action, targets) for grant in holding):
                 refused.setdefault((caller, action, targets), {})[because] = None
     return refused
@@ -65,9 +72,9 @@ def unused_permission(launch: Launch, contract: Contract) -> Iterator[Violation]
     """
     known = api_calls(launch, contract)
     for grant in _judged(launch, contract):
-        mine = [call for call in known if call.caller in grant.holders]
+        mine = [call for call in known if call.caller in grant.identities]
         for index, pattern in enumerate(as_list(grant.statement["Action"])):
-            if not any(matches(pattern, call.action) for call in mine):
+            if not any(matches_action(pattern, call.action) for call in mine):
                 sentence = f"{_names(grant)} may call {as_text(pattern)}, and nothing that has its credentials does."
                 yield ((*grant.path, "Action", index), sentence)
 
@@ -86,11 +93,13 @@ def unused_resource(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """
     known, refused = api_calls(launch, contract), _refused(launch, contract)
     for grant in _judged(launch, contract):
-        mine = [call for call in known if call.caller in grant.holders and grant.speaks_of(call.action)]
+        mine = [call for call in known if call.caller in grant.identities and grant.covers_action(call.action)]
         if not mine or any(not call.targets or call[:3] in refused for call in mine):
             continue
         for index, pattern in enumerate(as_list(grant.statement.get("Resource"))):
-            used = [each for each in mine if any(covers(launch, pattern, each.action, it) for it in each.targets)]
+            used = [
+                each for each in mine if any(covers_resource(launch, pattern, each.action, it) for it in each.targets)
+            ]
             if pattern == "*":
                 used = [call for call in mine if "*" in call.targets]
             if not used:
@@ -101,12 +110,17 @@ def unused_resource(launch: Launch, contract: Contract) -> Iterator[Violation]:
 
 def _judged(launch: Launch, contract: Contract) -> Iterator[Grant]:
     for grant in grants(launch) if contract.calls else ():
-        if grant.holders and grant.sound and grant.statement.get("Effect") == "Allow" and "Action" in grant.statement:
+        if (
+            grant.identities
+            and grant.valid
+            and grant.statement.get("Effect") == "Allow"
+            and "Action" in grant.statement
+        ):
             yield grant
 
 
 def _names(grant: Grant) -> str:
-    return " and ".join(sorted(grant.holders))
+    return " and ".join(sorted(grant.identities))
 
 
 @rule(
@@ -122,8 +136,8 @@ def mistaken_document(launch: Launch, contract: Contract) -> Iterator[Violation]
     only if cfn-lint's newer list of actions agrees.
     """
     for document in policy_documents(launch):
-        for path, sentence in policy_errors(document):
-            yield (path, f"In a policy of {document.path[1]}, {sentence}.")
+        for fact in policy_errors(document):
+            yield (fact.path, fact.sentence)
 
 
 _ASSUMED_BY = {
@@ -158,7 +172,7 @@ def role_that_its_service_may_not_assume(launch: Launch, contract: Contract) -> 
     for user in launch.resources:
         for key, service in _ASSUMED_BY.get(launch.type_of(user), ()):
             for value in as_list(launch.properties(user).get(key)):
-                role = identity(launch, dict_or_empty(value).get("RoleArn", value))
+                role = identity_of(launch, dict_or_empty(value).get("RoleArn", value))
                 trusted = _trusted(launch.properties(role).get("AssumeRolePolicyDocument")) if role else None
                 if role and trusted is not None and not any(_is_service(launch, each, service) for each in trusted):
                     names = ", ".join(sorted({*map(as_text, trusted)})) or "no service"

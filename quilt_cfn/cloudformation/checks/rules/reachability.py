@@ -10,14 +10,14 @@ from quilt_cfn.cloudformation.analysis.network import (
     EVERYWHERE,
     INTERNET,
     NOWHERE,
-    Endpoint,
+    NetworkResource,
     NetworkView,
     SecurityGroupRule,
     has_default_route,
     network_of,
     ports,
 )
-from quilt_cfn.cloudformation.analysis.traffic import Connection, connections, published, targets, texts_on
+from quilt_cfn.cloudformation.analysis.traffic import Connection, connections, files_on, published, targets
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.contract import Contract
@@ -26,21 +26,21 @@ from quilt_cfn.cloudformation.template.coerce import as_text
 GROUPS = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html"
 
 
-def _closed(net: NetworkView, talk: Connection) -> Iterator[tuple[Endpoint, bool]]:
+def _closed(net: NetworkView, talk: Connection) -> Iterator[tuple[NetworkResource, bool]]:
     """The ends of a conversation that don't let it through, and whether it comes in there."""
-    if isinstance(talk.source, Endpoint) and not net.admits(talk.source, False, talk.port, talk.destination):
+    if isinstance(talk.source, NetworkResource) and not net.allows(talk.source, False, talk.port, talk.destination):
         yield talk.source, False
-    if isinstance(talk.destination, Endpoint) and not _comes_in(net, talk):
+    if isinstance(talk.destination, NetworkResource) and not _comes_in(net, talk):
         yield talk.destination, True
 
 
 def _comes_in(net: NetworkView, talk: Connection) -> bool:
-    assert isinstance(talk.destination, Endpoint)
+    assert isinstance(talk.destination, NetworkResource)
     if talk.source != INTERNET:
-        return net.admits(talk.destination, True, talk.port, talk.source)
+        return net.allows(talk.destination, True, talk.port, talk.source)
     # A site may be for some addresses only; it is reachable as long as it is for any.
     groups = talk.destination.groups
-    return groups is None or any(p.inbound and p.group in groups and p.covers(talk.port) for p in net.permits)
+    return groups is None or any(p.inbound and p.group in groups and p.covers(talk.port) for p in net.rules)
 
 
 @rule(
@@ -63,7 +63,9 @@ def needed_conversations_are_possible(launch: Launch, contract: Contract) -> Ite
                 continue
             told.add((source, destination, talk.port))
             other = talk.source if inbound else talk.destination
-            instead = sorted({_range(each) for each in net.matching(party, inbound, other) if _means(net, each, other)})
+            instead = sorted(
+                {_range(each) for each in net.rules_about(party, inbound, other) if _means(net, each, other)}
+            )
             opens = f"; they open {', '.join(instead)}" if instead else ""
             yield (
                 ("Resources", _place(talk)),
@@ -72,7 +74,7 @@ def needed_conversations_are_possible(launch: Launch, contract: Contract) -> Ite
             )
 
 
-def _means(net: NetworkView, permit: SecurityGroupRule, other: Endpoint | str) -> bool:
+def _means(net: NetworkView, permit: SecurityGroupRule, other: NetworkResource | str) -> bool:
     """Whether a rule is about this other end, and not about everybody."""
     if permit.peer is None or isinstance(other, str):
         return permit.peer in (None, other)
@@ -80,7 +82,7 @@ def _means(net: NetworkView, permit: SecurityGroupRule, other: Endpoint | str) -
 
 
 def _place(talk: Connection) -> str:
-    ends = [end.name for end in (talk.destination, talk.source) if isinstance(end, Endpoint)]
+    ends = [end.name for end in (talk.destination, talk.source) if isinstance(end, NetworkResource)]
     return ends[0]
 
 
@@ -98,13 +100,13 @@ def nothing_else_is_open(launch: Launch, contract: Contract) -> Iterator[Violati
     net = network_of(launch)
     needed = connections(launch, contract)
     broken = {talk.ends for talk in needed if any(True for _ in _closed(net, talk))}
-    for permit in net.permits:
+    for permit in net.rules:
         if permit.peer == NOWHERE:
             continue
         served, excused = False, False
         for talk in needed:
             here, there = (talk.destination, talk.source) if permit.inbound else (talk.source, talk.destination)
-            if not isinstance(here, Endpoint) or permit not in net.matching(here, permit.inbound, there):
+            if not isinstance(here, NetworkResource) or permit not in net.rules_about(here, permit.inbound, there):
                 continue
             served |= (
                 permit.first == permit.last == talk.port and permit.protocol == "tcp" and _means(net, permit, there)
@@ -131,8 +133,8 @@ def public_subnets_have_a_route(launch: Launch, contract: Contract) -> Iterator[
     for talk in connections(launch, contract):
         if INTERNET not in (talk.source, talk.destination):
             continue
-        party = talk.destination if isinstance(talk.destination, Endpoint) else talk.source
-        if isinstance(party, Endpoint):
+        party = talk.destination if isinstance(talk.destination, NetworkResource) else talk.source
+        if isinstance(party, NetworkResource):
             for subnet in party.subnets:
                 known = launch.type_of(subnet) == "AWS::EC2::Subnet"
                 if known and (party.name, subnet) not in told and not has_default_route(launch, subnet):
@@ -147,7 +149,7 @@ def requests_arrive_where_something_listens(launch: Launch, contract: Contract) 
     net = network_of(launch)
     seen = set()
     for _, group, party, port in targets(launch, net):
-        open_ports = published(launch, party)
+        open_ports = published(launch, party.name)
         if open_ports and port not in open_ports:
             known = ", ".join(map(str, sorted(open_ports)))
             yield (("Resources", group), f"{group} sends to port {port}; {party.name} publishes {known}.")
@@ -155,7 +157,7 @@ def requests_arrive_where_something_listens(launch: Launch, contract: Contract) 
             seen.add((party.name, port))
             listens = {
                 int(found)
-                for text in texts_on(launch, party)
+                for text in files_on(launch, party.name)
                 for found in re.findall(r"^\s*listen ([0-9]+)", text, re.MULTILINE)
             }
             if listens and open_ports[port] not in listens:
@@ -196,9 +198,9 @@ def databases_are_private(launch: Launch, contract: Contract) -> Iterator[Violat
     """A database has a public address, and one of its security groups is open to every address on its port."""
     net = network_of(launch)
     for name, properties in launch.of_type("AWS::RDS::DBInstance").items():
-        party = net.parties[name]
+        party = net.resources[name]
         if as_text(properties.get("PubliclyAccessible", "false")).lower() == "true" and party.groups:
-            for permit in net.permits:
+            for permit in net.rules:
                 listening = list(ports([properties.get("Port", permit.first)]))
                 everybody = permit.inbound and permit.group in party.groups and permit.peer in EVERYWHERE
                 if everybody and any(map(permit.covers, listening)):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from quilt_cfn.cloudformation.analysis.instances import plain, user_data
-from quilt_cfn.cloudformation.analysis.regex import alphabet
+from quilt_cfn.cloudformation.analysis.instances import decoded_user_data, user_data
+from quilt_cfn.cloudformation.analysis.regex import may_contain
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.launch import Base64Value, Launch, Origin, Value
 from quilt_cfn.cloudformation.launch.contract import Contract
@@ -178,7 +178,7 @@ def no_free_text_in_scripts(launch: Launch, contract: Contract) -> Iterator[Viol
     within quotes one of them ends the quotation. Give the parameter a pattern of harmless characters, or let a program
     on the instance fetch the value. Values that AWS itself checks, such as a key pair's name, are left alone."""
     for path, data in user_data(launch):
-        text = plain(data)
+        text = decoded_user_data(data)
         origins = text.origins if isinstance(text, Value) else ()
         for origin in sorted(origins):
             declared = dict_or_empty(get_section(launch.template, "Parameters").get(origin.name))
@@ -193,6 +193,5 @@ def no_free_text_in_scripts(launch: Launch, contract: Contract) -> Iterator[Viol
 def _harmful(declared: dict[str, Any]) -> str:
     """The first characters that a parameter's declaration lets through and a shell reads as its own."""
     pattern = declared.get("AllowedPattern")
-    allowed = alphabet(as_text(pattern)) if pattern is not None else None
-    found = [each for each in HARMFUL if allowed is None or any(low <= ord(each) <= high for low, high in allowed)]
+    found = [each for each in HARMFUL if pattern is None or may_contain(as_text(pattern), each)]
     return " ".join({"\n": "a new line", " ": "a space"}.get(each, each) for each in found[:4])

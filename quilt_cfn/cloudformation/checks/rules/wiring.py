@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from quilt_cfn.cloudformation.analysis.reference_types import accepted_types, identifies_itself, sole_references
+from quilt_cfn.cloudformation.analysis.reference_types import accepted_types, is_own_identifier, sole_references
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.facts import availability
 from quilt_cfn.cloudformation.launch import Launch, Value
@@ -238,7 +238,7 @@ def references_are_of_the_right_kind(launch: Launch, contract: Contract) -> Iter
             # What CloudFormation itself answers for, a nested stack or a custom resource, may be anything.
             if not kinds or not found.startswith("AWS::") or found.startswith("AWS::CloudFormation::"):
                 continue
-            if found not in kinds and identifies_itself(found, origin.attribute):
+            if found not in kinds and is_own_identifier(found, origin.attribute):
                 yield (
                     path,
                     f"{names[-1]} of {name} refers to {origin.name}, an {found}; it takes an {' or '.join(kinds)}.",
