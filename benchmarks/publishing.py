@@ -1,6 +1,6 @@
-"""What publishing to ten Regions' buckets costs beside one Region's.
+"""The time of publishing to ten Regions' buckets, and to one.
 
-The real command line against moto's S3 over HTTP, with 50 ms added to each request: what a network costs. Each round
+It is the real command line against moto's S3 over HTTP, with 50 ms added to each request as in a network. Each round
 publishes to prefixes of its own.
 """
 
@@ -37,9 +37,9 @@ def measure() -> tuple[float, float]:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         for round_number in range(ROUNDS + 1):
             for count, measured in times.items():
-                places = [f"s3://artifacts-{region}/{count}-{round_number}" for region in REGIONS[:count]]
+                locations = [f"s3://artifacts-{region}/{count}-{round_number}" for region in REGIONS[:count]]
                 start = time.perf_counter()
-                subprocess.run([*command, *places], env=environment, stdout=subprocess.DEVNULL, check=True)
+                subprocess.run([*command, *locations], env=environment, stdout=subprocess.DEVNULL, check=True)
                 if round_number:
                     measured.append(time.perf_counter() - start)
     one, ten = (statistics.median(measured) for measured in times.values())

@@ -1,8 +1,7 @@
-"""Clients of AWS's APIs, and what their errors mean to a person.
+"""Clients of AWS's APIs, and sentences for the errors that they raise.
 
-The rule: credentials are found by boto3 where users keep them (environment, profile, single sign-on), and nothing of
-them gets into a sentence. How often and how patiently is retried, a user says as in every AWS tool: AWS_MAX_ATTEMPTS,
-AWS_RETRY_MODE.
+boto3 finds the credentials where users keep them (environment, profile, single sign-on), and no sentence contains any
+part of them. AWS_MAX_ATTEMPTS and AWS_RETRY_MODE decide how often a request is tried again, as in every AWS tool.
 """
 
 from __future__ import annotations
@@ -14,13 +13,15 @@ from typing import Any
 from quilt_cfn.errors import UserError
 
 CONNECTIONS = 32
-"""The most that one client keeps open at once."""
+"""The most connections that one client keeps open at once."""
+
+DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
+"""The codes of the errors that say that the credentials lack a permission; S3 answers HEAD with the status alone."""
 
 _SIGN_IN = "Sign in again (aws sso login, or new keys in the environment) and run the command again."
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _UNKNOWN = {"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}
 _UNKNOWN |= {"InvalidToken", "InvalidSignatureException", "AuthFailure"}
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
 _BUSY = {"SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestLimitExceeded", "503"}
 _BUSY |= {"InternalError", "InternalServiceException", "InternalFailure", "RequestTimeout", "500", "502", "504"}
 
@@ -28,9 +29,10 @@ _lock = threading.Lock()
 
 
 def client(service: str, region: str | None = None, *, anonymous: bool = False) -> Any:
-    """The client of a service; without a Region in the one that the user has configured, or us-east-1.
+    """A boto3 client of a service, which threads may share; its requests are unsigned if it is ``anonymous``.
 
-    Raises ``UserError`` when the user's configuration is broken. Threads may share what it returns.
+    Without ``region`` it is in the Region that the user has configured, or else in us-east-1. Raises ``UserError`` when
+    the user's AWS configuration is broken.
     """
     from botocore.exceptions import BotoCoreError  # late: boto3 costs 0.2 s, which few commands need
 
@@ -38,7 +40,7 @@ def client(service: str, region: str | None = None, *, anonymous: bool = False) 
         with _lock:  # a session makes one client at a time
             return _make_client(service, region, anonymous)
     except (BotoCoreError, ValueError) as error:
-        raise trouble(error, f"The client of {service} could not be made") from error
+        raise user_error(error, f"The client of {service} could not be made") from error
 
 
 def _make_client(service: str, region: str | None, anonymous: bool) -> Any:
@@ -53,14 +55,14 @@ def _make_client(service: str, region: str | None, anonymous: bool) -> Any:
 
 @functools.cache
 def _session() -> Any:
-    """One for all clients: the first takes 0.15 s, to read what AWS's services are like, and the others 0.01 s."""
+    """The session of all clients: its first client takes 0.15 s, to read AWS's API models, and each other 0.01 s."""
     import boto3
 
     return boto3.session.Session()
 
 
 def code(error: Exception) -> str:
-    """The code of an error that a service answered with; empty for any other error."""
+    """The code of the error that a service answered with; empty for an error of another type."""
     return str(_answer(error).get("Code", ""))
 
 
@@ -68,9 +70,12 @@ def _answer(error: Exception) -> Any:
     return (getattr(error, "response", None) or {}).get("Error", {})
 
 
-def trouble(error: Exception, what: str) -> UserError:
-    """What an error of boto3 means; ``what`` begins the sentence: "s3://bucket could not be read"."""
-    from botocore import exceptions  # late: only for what went wrong with boto3
+def user_error(error: Exception, what: str) -> UserError:
+    """The sentence and the next step for an error of boto3.
+
+    ``what`` begins the sentence, without a full stop: "s3://bucket could not be read".
+    """
+    from botocore import exceptions  # late: only an error of boto3 needs it
 
     answered = code(error)
     if answered in _EXPIRED or isinstance(error, (exceptions.SSOTokenLoadError, exceptions.UnauthorizedSSOTokenError)):
@@ -79,7 +84,7 @@ def trouble(error: Exception, what: str) -> UserError:
         return UserError(f"{what}: AWS does not accept the credentials ({answered}).", _SIGN_IN)
     if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
         return UserError(f"{what}: there are no complete AWS credentials.", _SIGN_IN)
-    if answered in _DENIED:
+    if answered in DENIED:
         return UserError(
             f"{what}: AWS refused access ({answered}).",
             "Check that the credentials are those of the right account and that its policies allow the call.",
@@ -89,7 +94,8 @@ def trouble(error: Exception, what: str) -> UserError:
     if answered:
         message = _answer(error).get("Message", "")
         return UserError(
-            f"{what}: {answered}{f', {message}' if message else ''}".rstrip(".") + ".", "Mend that and retry."
+            f"{what}: {answered}{f', {message}' if message else ''}".rstrip(".") + ".",
+            "Fix the cause and run the command again.",
         )
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return UserError(

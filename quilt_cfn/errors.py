@@ -1,18 +1,17 @@
-"""The one kind of error that a user is meant to read.
+"""The error that is meant for the user: a sentence about what is wrong, and one about what to do next.
 
-The rule: an error is a sentence that says what is wrong, and a sentence that says what to do next. It is caught once,
-at the edge (``cli.main``), which prints both and exits with 2.
+It is caught once, in ``cli.main``, which prints both sentences and exits with 2.
 """
 
 
 class UserError(Exception):
-    """Something that keeps a command from doing its work; nothing was changed.
+    """Something that stops a command.
 
-    ``what`` is one sentence about what is wrong, ``next_step`` one sentence about what to do now.
+    ``what`` is a sentence about what is wrong, ``next_step`` a sentence about what the user can do now.
     """
 
     def __init__(self, what: str, next_step: str) -> None:
-        super().__init__(what, next_step)  # what pickling hands on from one process to another
+        super().__init__(what, next_step)  # the arguments with which another process unpickles it
         self.what = what
         self.next_step = next_step
 

@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old file or the new one, never a mixture."""
+"""Writes files so that a reader sees the old file or the new one, never a mixture."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from quilt_cfn.errors import UserError
 
 
 def write_atomically(path: Path, content: bytes) -> bool:
-    """Put ``content`` at ``path``, creating its folder; return whether the file's bytes changed.
+    """Write ``content`` to ``path``, creating its folder; returns whether the file's bytes changed.
 
-    The bytes go to a temporary file in the same folder, are flushed to the disk and take the name in one step, so an
-    interrupted or failed run leaves the old file as it was. Raises ``UserError`` when the system refuses.
+    The bytes are written to a temporary file in the same folder, flushed to the disk, and the file is renamed. An
+    interrupted or failed run leaves the old file as it was. Raises ``UserError`` when the file can't be written.
     """
-    # A symbolic link is followed: what a user linked to is what they want rewritten.
+    # A symbolic link is followed: users who linked to a file want that file to be written.
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:

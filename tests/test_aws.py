@@ -1,4 +1,4 @@
-"""What goes wrong with AWS is told in a sentence that says what to do, and never shows a credential."""
+"""An error of AWS becomes a sentence and a next step, and never shows a credential."""
 
 from __future__ import annotations
 
@@ -37,16 +37,17 @@ def answered(code, message="AKIAIOSFODNN7EXAMPLE"):
     ],
 )
 def test_an_error_becomes_a_sentence_and_a_next_step(error, said, then):
-    trouble = aws.trouble(error, "s3://bucket could not be read")
-    assert trouble.what.startswith("s3://bucket could not be read: ")
-    assert said in trouble.what
-    assert then in trouble.next_step
-    assert "AKIA" not in str(trouble)
+    shown = aws.user_error(error, "s3://bucket could not be read")
+    assert shown.what.startswith("s3://bucket could not be read: ")
+    assert said in shown.what
+    assert then in shown.next_step
+    assert "AKIA" not in str(shown)
 
 
-def test_an_error_that_nobody_foresaw_is_told_in_aws_words():
-    trouble = aws.trouble(answered("KeyTooLongError", "Your key is too long."), "It could not be written")
-    assert trouble.what == "It could not be written: KeyTooLongError, Your key is too long."
+def test_another_error_is_shown_in_the_words_of_aws():
+    shown = aws.user_error(answered("KeyTooLongError", "Your key is too long."), "It could not be written")
+    assert shown.what == "It could not be written: KeyTooLongError, Your key is too long."
+    assert shown.next_step == "Fix the cause and run the command again."
 
 
 @pytest.fixture
@@ -67,13 +68,13 @@ def environment(monkeypatch):
         ("standard", None, ("standard", 3)),
     ],
 )
-def test_how_often_is_retried_a_user_says_as_in_every_aws_tool(environment, mode, attempts, retries):
+def test_the_users_environment_decides_how_often_a_request_is_retried(environment, mode, attempts, retries):
     for name, value in (("AWS_RETRY_MODE", mode), ("AWS_MAX_ATTEMPTS", attempts)):
         if value:
             environment.setenv(name, value)
     client = aws.client("s3", "us-east-1")
-    asked = client.meta.config.retries
-    assert (asked["mode"], asked.get("total_max_attempts", 3)) == retries
+    configured = client.meta.config.retries
+    assert (configured["mode"], configured.get("total_max_attempts", 3)) == retries
     client.close()
 
 

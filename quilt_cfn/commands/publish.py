@@ -15,9 +15,9 @@ def add_to(commands: Any) -> None:
         "publish",
         run,
         help="publish a released version to S3 or to a folder",
-        description="Copy a released version to every DESTINATION, read it back and compare, and let latest.json point "
-        "to it. May be run again at any time; what is published never changes. Credentials are found as by every AWS "
-        "tool. Exits with 1 when --check-bucket finds something.",
+        description="Copy a released version to every DESTINATION, read it back and compare, and let latest.json name "
+        "it. May be run again at any time; what is published never changes. Finds credentials as every AWS tool "
+        "does. Exits with 1 for findings of --check-bucket.",
         epilog="Examples: quilt-cfn publish; quilt-cfn publish --dry-run s3://example-artifacts/quilt; "
         "quilt-cfn publish --version 1.0.0 --sign key.pem s3://artifacts-us/quilt s3://artifacts-eu/quilt",
     )
@@ -31,19 +31,22 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--sign", metavar="FILE", type=Path, help="sign with this private key (Ed25519, PEM)")
     parser.add_argument("--dry-run", action="store_true", help="print what would be written, and write nothing")
     parser.add_argument(
-        "--check-bucket", action="store_true", help="only say what is wrong with the buckets, and the policy they need"
+        "--check-bucket",
+        action="store_true",
+        help="publish nothing; check whether customers can read from the buckets, and print the policy they need",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     from quilt_cfn.delivery.publish import publish  # late: imports boto3
+    from quilt_cfn.finding import fails
 
     locations = options.destinations or [PUBLISHED]
     if options.check_bucket:
         exit_code = 0
-        for report, has_findings in publish.check_buckets(locations):
+        for report, findings in publish.check_buckets(locations):
             print(report)
-            exit_code |= has_findings
+            exit_code |= fails(findings)
         return exit_code
     artifact = publish.choose(options.version)
     for line in publish.publish(artifact, locations, options.sign, dry_run=options.dry_run):

@@ -33,7 +33,8 @@ def add_to(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from quilt_cfn.delivery.publish import publish  # late: imports boto3
+    from quilt_cfn.finding import fails
 
     verification = publish.verify_at(options.location, options.version, options.public_key)
     print(verification)
-    return 1 if verification.findings else 0
+    return int(fails(verification.findings))

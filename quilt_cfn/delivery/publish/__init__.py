@@ -1,8 +1,10 @@
-"""Publish a release, and check what was published.
+"""Publishes a released version to S3 or to a folder, and checks what was published.
 
-The rule: everything is decided when a version is released. What is published are the bytes of its folder in
+Everything is decided when a version is released: what is published are the bytes of its folder in
 ``templates/releases``, so that any machine publishes the same, at any time, as often as it likes.
 
-An ``artifact`` is such a folder; a ``store`` is where artifacts are published to, or read from. ``planning`` compares
-the two and says what is to be done, as a value; ``carrying_out`` does it; ``verifying`` asks whether it is true.
+    artifact (release) ──▶ plan ──▶ execute ──▶ store ──▶ verify
+
+``publish`` connects these for the commands. ``bucket`` checks whether customers can read what is published, and
+``launch_links`` makes the links to CloudFormation's console.
 """

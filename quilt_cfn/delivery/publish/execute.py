@@ -1,8 +1,8 @@
-"""Carry out a plan: write, read back, compare.
+"""Executes a plan: writes each file, reads it back and compares.
 
-The rule: a step is done when the store gives back what was sent. Whatever happens on the way (a reply that was lost, a
-publisher beside us, bytes that were damaged), the answer is to look what is there. Only then comes the next step: the
-claim before the files, the files before the manifest, the manifest before the pointer.
+A step is done when the store returns what was sent. Whatever happens (the reply to a write is lost, another publisher
+writes at the same time, bytes are damaged), the store is read again to find out what is there. Only then comes the next
+step: SHA256SUMS before the files, the files before the manifest, the manifest before ``latest.json``.
 """
 
 from __future__ import annotations
@@ -10,47 +10,55 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from quilt_cfn.delivery.publish.plan import Pointer, PublishPlan, Write, latest_key, other_bytes, point, version_key
-from quilt_cfn.delivery.publish.stores.protocols import Occupied, Store
+from quilt_cfn.delivery.publish.plan import (
+    Pointer,
+    PublishPlan,
+    Write,
+    latest_key,
+    other_bytes,
+    plan_pointer,
+    version_key,
+)
+from quilt_cfn.delivery.publish.stores.protocols import PreconditionFailed, Store
 from quilt_cfn.delivery.release.artifact import MANIFEST, Manifest
 from quilt_cfn.errors import UserError
 
-ATTEMPTS = 5
-"""How often something damaged on the way is written anew."""
-TURNS = 100
-"""How often the pointer is looked at anew because somebody else moved it; each time somebody got done."""
+WRITE_ATTEMPTS = 5
+"""How often a file is written that comes back damaged."""
+POINTER_ATTEMPTS = 100
+"""How often latest.json is written when other publishers keep moving it; each time, one of them is done."""
 
 
 def execute(plan: PublishPlan, manifest: Manifest, store: Store, pool: Executor, done: Callable[[], object]) -> Pointer:
-    """Do what a plan says; ``done`` is called after each write. Returns where the pointer points now.
+    """Write what a plan says, files in ``pool``; ``done`` is called after each write. Returns the final pointer.
 
-    Raises ``UserError`` when the store fails, or when somebody else was first with other bytes. What was done by then
-    stays, is not published, and is kept by the next run.
+    Raises ``UserError`` when the store fails, or when another publisher was first with other bytes. What was written
+    by then stays, is not published, and is kept by the next run.
     """
 
     def step(write: Write) -> None:
         _write(plan, write, store)
         done()
 
-    if plan.claim:
-        step(plan.claim)
-    waiting = [pool.submit(step, write) for write in plan.files]
+    if plan.sums:
+        step(plan.sums)
+    writes = [pool.submit(step, write) for write in plan.files]
     try:
-        for writing in waiting:
-            writing.result()
+        for each in writes:
+            each.result()
     finally:
-        for writing in waiting:
-            writing.cancel()
+        for each in writes:
+            each.cancel()
     if plan.manifest:
         step(plan.manifest)
-    pointer = _point(plan.pointer, manifest, store)
+    pointer = _move_pointer(plan.pointer, manifest, store)
     done()
     return pointer
 
 
 def _write(plan: PublishPlan, write: Write, store: Store) -> None:
-    tag = write.tag
-    for _ in range(ATTEMPTS):
+    tag = write.damaged_tag
+    for _ in range(WRITE_ATTEMPTS):
         _put(store, write.key, write.content, tag)
         there = store.read(write.key)
         if there and there.intact:
@@ -65,12 +73,12 @@ def _write(plan: PublishPlan, write: Write, store: Store) -> None:
     )
 
 
-def _point(pointer: Pointer, manifest: Manifest, store: Store) -> Pointer:
-    for _ in range(TURNS):
+def _move_pointer(pointer: Pointer, manifest: Manifest, store: Store) -> Pointer:
+    for _ in range(POINTER_ATTEMPTS):
         if not pointer.moves:
             return pointer
         _put(store, latest_key(), pointer.content, pointer.tag)
-        pointer = point(manifest, store)
+        pointer = plan_pointer(manifest, store)
     raise UserError(
         f"{store.name}/{latest_key()} can't be moved: something else is there each time.",
         f"{manifest.version} is published; run the command again to move the pointer.",
@@ -83,5 +91,5 @@ def _put(store: Store, key: str, content: bytes, tag: str | None) -> None:
             store.create(key, content)
         else:
             store.replace(key, content, tag)
-    except Occupied:
-        pass  # by somebody else, or by ourselves and the reply was lost: what is there now tells
+    except PreconditionFailed:
+        pass  # another publisher wrote it, or this one did and the reply was lost: what is there now shows which

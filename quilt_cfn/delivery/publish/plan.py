@@ -1,7 +1,7 @@
-"""What publishing an artifact somewhere takes: deciding, apart from doing.
+"""Decides what has to be written to publish a version to a store, by reading only.
 
-The rule: a plan is a value, made by reading only. Nothing that is published is ever planned to change: where other
-bytes lie under a version, there is no plan but ``UserError``.
+A plan is a value. It never changes what is published: where a version is there with other bytes, there is no plan but a
+``UserError``. Only a file that the store itself reports as damaged is written again.
 """
 
 from __future__ import annotations
@@ -27,73 +27,76 @@ from quilt_cfn.inputs.release import VERSION, precedence
 
 
 class Write(NamedTuple):
-    """Content that a key is to have. Without a tag nothing may be there yet."""
+    """The content to write to a key."""
 
     key: str
     content: bytes
-    tag: str | None = None
-    """Of the damaged content that is mended."""
+    damaged_tag: str | None = None
+    """The tag of the damaged content that is replaced; without one, nothing may be at the key."""
 
     @property
     def verb(self) -> str:
-        return "mend" if self.tag else "write"
+        return "repair" if self.damaged_tag else "write"
 
 
 class Pointer(NamedTuple):
-    """What ``latest.json`` says: ``version`` is the newest that is published."""
+    """What to do about ``latest.json``, which names the newest version that is published."""
 
     version: str
+    """The version that it has to name."""
     content: bytes
     tag: str | None
-    """Of what is there now; None for nothing."""
+    """The tag of the ``latest.json`` that is there now; None if there is none."""
     before: str | None
-    """The version that it points to now."""
+    """The version that it names now."""
     moves: bool
+    """Whether it has to be written."""
 
 
 class PublishPlan(NamedTuple):
-    """What is to be done at one store, in this order."""
+    """What is to be written to one store, in this order."""
 
     store: str
     version: str
-    claim: Write | None
-    """SHA256SUMS: whoever gets it written first decides what the version is."""
+    sums: Write | None
+    """SHA256SUMS. It follows from all other files, so the publisher who creates it decides what the version is."""
     files: tuple[Write, ...]
-    """In any order, all at once."""
+    """In any order, at the same time."""
     manifest: Write | None
-    """After it, the version is published."""
+    """With it, the version is published."""
     pointer: Pointer
     kept: tuple[str, ...]
-    """Keys that have their content already."""
+    """The keys that have the right content already."""
 
     @property
     def writes(self) -> tuple[Write, ...]:
-        return tuple(write for write in (self.claim, *self.files, self.manifest) if write)
+        return tuple(write for write in (self.sums, *self.files, self.manifest) if write)
 
     def __str__(self) -> str:
         lines = [f"{self.store}: {PRODUCT} {self.version}"]
-        lines += [f"  {write.verb:5}  {write.key}  {len(write.content):,} bytes" for write in self.writes]
-        lines += [f"  keep   {key}" for key in self.kept]
+        lines += [f"  {write.verb:6}  {write.key}  {len(write.content):,} bytes" for write in self.writes]
+        lines += [f"  keep    {key}" for key in self.kept]
         if self.pointer.moves:
-            lines += [f"  point  {latest_key()}  {self.pointer.before or 'nothing'} -> {self.pointer.version}"]
+            lines += [f"  point   {latest_key()}  {self.pointer.before or 'nothing'} -> {self.pointer.version}"]
         else:
-            lines += [f"  keep   {latest_key()}  {self.pointer.version}"]
+            lines += [f"  keep    {latest_key()}  {self.pointer.version}"]
         return "\n".join(lines)
 
 
 def version_key(version: str, name: str) -> str:
+    """The key of a file of a version."""
     return f"{PRODUCT}/{version}/{name}"
 
 
 def latest_key() -> str:
+    """The key of latest.json."""
     return f"{PRODUCT}/{LATEST}"
 
 
 def plan_publication(artifact: Artifact, signature: bytes | None, store: Source, pool: Executor) -> PublishPlan:
-    """What it takes to have ``artifact`` published at ``store``.
+    """Decide what to write to ``store`` to publish ``artifact`` there, with its signature if there is one.
 
-    ``pool`` is what reads are made in. Raises ``UserError`` when the version is there with other bytes, or has been
-    begun with others.
+    Files are read in ``pool``. Raises ``UserError`` when the version is there, complete or in part, with other bytes.
     """
     wanted = dict(artifact.everything)
     manifest = wanted.pop(MANIFEST)
@@ -101,15 +104,16 @@ def plan_publication(artifact: Artifact, signature: bytes | None, store: Source,
         wanted[SIGNATURE] = signature
     wanted[MANIFEST] = manifest  # the last
     first = _read(store, artifact.version, (SUMS, MANIFEST), pool)
-    if first[SUMS] is None and first[MANIFEST] is None:
-        there: Mapping[str, Stored | None] = dict.fromkeys(wanted)  # S3 would only say of each that it is not there
+    published = first[MANIFEST] is not None
+    if first[SUMS] is None and not published:
+        there: Mapping[str, Stored | None] = dict.fromkeys(wanted)  # no need to ask S3 for each of them
     else:
-        _same(store, artifact.version, SUMS, first[SUMS], wanted[SUMS], bool(first[MANIFEST]))
+        _has_content(store, artifact.version, SUMS, first[SUMS], wanted[SUMS], published)
         there = first | _read(store, artifact.version, (name for name in wanted if name not in first), pool)
     writes: dict[str, Write] = {}
     for name, content in wanted.items():
         stored = there[name]
-        if not _same(store, artifact.version, name, stored, content, bool(first[MANIFEST])):
+        if not _has_content(store, artifact.version, name, stored, content, published):
             writes[name] = Write(version_key(artifact.version, name), content, stored.tag if stored else None)
     return PublishPlan(
         store.name,
@@ -117,20 +121,20 @@ def plan_publication(artifact: Artifact, signature: bytes | None, store: Source,
         writes.get(SUMS),
         tuple(write for name, write in writes.items() if name not in (SUMS, MANIFEST)),
         writes.get(MANIFEST),
-        point(artifact.manifest, store),
+        plan_pointer(artifact.manifest, store),
         tuple(version_key(artifact.version, name) for name in wanted if name not in writes),
     )
 
 
-def point(manifest: Manifest, store: Source) -> Pointer:
-    """What ``latest.json`` has to say when this version is published: the newest of what is there, and of this one."""
+def plan_pointer(manifest: Manifest, store: Source) -> Pointer:
+    """Decide what ``latest.json`` has to be once a version is published: the newest of that and of what is there."""
     there = store.read(latest_key())
     if there is not None and there.intact:
-        version, content = pointed_to(there.content, store), pointer_content(manifest)
+        version, content = latest_version(there.content, store), pointer_content(manifest)
         if precedence(version) > precedence(manifest.version):
             return Pointer(version, there.content, there.tag, version, moves=False)
         return Pointer(manifest.version, content, there.tag, version, moves=there.content != content)
-    # Nothing tells what was pointed to: what is published does.
+    # It is lost or damaged. The versions in the store show which one it named.
     tag = there.tag if there else None
     versions = [name for name in store.names(PRODUCT) or () if VERSION.fullmatch(name)]
     for version in sorted(versions, key=precedence, reverse=True):
@@ -144,7 +148,7 @@ def point(manifest: Manifest, store: Source) -> Pointer:
 
 
 def pointer_content(manifest: Manifest) -> bytes:
-    """latest.json: which version, where its manifest is, and what its bytes are."""
+    """The latest.json that names a version, and the path and the SHA-256 of its manifest."""
     document = {
         "product": PRODUCT,
         "version": manifest.version,
@@ -154,8 +158,8 @@ def pointer_content(manifest: Manifest) -> bytes:
     return (json.dumps(document, indent=2) + "\n").encode()
 
 
-def pointed_to(content: bytes, store: Source) -> str:
-    """The version that a latest.json names."""
+def latest_version(content: bytes, store: Source) -> str:
+    """The version that a latest.json names; raises ``UserError`` if it names none."""
     try:
         version = json.loads(content)["version"]
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -164,17 +168,17 @@ def pointed_to(content: bytes, store: Source) -> str:
         return version
     raise UserError(
         f"{store.name}/{latest_key()} does not name a version.",
-        "Somebody else wrote it: restore an earlier version of it, or delete it, and run the command again.",
+        "quilt-cfn did not write it: restore an earlier version of it, or delete it, and run the command again.",
     )
 
 
 def _read(store: Source, version: str, names: Iterable[str], pool: Executor) -> dict[str, Stored | None]:
-    waiting = {name: pool.submit(store.read, version_key(version, name)) for name in names}
-    return {name: read.result() for name, read in waiting.items()}
+    reads = {name: pool.submit(store.read, version_key(version, name)) for name in names}
+    return {name: read.result() for name, read in reads.items()}
 
 
-def _same(store: Source, version: str, name: str, there: Stored | None, wanted: bytes, published: bool) -> bool:
-    """Whether a key has its content; False where nothing is, or something damaged. Other bytes are ``UserError``."""
+def _has_content(store: Source, version: str, name: str, there: Stored | None, wanted: bytes, published: bool) -> bool:
+    """Whether a file is there; False if it is missing or damaged. Raises ``UserError`` if it has other bytes."""
     if there is None or not there.intact:
         return False
     if there.content == wanted:
@@ -183,14 +187,14 @@ def _same(store: Source, version: str, name: str, there: Stored | None, wanted: 
 
 
 def other_bytes(store: Source, key: str, version: str, published: bool) -> UserError:
-    """That a version can't be published because it is something else already."""
-    state = "is published" if published else "was begun, by somebody who has not finished,"
+    """The error for a version that is there with other bytes: with a manifest (``published``) or without."""
+    state = "is published" if published else "was published in part"
     remedy = (
-        ", or restore the file there if somebody changed it"
+        "or restore the file there if it was changed"
         if published
-        else f", or delete {PRODUCT}/{version}/ there if you know that nobody publishes it"
+        else f"or delete {PRODUCT}/{version}/ there if you know that nobody is publishing it now"
     )
     return UserError(
         f"{version} {state} at {store.name} with other bytes: {key} differs.",
-        f"What was published never changes: release the next version and publish that{remedy}.",
+        f"A published version never changes: release the next version and publish that, {remedy}.",
     )

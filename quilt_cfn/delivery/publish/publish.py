@@ -1,6 +1,6 @@
-"""What ``quilt-cfn publish`` and ``quilt-cfn verify`` do, from the places that a user names to lines of text.
+"""What ``quilt-cfn publish`` and ``quilt-cfn verify`` do, from the locations that a user names to lines of text.
 
-The rule: all plans are made before anything is written anywhere, and a place that fails keeps no other from its turn.
+All plans are made before anything is written anywhere. A location that fails does not stop the others.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from quilt_cfn.delivery.publish.execute import execute
+from quilt_cfn.delivery.publish.launch_links import PublishedTemplate, launch_links
 from quilt_cfn.delivery.publish.plan import Pointer, PublishPlan, latest_key, plan_publication, version_key
 from quilt_cfn.delivery.publish.stores import open_source, open_store
 from quilt_cfn.delivery.publish.stores.protocols import Store
@@ -21,19 +22,19 @@ from quilt_cfn.delivery.release.artifact import (
     PRODUCT,
     RELEASES,
     Artifact,
-    newest,
     read_artifact,
     released_versions,
 )
 from quilt_cfn.errors import UserError
+from quilt_cfn.finding import Finding
 from quilt_cfn.inputs.release import VERSION
 
 READERS = 8
-"""How many requests one place is sent at once."""
+"""How many files of one location are read or written at once."""
 
 
 class Published(NamedTuple):
-    """An artifact at a store."""
+    """An artifact that was published to a store."""
 
     store: Store
     plan: PublishPlan
@@ -46,13 +47,13 @@ class Published(NamedTuple):
 
 
 def choose(version: str | None, releases: Path = RELEASES) -> Artifact:
-    """The released version of that number, or the newest one; raises ``UserError`` where there is none."""
+    """Read a released version, by default the newest; raises ``UserError`` if there is no such version."""
     versions = released_versions(releases)
-    chosen = version or newest(versions)
-    if chosen is None:
+    if not versions:
         raise UserError(f"There is no released version in {releases}.", "Make one with quilt-cfn release.")
+    chosen = version or versions[-1]
     if chosen not in versions:
-        raise UserError(f"{chosen} is not a released version.", f"There are: {', '.join(versions) or 'none'}.")
+        raise UserError(f"{chosen} is not a released version.", f"There are: {', '.join(versions)}.")
     artifact = read_artifact(releases / chosen)
     if artifact.version != chosen:
         raise UserError(
@@ -63,59 +64,61 @@ def choose(version: str | None, releases: Path = RELEASES) -> Artifact:
 
 
 def publish(artifact: Artifact, locations: Sequence[str], key_file: Path | None, *, dry_run: bool) -> Iterator[str]:
-    """Publish at each location; yields what came of each, and launch links, or only the plans for a dry run.
+    """Publish to each location; yields lines about what was published and the launch links, or the plans of a dry run.
 
-    ``key_file`` is the private key that signs. Raises ``UserError`` before anything is written when there is no plan
-    for a location, and at the end for what failed.
+    ``key_file`` is the private key that signs. Raises ``UserError`` before anything is written when a location has no
+    plan, and at the end for the locations that failed.
     """
     signature = _sign(artifact, key_file) if key_file else None
     with (
         ThreadPoolExecutor(READERS * len(locations)) as requests,
-        ThreadPoolExecutor(len(locations)) as places,
+        ThreadPoolExecutor(len(locations)) as pool,
     ):
-        stores = _all([places.submit(open_store, location) for location in dict.fromkeys(locations)])
-        plans = _all([places.submit(plan_publication, artifact, signature, store, requests) for store in stores])
+        stores = _results([pool.submit(open_store, location) for location in dict.fromkeys(locations)])
+        plans = _results([pool.submit(plan_publication, artifact, signature, store, requests) for store in stores])
         if dry_run:
             yield from map(str, plans)
             return
-        with _bar(sum(len(each.writes) + 1 for each in plans)) as bar:
-            carrying = [
-                places.submit(execute, each, artifact.manifest, store, requests, bar.update)
+        with _progress_bar(sum(len(each.writes) + 1 for each in plans)) as bar:
+            executions = [
+                pool.submit(execute, each, artifact.manifest, store, requests, bar.update)
                 for each, store in zip(plans, stores, strict=True)
             ]
-            failures = [failure for each in carrying if isinstance(failure := each.exception(), UserError)]
+            failures = [failure for each in executions if isinstance(failure := each.exception(), UserError)]
         published = [
-            Published(store, each, carried.result())
-            for store, each, carried in zip(stores, plans, carrying, strict=True)
-            if carried.exception() not in failures
+            Published(store, each, execution.result())
+            for store, each, execution in zip(stores, plans, executions, strict=True)
+            if execution.exception() not in failures
         ]
         yield from map(str, published)
         if signature:
-            yield from (f"Signed; to check it: {_verification(artifact, each.store)}" for each in published)
+            yield from (f"Signed; to check it: {_verification_command(artifact, each.store)}" for each in published)
         if published:
-            yield from launch_links(artifact, [each.store for each in published])
+            yield from _launch_links(artifact, [each.store for each in published])
         if failures:
             raise UserError(" ".join(failure.what for failure in failures), failures[0].next_step)
 
 
-def launch_links(artifact: Artifact, stores: Sequence[Store]) -> Iterator[str]:
-    """The links that open CloudFormation's console, for each edition, from what is published at these stores."""
-    from quilt_cfn.delivery.publish import urls  # late: reads which Regions there are from cfn-lint's data
+def _launch_links(artifact: Artifact, stores: Sequence[Store]) -> Iterator[str]:
+    """The links that open CloudFormation's console, for each edition, with the templates in these stores."""
     from quilt_cfn.delivery.publish.stores.s3 import Bucket
 
     buckets = [store for store in stores if isinstance(store, Bucket)]
     if not buckets:
         yield "CloudFormation launches from S3: publish to s3://BUCKET/PREFIX for launch links."
         return
-    for edition in artifact.manifest.editions:
-        key = template_key(artifact, edition)
-        places = [urls.Place(store.bucket, store.region, store.key(key)) for store in buckets]
+    for edition, formats in artifact.manifest.editions.items():
+        key = version_key(artifact.version, formats["yaml"])
+        templates = [PublishedTemplate(store.bucket, store.region, store.key(key)) for store in buckets]
         yield f"Launch the {edition} edition:"
-        yield str(urls.launch_links(places, PRODUCT))
+        yield str(launch_links(templates, PRODUCT))
 
 
-def check_buckets(locations: Sequence[str]) -> Iterator[tuple[str, bool]]:
-    """For each bucket, what is wrong with it and the policy it needs, as text, and whether anything is."""
+def check_buckets(locations: Sequence[str]) -> Iterator[tuple[str, tuple[Finding, ...]]]:
+    """Check the bucket of each location; yields the text to print, and the findings in it.
+
+    Raises ``UserError`` for a location that is not in S3, or a bucket that can't be read at all.
+    """
     from quilt_cfn.delivery.publish import bucket  # late: imports boto3
     from quilt_cfn.delivery.publish.stores.s3 import Bucket
 
@@ -123,12 +126,15 @@ def check_buckets(locations: Sequence[str]) -> Iterator[tuple[str, bool]]:
         store = open_store(location)
         if not isinstance(store, Bucket):
             raise UserError(f"{location} is not in S3, and has no bucket to check.", "Name s3://BUCKET/PREFIX.")
-        result = bucket.check(store)
-        yield "\n".join(bucket.report(store, result)), bool(result.findings)
+        result = bucket.check_bucket(store)
+        yield "\n".join(bucket.report(store, result)), result.findings
 
 
 def verify_at(location: str, version: str | None, public_key: Path | None) -> Verification:
-    """Verify what is published at a location: the version named there or here, or the newest."""
+    """Verify what is published at a location: the version in the location, or ``version``, or the newest.
+
+    Raises ``UserError`` when they contradict each other, and when the version is not published or can't be read.
+    """
     base, named = _split(location)
     if version and named and version != named:
         raise UserError(f"{location} is {named}, and --version says {version}.", "Leave one of them out.")
@@ -137,7 +143,7 @@ def verify_at(location: str, version: str | None, public_key: Path | None) -> Ve
 
 
 def _split(location: str) -> tuple[str, str | None]:
-    """A location and the version in it: people paste the address of a version, or of a file of it."""
+    """A location without the version in it, and that version; users may paste the address of a version or of a file."""
     base, product, rest = location.rpartition(f"/{PRODUCT}/")
     version = rest.partition("/")[0]
     if not base or not product:
@@ -147,12 +153,7 @@ def _split(location: str) -> tuple[str, str | None]:
     return (base, version) if VERSION.fullmatch(version) else (location, None)
 
 
-def template_key(artifact: Artifact, edition: str) -> str:
-    """Where an edition's YAML lies below each location."""
-    return version_key(artifact.version, artifact.manifest.editions[edition]["yaml"])
-
-
-def _verification(artifact: Artifact, store: Store) -> str:
+def _verification_command(artifact: Artifact, store: Store) -> str:
     from quilt_cfn.delivery.publish.stores.s3 import Bucket
     from quilt_cfn.delivery.release import signing  # late: imports cryptography
 
@@ -166,11 +167,11 @@ def _sign(artifact: Artifact, key_file: Path) -> bytes:
     return signing.sign(signing.read_private_key(key_file), artifact.manifest.sums)
 
 
-def _all(waiting: Sequence[Future[Any]]) -> list[Any]:
-    return [each.result() for each in waiting]
+def _results(futures: Sequence[Future[Any]]) -> list[Any]:
+    return [each.result() for each in futures]
 
 
-def _bar(total: int) -> Any:
+def _progress_bar(total: int) -> Any:
     from tqdm import tqdm  # late: only what takes seconds needs it
 
     return tqdm(total=total, leave=False, disable=not sys.stderr.isatty(), unit="file")

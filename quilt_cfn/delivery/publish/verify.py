@@ -1,35 +1,41 @@
-"""Ask whether a published version is what its manifest says, and who signed it.
+"""Compares a published version with its manifest, and checks its signature.
 
-The rule: nothing is believed for where it lies. The pointer gives the manifest's hash, the manifest that of every file,
-and a signature, checked with a key that came another way, says whose manifest it is.
+``latest.json`` has the hash of the manifest, and the manifest the hash of every file. A signature, checked with a
+public key that was obtained in another way than from the bucket, shows who released the manifest.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import NamedTuple
 
-from quilt_cfn.delivery.publish.plan import latest_key, pointed_to, version_key
-from quilt_cfn.delivery.publish.stores.protocols import Source
+from quilt_cfn.delivery.publish import explanations
+from quilt_cfn.delivery.publish.plan import latest_key, latest_version, version_key
+from quilt_cfn.delivery.publish.stores.protocols import Source, Stored
 from quilt_cfn.delivery.release.artifact import MANIFEST, PRODUCT, SIGNATURE, SUMS, Manifest, read_manifest
 from quilt_cfn.errors import UserError
+from quilt_cfn.finding import QUILT_CFN, Explanation, Finding
+
+_Difference = tuple[Explanation, str]
+"""What is wrong, and the message of the finding."""
 
 
 class Verification(NamedTuple):
-    """What came of it."""
+    """The manifest of a published version, and how the published files differ from it."""
 
     manifest: Manifest
-    findings: tuple[str, ...]
-    """What is wrong; empty when all is well."""
+    findings: tuple[Finding, ...]
+    """All of them are errors."""
     notes: tuple[str, ...]
-    """What one should know besides."""
+    """What else to know about a version without findings."""
 
     def __str__(self) -> str:
         what = f"{PRODUCT} {self.manifest.version} of commit {self.manifest.document.get('commit')}"
         if self.findings:
-            return "\n".join([*self.findings, f"{what} is not what was released."])
+            return "\n".join([*map(str, self.findings), f"{what} is not what was released."])
         files = f"all {len(self.manifest.files)} files are what its manifest says"
         return "; ".join([f"{what}: {files}", *self.notes])
 
@@ -37,12 +43,12 @@ class Verification(NamedTuple):
 def verify(source: Source, version: str | None, public_key: Path | None, pool: Executor) -> Verification:
     """Compare a published version, by default the one that ``latest.json`` names, with its manifest.
 
-    With ``public_key``, a file, the signature is checked as well, and must be there. Raises ``UserError`` when there is
-    no such version, or when it can't be read.
+    With ``public_key``, a PEM file, the version must have a signature made with that key. Files are read in ``pool``.
+    Raises ``UserError`` when the version is not published, or can't be read.
     """
-    expected = None
+    sha256_in_latest = None
     if version is None:
-        version, expected = _latest(source)
+        version, sha256_in_latest = _read_latest(source)
     where = f"{source.name}/{version_key(version, MANIFEST)}"
     stored = source.read(version_key(version, MANIFEST))
     if stored is None:
@@ -50,52 +56,80 @@ def verify(source: Source, version: str | None, public_key: Path | None, pool: E
             f"{version} is not published at {source.name}: it has no manifest.", "Check location and version."
         )
     manifest = read_manifest(stored.content, where)
-    findings, notes = [], []
-    if manifest.version != version:
-        findings.append(f"{where} is the manifest of {manifest.version}.")
-    if expected is not None and manifest.sha256 != expected:
-        findings.append(f"{where} is not the manifest that {latest_key()} names.")
     names = (SUMS, SIGNATURE, *(entry.name for entry in manifest.files))
-    reading = {name: pool.submit(source.read, version_key(version, name)) for name in names}
-    found = {name: there for name in names if (there := reading[name].result())}
-    if SUMS not in found:
-        findings.append(f"{SUMS} is missing.")
-    elif not found[SUMS].intact:
-        findings.append(f"{SUMS} is not what was released.")
-    elif found[SUMS].content != manifest.sums:
-        findings.append(f"{SUMS} and {MANIFEST} don't belong together: one of them is not what was released.")
-    for entry in manifest.files:
-        if entry.name not in found:
-            findings.append(f"{entry.name} is missing.")
-        elif not found[entry.name].intact or not entry.describes(found[entry.name].content):
-            findings.append(f"{entry.name} is not what was released.")
-    listed = source.names(f"{PRODUCT}/{version}")
-    for name in sorted(set(listed or ()) - {*names, MANIFEST}):
-        findings.append(f"{name} is there, and the manifest does not name it: it is no part of the release.")
-    signature = found[SIGNATURE].content if SIGNATURE in found else None
+    reads = {name: pool.submit(source.read, version_key(version, name)) for name in names}
+    found = {name: stored for name in names if (stored := reads[name].result())}
+    differences = [
+        *_compare_manifest(manifest, where, version, sha256_in_latest),
+        *_compare_files(manifest, found),
+        *_unnamed_files(source.names(f"{PRODUCT}/{version}") or (), {*names, MANIFEST}),
+    ]
+    notes: tuple[str, ...] = ()
     if public_key:
-        findings += _unsigned(manifest, signature, public_key)
-        notes += [] if findings else [f"signed with {public_key}"]
-    elif signature:
-        notes.append("there is a signature, which was not checked: name the signer's key with --public-key")
-    return Verification(manifest, tuple(findings), tuple(notes))
+        differences += _check_signature(manifest, found.get(SIGNATURE), public_key)
+        notes = () if differences else (f"signed with {public_key}",)
+    elif SIGNATURE in found:
+        notes = ("there is a signature, which was not checked: name the signer's key with --public-key",)
+    findings = tuple(
+        Finding(source.name, 0, QUILT_CFN, explanation.id, "error", "", message) for explanation, message in differences
+    )
+    return Verification(manifest, findings, notes)
 
 
-def _latest(source: Source) -> tuple[str, str | None]:
-    """The newest version and the hash of its manifest."""
+def _read_latest(source: Source) -> tuple[str, str]:
+    """The version that latest.json names, and the hash of that version's manifest."""
     stored = source.read(latest_key())
     if stored is None:
         raise UserError(f"Nothing is published at {source.name}: it has no {latest_key()}.", "Check the location.")
-    version = pointed_to(stored.content, source)
+    version = latest_version(stored.content, source)
     return version, str(json.loads(stored.content).get("sha256"))
 
 
-def _unsigned(manifest: Manifest, signature: bytes | None, public_key: Path) -> list[str]:
+def _compare_manifest(
+    manifest: Manifest, where: str, version: str, sha256_in_latest: str | None
+) -> Iterator[_Difference]:
+    if manifest.version != version:
+        yield explanations.OTHER_VERSION, f"{where} is the manifest of {manifest.version}."
+    if sha256_in_latest not in (None, manifest.sha256):
+        yield explanations.OTHER_MANIFEST, f"{where} is not the manifest that {latest_key()} names."
+
+
+def _compare_files(manifest: Manifest, found: Mapping[str, Stored]) -> Iterator[_Difference]:
+    sums = found.get(SUMS)
+    if sums is None:
+        yield _missing(SUMS)
+    elif not sums.intact:
+        yield _changed(SUMS)
+    elif sums.content != manifest.sums:
+        message = f"{SUMS} and {MANIFEST} don't belong together: one of them is not what was released."
+        yield explanations.SUMS_DIFFER, message
+    for entry in manifest.files:
+        stored = found.get(entry.name)
+        if stored is None:
+            yield _missing(entry.name)
+        elif not stored.intact or not entry.describes(stored.content):
+            yield _changed(entry.name)
+
+
+def _missing(name: str) -> _Difference:
+    return explanations.MISSING_FILE, f"{name} is missing."
+
+
+def _changed(name: str) -> _Difference:
+    return explanations.CHANGED_FILE, f"{name} is not what was released."
+
+
+def _unnamed_files(there: Iterable[str], named: set[str]) -> Iterator[_Difference]:
+    for name in sorted({*there} - named):
+        message = f"{name} is there, and the manifest does not name it: it is no part of the release."
+        yield explanations.UNNAMED_FILE, message
+
+
+def _check_signature(manifest: Manifest, signature: Stored | None, public_key: Path) -> Iterator[_Difference]:
     from quilt_cfn.delivery.release import signing  # late: imports cryptography
 
     key = signing.read_public_key(public_key)
     if signature is None:
-        return [f"{SIGNATURE} is missing: {manifest.version} is not signed."]
-    if signing.verifies(key, manifest.sums, signature):
-        return []
-    return [f"{SIGNATURE} was not made with the key in {public_key}."]
+        yield explanations.NOT_SIGNED, f"{SIGNATURE} is missing: {manifest.version} is not signed."
+    elif not signing.verifies(key, manifest.sums, signature.content):
+        yield explanations.WRONG_SIGNATURE, f"{SIGNATURE} was not made with the key in {public_key}."

@@ -1,7 +1,7 @@
-"""What a version consists of: files, a manifest that names them, and SHA256SUMS.
+"""A released version: its files, the manifest that names them, and SHA256SUMS.
 
-The rule: the manifest decides every byte. It has the hash of each file, SHA256SUMS follows from it, and a reader that
-holds a manifest can tell whether what lies beside it belongs to it.
+The manifest has the hash of each file, and SHA256SUMS follows from it. Whoever has a manifest can therefore check every
+byte beside it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.release import VERSION, precedence
 
 PRODUCT = "quilt-registry"
-"""The folder of the product at every destination."""
+"""The name of the product, and of its folder in every store."""
 RELEASES = Path("templates/releases")
-"""Where the released versions of a checkout lie, seen from its top folder."""
+"""The folder of the released versions, seen from the top folder of a checkout."""
+DIAGRAM = "marketplace/diagram.png"
+"""Where the architecture diagram of a checkout is, seen from its top folder."""
 
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
-"""Over SHA256SUMS, which stands for every byte: what is signed can be checked with openssl and sha256sum alone."""
+"""The signature of SHA256SUMS, which has a hash of every file: openssl and sha256sum are enough to check both."""
 LATEST = "latest.json"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -40,18 +42,20 @@ class Entry(NamedTuple):
     """In bytes."""
 
     def describes(self, content: bytes) -> bool:
+        """Whether these are the bytes of the file."""
         return (self.size, self.sha256) == (len(content), sha256(content))
 
 
 class Manifest(NamedTuple):
-    """What was released, from what, by what."""
+    """What was released, and from which commit, images and tools."""
 
     content: bytes
     document: Mapping[str, Any]
     version: str
     editions: Mapping[str, Mapping[str, str]]
-    """Edition -> format, ``yaml`` or ``json`` -> name of its template's file."""
+    """Name of an edition -> format (``yaml`` or ``json``) -> name of its template's file."""
     diagram: str | None
+    """The name of the architecture diagram's file."""
     files: tuple[Entry, ...]
 
     @property
@@ -66,7 +70,7 @@ class Manifest(NamedTuple):
 
 
 class Artifact(NamedTuple):
-    """A version, complete: the manifest, and the bytes of each file that it names."""
+    """A complete version: the manifest, and the content of each file that it names."""
 
     manifest: Manifest
     contents: Mapping[str, bytes]
@@ -77,7 +81,7 @@ class Artifact(NamedTuple):
 
     @property
     def everything(self) -> Mapping[str, bytes]:
-        """Each file of the version's folder; the first decides what the others are, the last says that they are."""
+        """Each file of the version's folder: SHA256SUMS first, which no two versions share, and the manifest last."""
         return {SUMS: self.manifest.sums, **self.contents, MANIFEST: self.manifest.content}
 
 
@@ -86,14 +90,14 @@ def sha256(content: bytes) -> str:
 
 
 def compose(facts: Mapping[str, Any], contents: Mapping[str, bytes]) -> Artifact:
-    """The artifact of these files; ``facts`` are the manifest's fields beside ``product`` and ``files``."""
+    """Make the artifact of some files; ``facts`` are the manifest's fields besides ``product`` and ``files``."""
     files = [{"name": name, "sha256": sha256(body), "size": len(body)} for name, body in sorted(contents.items())]
     document = {"product": PRODUCT, **facts, "files": files}
     return Artifact(read_manifest((json.dumps(document, indent=2) + "\n").encode(), "The new manifest"), contents)
 
 
 def read_artifact(folder: Path) -> Artifact:
-    """The artifact in a folder; raises ``UserError`` unless each file is there, byte for byte, and nothing else."""
+    """Read the artifact in a folder; raises ``UserError`` unless exactly the released files are there."""
     try:
         found = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
     except OSError as error:
@@ -111,7 +115,7 @@ def read_artifact(folder: Path) -> Artifact:
         | (found.keys() - artifact.everything.keys())
     )
     if SUMS in differing and SUMS in found:
-        differing.append(MANIFEST)  # the two don't belong together, and nothing tells which of them was edited
+        differing.append(MANIFEST)  # the two don't belong together, and either of them may have been edited
     if differing:
         raise UserError(
             f"{folder} is not as it was released: {', '.join(differing)}.",
@@ -121,7 +125,7 @@ def read_artifact(folder: Path) -> Artifact:
 
 
 def read_manifest(content: bytes, where: str) -> Manifest:
-    """A manifest from its bytes; raises ``UserError``, which begins with ``where``, for anything that is none."""
+    """Parse a manifest; raises ``UserError``, whose sentence begins with ``where``, for anything else."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -147,13 +151,8 @@ def read_manifest(content: bytes, where: str) -> Manifest:
     return Manifest(content, document, version, editions, diagram, files)
 
 
-def newest(versions: list[str]) -> str | None:
-    """The highest of some versions."""
-    return max(versions, key=precedence, default=None)
-
-
 def released_versions(releases: Path) -> list[str]:
-    """The versions that have a folder, lowest first."""
+    """The versions that have a folder in ``releases``, lowest first."""
     folders = [path.name for path in releases.iterdir() if VERSION.fullmatch(path.name)] if releases.is_dir() else []
     return sorted(folders, key=precedence)
 

@@ -1,7 +1,7 @@
-"""What ``quilt-cfn release`` does: write down, once, what a version is.
+"""Creates the immutable folder of a release, which is what ``quilt-cfn release`` does.
 
-The rule: everything is asked before anything is written, the folder of a version appears complete or not at all, and
-it never changes afterwards. Whoever publishes later copies it, byte for byte.
+Everything is checked before anything is written, the folder appears complete or not at all, and it never changes
+afterwards. Publishing copies it, byte for byte.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import quilt_cfn
 from quilt_cfn.cloudformation.facts.quotas import TEMPLATE_INLINE
 from quilt_cfn.cloudformation.template.write import to_compact_json, to_yaml
-from quilt_cfn.delivery.release.artifact import RELEASES, SUMS, Artifact, compose, released_versions, sha256
+from quilt_cfn.delivery.release.artifact import DIAGRAM, RELEASES, SUMS, Artifact, compose, released_versions, sha256
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.changelog import changelog_entry
@@ -28,70 +28,71 @@ from quilt_cfn.stack import build
 from quilt_cfn.stack.compact import without_script_comments
 
 DOCUMENTS = ("docs/guide.md", "docs/instance.md", "docs/lifecycle.md")
-"""What customers read; those that exist belong to a release."""
-DIAGRAM = "marketplace/diagram.png"
+"""What customers read; a release contains those that exist."""
 BILL_OF_MATERIALS = "sbom.cdx.json"
 
 
 class ReleasePlan(NamedTuple):
-    """A version that nothing keeps from being released."""
+    """A version that can be released."""
 
     artifact: Artifact
     folder: Path
+    """The folder to create."""
     warnings: tuple[str, ...]
 
 
 def release(root: Path) -> Iterator[str]:
     """Release the version of ``marketplace/release.yaml`` in the checkout whose top folder is ``root``.
 
-    Yields what was done and what is next. Raises ``UserError`` for whatever keeps a version from being released; then
-    nothing is written.
+    Yields lines about what was done and what to do next. Raises ``UserError``, having written nothing, when the version
+    can't be released.
     """
     root = root.resolve()
-    decided = plan_release(root)
-    yield from (f"warning: {warning}" for warning in decided.warnings)
-    write(decided)
-    artifact = decided.artifact
-    folder = decided.folder.relative_to(root)
+    plan = plan_release(root)
+    yield from (f"warning: {warning}" for warning in plan.warnings)
+    write(plan)
+    artifact = plan.artifact
+    folder = plan.folder.relative_to(root)
     yield f"{artifact.version} is released in {folder}: {len(artifact.everything)} files"
     for edition in artifact.manifest.editions.values():
         yield _size(edition["json"], artifact)
-    yield f"{folder / SUMS} has the SHA-256 {sha256(artifact.manifest.sums)}: add it to tests/publish/test_released.py"
+    hashed = sha256(artifact.manifest.sums)
+    yield f"{folder / SUMS} has the SHA-256 {hashed}: add it to tests/delivery/publish/test_released.py"
     yield f"Next: commit {folder}, tag the commit v{artifact.version}, and run quilt-cfn publish"
 
 
 def plan_release(root: Path) -> ReleasePlan:
-    """Ask everything, the quick questions first."""
+    """Check everything, what is quick first, and make the artifact; raises ``UserError`` if it can't be released."""
     commit = _commit(root)
-    decided = read_release(root / IN_CHECKOUT)
-    images = {"registry": decided.registry, "catalog": decided.catalog, "nginx": decided.nginx}
+    release = read_release(root / IN_CHECKOUT)
+    images = {"registry": release.registry, "catalog": release.catalog, "nginx": release.nginx}
     _refuse_moving_tags(images)
-    _refuse_old_version(decided.version, root)
-    released = _changelog_date(decided.version, root)
-    contents = {**_templates(decided, root), **_documents(root)}
+    _refuse_old_version(release.version, root)
+    released = _changelog_date(release.version, root)
+    contents = {**_templates(release, root), **_documents(root)}
     _refuse_findings(root)
     from quilt_cfn.delivery.release.sbom import bill_of_materials  # late: imports cyclonedx
 
-    contents[BILL_OF_MATERIALS] = bill_of_materials(decided.version, released)
-    artifact = compose(_facts(decided, released, commit, images, (root / DIAGRAM).name in contents), contents)
-    return ReleasePlan(artifact, root / RELEASES / decided.version, tuple(_missing(decided, images, artifact)))
+    contents[BILL_OF_MATERIALS] = bill_of_materials(release.version, released)
+    artifact = compose(_facts(release, released, commit, images, (root / DIAGRAM).name in contents), contents)
+    return ReleasePlan(artifact, root / RELEASES / release.version, tuple(_missing(release, images, artifact)))
 
 
-def write(decided: ReleasePlan) -> None:
-    """Let the folder appear, complete."""
-    new = decided.folder.with_name(f".{decided.folder.name}.new")
+def write(plan: ReleasePlan) -> None:
+    """Create the folder, complete; raises ``UserError``, and leaves nothing, if it exists or can't be written."""
+    new = plan.folder.with_name(f".{plan.folder.name}.new")
     try:
         shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
         new.mkdir(parents=True)
-        for name, content in decided.artifact.everything.items():
+        for name, content in plan.artifact.everything.items():
             with (new / name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        new.rename(decided.folder)
+        new.rename(plan.folder)
     except OSError as error:
         raise UserError(
-            f"{decided.folder} could not be written: {error.strerror or error}.",
+            f"{plan.folder} could not be written: {error.strerror or error}.",
             "Nothing was released; make room, or make the folder writable, and run quilt-cfn release again.",
         ) from error
     finally:
@@ -100,7 +101,7 @@ def write(decided: ReleasePlan) -> None:
 
 
 def _commit(root: Path) -> str:
-    """The commit that is checked out, which must be all there is, and be the code that runs."""
+    """The commit that is checked out; raises ``UserError`` unless it is the code that runs, without any change."""
     if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != root:
         raise UserError(f"{root} is not the top folder of a checkout.", "Run quilt-cfn release there.")
     if not Path(quilt_cfn.__file__).resolve().is_relative_to(root):
@@ -135,8 +136,8 @@ def _refuse_moving_tags(images: dict[str, Image]) -> None:
     for name, image in images.items():
         if image.name.endswith(":latest"):
             raise UserError(
-                f"The image {name} is {image.name}, which may be another one tomorrow.",
-                "Give marketplace/release.yaml a tag that stays what it is.",
+                f"The image {name} is {image.name}, a tag that moves to another image.",
+                "Give marketplace/release.yaml a tag that does not move.",
             )
 
 
@@ -157,7 +158,7 @@ def _refuse_old_version(version: str, root: Path) -> None:
 
 
 def _changelog_date(version: str, root: Path) -> str:
-    """The day of the release, which the changelog decides."""
+    """The date of the release, which the changelog states."""
     try:
         entry = changelog_entry((root / "CHANGELOG.md").read_text(encoding="utf-8"), version)
     except (OSError, UnicodeDecodeError):
@@ -174,11 +175,11 @@ def _changelog_date(version: str, root: Path) -> str:
     return entry.date
 
 
-def _templates(decided: Release, root: Path) -> dict[str, bytes]:
-    """Every edition in both formats; those in ``templates/``, which people reviewed, must be the same."""
+def _templates(release: Release, root: Path) -> dict[str, bytes]:
+    """Every edition in both formats; raises ``UserError`` unless the YAML is the one in ``templates/``."""
     contents: dict[str, bytes] = {}
     for edition in EDITIONS.values():
-        template = build(edition, decided)
+        template = build(edition, release)
         contents[edition.file] = to_yaml(template).encode()
         contents[_json_name(edition.file)] = to_compact_json(without_script_comments(template)).encode()
         reviewed = root / "templates" / edition.file
@@ -194,7 +195,7 @@ def _json_name(file: str) -> str:
 
 
 def _size(name: str, artifact: Artifact) -> str:
-    """Whether the compact template can be sent inline, in a line."""
+    """A line about whether the compact template is small enough for ``--template-body``."""
     size = len(artifact.contents[name])
     inline = "fits" if size <= TEMPLATE_INLINE else "does not fit"
     return f"{name} has {size:,} bytes and {inline} into the {TEMPLATE_INLINE:,} of --template-body"
@@ -207,19 +208,21 @@ def _documents(root: Path) -> dict[str, bytes]:
 
 def _refuse_findings(root: Path) -> None:
     from quilt_cfn.cloudformation.checks.check import check  # late, with the rules; the check itself takes seconds
+    from quilt_cfn.finding import counted, fails
     from quilt_cfn.inputs.subjects import read_subjects
 
-    findings = check(read_subjects([], None, root / "templates")).findings
+    report = check(read_subjects([], None, root / "templates"))
+    findings = [finding for finding in report.findings if fails([finding])]
     if findings:
         raise UserError(
-            f"quilt-cfn check has {len(findings)} findings, the first: {findings[0]}",
-            "Run quilt-cfn check, and correct what it finds.",
+            f"quilt-cfn check has {counted(len(findings), 'finding')}, the first: {findings[0]}",
+            "Run quilt-cfn check, and fix what it finds.",
         )
 
 
-def _facts(decided: Release, released: str, commit: str, images: dict[str, Image], has_diagram: bool) -> dict[str, Any]:
+def _facts(release: Release, released: str, commit: str, images: dict[str, Image], has_diagram: bool) -> dict[str, Any]:
     return {
-        "version": decided.version,
+        "version": release.version,
         "released": released,
         "commit": commit,
         "editions": {
@@ -227,15 +230,15 @@ def _facts(decided: Release, released: str, commit: str, images: dict[str, Image
         },
         "diagram": Path(DIAGRAM).name if has_diagram else None,
         "images": {name: image._asdict() for name, image in images.items()},
-        "database": {"postgres": decided.postgres},
-        "ami": {"default": decided.ami_default, "id": decided.ami_id},
+        "database": {"postgres": release.postgres},
+        "ami": {"default": release.ami_default, "id": release.ami_id},
         "tools": _tools(),
     }
 
 
 def _tools() -> dict[str, str]:
-    """The versions of Python, of this package and of the packages that it asks for."""
-    from packaging.requirements import Requirement  # late: only a release asks
+    """The versions of Python, of this package and of the packages that it requires."""
+    from packaging.requirements import Requirement  # late: only a release needs it
 
     needs = [Requirement(line) for line in metadata.requires("quilt-cfn") or ()]
     names = sorted({need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})})
@@ -243,12 +246,12 @@ def _tools() -> dict[str, str]:
     return {"python": platform.python_version(), "quilt-cfn": quilt_cfn.__version__, **versions}
 
 
-def _missing(decided: Release, images: dict[str, Image], artifact: Artifact) -> Iterator[str]:
-    """What the vendor has yet to supply."""
+def _missing(release: Release, images: dict[str, Image], artifact: Artifact) -> Iterator[str]:
+    """Sentences about what the vendor has not supplied yet."""
     for name, image in images.items():
         if not image.digest:
-            yield f"the image {name}, {image.name}, has no digest: who can move that tag decides what customers run"
-    if not decided.ami_id:
+            yield f"the image {name}, {image.name}, has no digest: whoever can move that tag decides what customers run"
+    if not release.ami_id:
         yield "release.yaml has no ami.id: quilt-cfn marketplace submit will refuse without it"
     if not artifact.manifest.diagram:
         yield f"there is no {DIAGRAM}: quilt-cfn marketplace submit will refuse this version, which can't get one later"

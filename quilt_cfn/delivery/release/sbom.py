@@ -1,7 +1,7 @@
-"""What the templates were made with: a CycloneDX bill of materials of the environment that generated them.
+"""A CycloneDX bill of materials of the environment that generates the templates.
 
-The rule: it says what is installed and nothing about where. No path, user, host or clock is in it, and everything is in
-order, so the same environment gives the same bytes on every machine.
+It contains what is installed, and no path, user, host or time; everything is sorted. The same environment therefore
+gives the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _NIL = UUID(int=0)
 
 
 def bill_of_materials(version: str, released: str) -> bytes:
-    """CycloneDX 1.6 in JSON: the Python interpreter, every installed distribution, and who needs whom.
+    """CycloneDX 1.6 in JSON: the Python interpreter, every installed distribution, and their dependencies.
 
     ``version`` is the release's; ``released`` is its date, ``YYYY-MM-DD``, which becomes the timestamp. A component's
-    scope is ``required`` when this package needs it, and ``excluded`` when it is only there besides: for tests, or to
-    publish. Raises ``UserError`` where cyclonedx-python-lib is missing or the environment is damaged.
+    scope is ``required`` when this package depends on it, and ``excluded`` when it is there for something else, such as
+    tests or publishing. Raises ``UserError`` where cyclonedx-python-lib is missing or the environment is damaged.
     """
     try:  # late: 0.3 s, and only a release needs it
         from cyclonedx.model.bom import Bom, BomMetaData
@@ -50,9 +50,9 @@ def bill_of_materials(version: str, released: str) -> bytes:
     installed = _installed()
     ourselves = installed[OURSELVES]
     required = _needs(installed, {OURSELVES: ()})
-    # Which extras somebody asked of us is written nowhere; what is installed of them is all that can be told.
+    # Which of our extras were installed is recorded nowhere, so all of them count as far as they are installed.
     needs = _needs(installed, {**dict.fromkeys(installed, ()), OURSELVES: _fields(ourselves, "Provides-Extra")})
-    # No purl: the package is not on PyPI, and the name there could become somebody else's.
+    # No purl: the package is not on PyPI, where another project could take the name.
     described = Component(
         type=ComponentType.APPLICATION, name=OURSELVES, version=version, bom_ref=f"{OURSELVES}@{version}"
     )
@@ -72,40 +72,40 @@ def bill_of_materials(version: str, released: str) -> bytes:
     def text() -> str:
         return make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2)
 
-    # CycloneDX wants another serial number for another document; the document itself decides, not chance.
+    # Another document needs another serial number, and the same document the same one: it is derived from the text.
     bom.serial_number = uuid5(_NIL, text())
     return f"{text()}\n".encode()
 
 
 def _installed() -> dict[str, Distribution]:
     """Normalized name -> the distribution that Python would import."""
-    # `python -m` also imports from the folder where it was typed, which is no part of the environment.
-    places = [place for place in sys.path if Path(place).resolve() != Path.cwd()]
-    # A checkout's .egg-info is from its last build; what an installer wrote, a .dist-info with METADATA, is the truth.
-    found = sorted(distributions(path=places), key=lambda each: each.read_text("METADATA") is None)
+    # `python -m` also imports from the current folder, which is not a part of the environment.
+    folders = [folder for folder in sys.path if Path(folder).resolve() != Path.cwd()]
+    # A .dist-info, with METADATA, is from an installer; the .egg-info of a checkout is from some earlier build.
+    found = sorted(distributions(path=folders), key=lambda each: each.read_text("METADATA") is None)
     installed: dict[str, Distribution] = {}
     for distribution in found:
         names = _fields(distribution, "Name")
         if not names or not _fields(distribution, "Version"):
             raise UserError(
                 f"A distribution in {distribution.locate_file('')} has no name or no version.",
-                "Something was half installed or half removed there: make the environment anew.",
+                "An installation or a removal was interrupted there: create the environment again.",
             )
         installed.setdefault(canonicalize_name(names[0]), distribution)
     if OURSELVES not in installed:
         raise UserError(
-            f"{OURSELVES} is not installed in the environment that runs it, so what it needs is unknown.",
+            f"{OURSELVES} is not installed in the environment that runs it, so its dependencies are unknown.",
             "Run make template in the checkout, or: pip install -e '.[publish]'",
         )
     return installed
 
 
 def _needs(installed: Mapping[str, Distribution], start: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
-    """What each distribution needs directly, for those in ``start`` and all that they come to need.
+    """The direct dependencies of the distributions in ``start``, and of all that these depend on.
 
-    ``start`` names the extras that are asked of each. What is needed and not installed is left out.
+    ``start`` has the extras that are required of each. Dependencies that are not installed are left out.
     """
-    extras = {name: {"", *map(canonicalize_name, asked)} for name, asked in start.items()}
+    extras = {name: {"", *map(canonicalize_name, required)} for name, required in start.items()}
     needs: dict[str, set[str]] = {}
     waiting = list(extras)
     while waiting:
@@ -117,21 +117,21 @@ def _needs(installed: Mapping[str, Distribution], start: Mapping[str, Collection
                 continue
             needs[name] |= {needed} - {name}  # foo[all] requires foo[some]
             known = extras.get(needed, set())
-            asked = {"", *map(canonicalize_name, requirement.extras)} | known
-            if asked != known:
-                extras[needed] = asked
+            required = {"", *map(canonicalize_name, requirement.extras)} | known
+            if required != known:
+                extras[needed] = required
                 waiting.append(needed)
     return needs
 
 
 def _requirements(distribution: Distribution, extras: Collection[str]) -> Iterator[Requirement]:
-    """What a distribution requires on this Python and system, with these extras; ``""`` is: with none."""
+    """The requirements of a distribution on this Python and system, with these extras; ``""`` stands for none."""
     for text in _fields(distribution, "Requires-Dist"):
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
             raise UserError(
-                f"{_fields(distribution, 'Name')[0]} is installed with a requirement that is none: {text}.",
+                f"{_fields(distribution, 'Name')[0]} is installed with an invalid requirement: {text}.",
                 "Install another version of it.",
             ) from None
         marker = requirement.marker
@@ -167,7 +167,7 @@ def _interpreter() -> Component:
         version=version,
         bom_ref=str(purl),
         purl=purl,
-        # What databases of vulnerabilities know it by: it isn't on PyPI.
+        # Its name in databases of vulnerabilities; it has no purl on PyPI.
         cpe=f"cpe:2.3:a:python:python:{'.'.join(map(str, sys.version_info[:3]))}:*:*:*:*:*:*:*",
         scope=ComponentScope.REQUIRED,
         licenses=_licenses(["PSF-2.0"]),
@@ -175,10 +175,10 @@ def _interpreter() -> Component:
 
 
 def _declared(distribution: Distribution) -> list[str]:
-    """The licence as the distribution's metadata has it: the expression, else the short name, else the classifiers."""
+    """The licence in the distribution's metadata: the expression, else the short name, else the classifiers."""
     for field in ("License-Expression", "License"):
         words = _fields(distribution, field)
-        # Some put the whole text of their licence there, which is no name.
+        # Some packages have the whole text of their licence there.
         if words and "\n" not in words[0].strip() and words[0].strip() not in ("", "UNKNOWN"):
             return [words[0].strip()]
     classifiers = _fields(distribution, "Classifier")
@@ -194,5 +194,5 @@ def _licenses(declared: Collection[str]) -> list[License]:
 
 
 def _fields(distribution: Distribution, name: str) -> list[str]:
-    """Every value that the metadata have under a name."""
+    """All values of a field of the metadata."""
     return list(map(str, distribution.metadata.get_all(name) or []))

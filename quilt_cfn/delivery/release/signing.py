@@ -1,9 +1,10 @@
-"""Sign a version, and check its signature: Ed25519 (RFC 8032) over SHA256SUMS, with a key in a local PEM file.
+"""Signs a version, and checks its signature: Ed25519 (RFC 8032) over SHA256SUMS, with a key in a local PEM file.
 
-The rule: a private key is read from a file that its owner alone can read, and nothing of it, nor of its passphrase,
-goes anywhere else: no argument, environment variable, message or log ever holds it.
+A private key is read from a file that only its owner can read. No argument, environment variable, message or log ever
+contains any part of it, or of its passphrase.
 
-A signature is 64 raw bytes beside SHA256SUMS. OpenSSL checks it as well (``verification_command``), and makes keys:
+A signature is 64 raw bytes in a file beside SHA256SUMS. OpenSSL can check it (``verification_command``), and makes the
+keys:
 
     openssl genpkey -algorithm ed25519 -aes256 -out key.pem      # leave out -aes256 for a key without passphrase
     openssl pkey -in key.pem -pubout -out key.pub
@@ -11,9 +12,7 @@ A signature is 64 raw bytes beside SHA256SUMS. OpenSSL checks it as well (``veri
 
 from __future__ import annotations
 
-import base64
 import getpass
-import hashlib
 import os
 import shlex
 import warnings
@@ -28,19 +27,19 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey as PublicKey
 
 PUBLIC_KEY = "key.pub"
-"""What ``verification_command`` calls the reader's copy of our public key."""
+"""The name of the reader's copy of our public key in ``verification_command``."""
 
 _LARGEST = 64 * 1024  # a key has a few hundred bytes
 _GENERATE = "Make one: openssl genpkey -algorithm ed25519 -out key.pem"
 
 
 def read_private_key(path: Path) -> PrivateKey:
-    """The Ed25519 key in a PEM file (PKCS #8); raises ``UserError``, which never has anything of the file in it.
+    """Read an Ed25519 key from a PEM file (PKCS #8); raises ``UserError``, which contains nothing of the file.
 
-    A passphrase is asked for on the terminal. A file that others than its owner can read is refused, as ssh does.
+    A passphrase is read from the terminal. A file that others than its owner can read is refused, as ssh does.
     """
     _require_cryptography()
-    # late: 0.2 s, which only a signature is worth
+    # late: 0.2 s, for signatures only
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     content, mode = _read(path)
@@ -49,7 +48,7 @@ def read_private_key(path: Path) -> PrivateKey:
     if mode & 0o077:
         raise UserError(
             f"Others than its owner may read the private key {path} (mode {mode & 0o777:04o}).",
-            f"Take that from them: chmod 600 {shlex.quote(str(path))}",
+            f"Make it readable for its owner only: chmod 600 {shlex.quote(str(path))}",
         )
     key = _load_private(path, content)
     if not isinstance(key, Ed25519PrivateKey):
@@ -58,7 +57,7 @@ def read_private_key(path: Path) -> PrivateKey:
 
 
 def read_public_key(path: Path) -> PublicKey:
-    """The Ed25519 public key in a PEM file (SubjectPublicKeyInfo); raises ``UserError``."""
+    """Read an Ed25519 public key from a PEM file (SubjectPublicKeyInfo); raises ``UserError``."""
     _require_cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm  # late: see read_private_key
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -67,14 +66,14 @@ def read_public_key(path: Path) -> PublicKey:
     content, _ = _read(path)
     if b"PRIVATE KEY-----" in content:
         raise UserError(
-            f"{path} is a private key, which nobody but its owner should have.",
+            f"{path} is a private key, which only its owner should have.",
             f"Name the public one: openssl pkey -in {shlex.quote(str(path))} -pubout -out {PUBLIC_KEY}",
         )
     try:
         key = load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm):
         raise UserError(
-            f"{path} holds no public key in PEM form.", "It begins with: -----BEGIN PUBLIC KEY-----"
+            f"{path} contains no public key in PEM format.", "It begins with: -----BEGIN PUBLIC KEY-----"
         ) from None
     if not isinstance(key, Ed25519PublicKey):
         raise UserError(
@@ -89,7 +88,7 @@ def sign(key: PrivateKey, content: bytes) -> bytes:
 
 
 def verifies(public_key: PublicKey, content: bytes, signature: bytes) -> bool:
-    """Whether these bytes, to the last one, were signed by the owner of the key."""
+    """Whether a signature is that of exactly these bytes by the private key that belongs to the public key."""
     from cryptography.exceptions import InvalidSignature  # late: see read_private_key
 
     try:
@@ -99,29 +98,11 @@ def verifies(public_key: PublicKey, content: bytes, signature: bytes) -> bool:
     return True
 
 
-def public_pem(key: PrivateKey) -> str:
-    """The public half of a key, to be handed out: PEM, as ``openssl pkey -pubout`` writes it."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # late: see read_private_key
-
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
-
-
-def fingerprint(public_key: PublicKey) -> str:
-    """``SHA256:`` and the base64 of the SHA-256 of the key's DER form, which a person compares; as ssh writes its own.
-
-    With OpenSSL: ``openssl pkey -pubin -in key.pub -outform DER | openssl dgst -sha256 -binary | base64``.
-    """
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # late: see read_private_key
-
-    der = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return f"SHA256:{base64.b64encode(hashlib.sha256(der).digest()).decode('ascii').rstrip('=')}"
-
-
 def verification_command(base: str) -> str:
-    """What a stranger types who has our public key as ``key.pub``, but not this program.
+    """The shell command that checks a signature for anybody who has our public key as ``key.pub``.
 
-    ``base`` is the version's folder, or its https address, from which the command first fetches the two files. It takes
-    OpenSSL 3.0, whose ``pkeyutl`` is the first with ``-rawin``.
+    ``base`` is the version's folder, or its https address, from which the command first downloads the two files. It
+    needs OpenSSL 3.0, whose ``pkeyutl`` is the first with ``-rawin``.
     """
     sums, signature = (shlex.quote(f"{base.rstrip('/')}/{name}") for name in (SUMS, SIGNATURE))
     fetch = ""
@@ -133,7 +114,7 @@ def verification_command(base: str) -> str:
 
 def _require_cryptography() -> None:
     try:
-        import cryptography  # noqa: F401  # late: it is in an optional extra, and this is where its absence is told
+        import cryptography  # noqa: F401  # late: it is in an optional extra, and may be missing
     except ImportError:
         raise UserError(
             "Signatures take the package cryptography, which is not installed.",
@@ -142,7 +123,7 @@ def _require_cryptography() -> None:
 
 
 def _read(path: Path) -> tuple[bytes, int]:
-    """A key file's bytes and mode."""
+    """The content and the mode of a key file."""
     try:
         with path.open("rb") as file:
             return file.read(_LARGEST), os.fstat(file.fileno()).st_mode
@@ -159,25 +140,25 @@ def _load_private(path: Path, content: bytes) -> object:
     try:
         try:
             return load_pem_private_key(content, None)
-        except TypeError:  # how it says that the key is encrypted
-            passphrase = _ask(f"Passphrase of {path}: ")
+        except TypeError:  # raised for an encrypted key
+            passphrase = _read_passphrase(f"Passphrase of {path}: ")
     except (ValueError, UnsupportedAlgorithm):
-        raise UserError(f"{path} holds no private key in PEM form of PKCS #8.", _GENERATE) from None
+        raise UserError(f"{path} contains no private key in PEM format (PKCS #8).", _GENERATE) from None
     try:
         return load_pem_private_key(content, passphrase)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise UserError(f"The passphrase does not open the private key {path}.", "Run the command again.") from None
 
 
-def _ask(prompt: str) -> bytes:
-    """A passphrase from the terminal, unseen; raises ``UserError`` where there is none."""
+def _read_passphrase(prompt: str) -> bytes:
+    """Read a passphrase from the terminal without showing it; raises ``UserError`` where there is no terminal."""
     try:
         with warnings.catch_warnings():
-            # getpass only warns when it would show what is typed, or take it from a file.
+            # getpass only warns when it would show what is typed, or read it from a file.
             warnings.simplefilter("error", getpass.GetPassWarning)
             return getpass.getpass(prompt).encode()
     except (getpass.GetPassWarning, EOFError):
         raise UserError(
-            "The private key has a passphrase, and there is no terminal to ask for it.",
+            "The private key has a passphrase, and there is no terminal to read it from.",
             "Run the command in a terminal, or use a key without passphrase that only its owner can read.",
         ) from None

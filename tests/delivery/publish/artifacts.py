@@ -1,7 +1,6 @@
-"""Small artifacts, and a store in memory that writes down what it is asked and lets a test happen in between.
+"""Small artifacts, and a store in memory that records its calls and lets a test act between them.
 
-The rule: an artifact here is a function of its version and its note. Another note gives other bytes of the same
-version, as two checkouts might.
+An artifact here depends on its version and its note only. Another note gives other bytes of the same version.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 from quilt_cfn.delivery.publish.execute import execute
 from quilt_cfn.delivery.publish.plan import Pointer, latest_key, plan_publication, pointer_content, version_key
-from quilt_cfn.delivery.publish.stores.protocols import Occupied, Store, Stored
+from quilt_cfn.delivery.publish.stores.protocols import PreconditionFailed, Store, Stored
 from quilt_cfn.delivery.publish.verify import verify
 from quilt_cfn.delivery.release.artifact import PRODUCT, Artifact, compose, sha256
 
@@ -23,7 +22,7 @@ BIG = 120_000
 
 
 def artifact(version: str = "1.0.0", note: str = "", big: int = BIG) -> Artifact:
-    """A version with an edition in two formats, a diagram, and a document that says `note`."""
+    """A version with an edition in two formats, a diagram, and a document with `note` in it."""
     line = f"# {note or 'as it is'}\n".encode()
     contents = {
         "quilt-registry.yaml": line + b"Resources: {}\n" * (big // 14),
@@ -35,7 +34,7 @@ def artifact(version: str = "1.0.0", note: str = "", big: int = BIG) -> Artifact
 
 
 def facts(version: str = "1.0.0") -> dict[str, Any]:
-    """The fields of a manifest beside the product and the files, as `quilt-cfn release` has them."""
+    """The fields of a manifest besides the product and the files, as `quilt-cfn release` writes them."""
     return {
         "version": version,
         "released": "2026-11-30",
@@ -70,7 +69,7 @@ def flip(content: bytes, offset: int) -> bytes:
 
 
 class AtOnce(Executor):
-    """What is submitted is done then and there, so that a test decides the order of everything."""
+    """Executes what is submitted at once, so that a test decides the order of everything."""
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -87,8 +86,7 @@ POOL = AtOnce()
 class Memory:
     """A store in memory.
 
-    `log` is what it was asked; `before` is called with each question before it is answered, and `after` with each write
-    that was done, before it is answered.
+    `log` has its calls; `before` is called before each of them, and `after` after each write.
     """
 
     name = "memory"
@@ -103,45 +101,45 @@ class Memory:
         self._writes = 0
 
     def put(self, key: str, content: bytes, *, intact: bool = True) -> None:
-        """Have it there by the test's own hand."""
+        """Have this content there, with another tag, whatever was there before."""
         self._writes += 1
         self.held[key] = Stored(content, f"{sha256(content)} {self._writes}", intact)
 
     def damage(self, key: str) -> None:
-        """As S3 tells it: there, with a tag, and not what was sent."""
+        """As S3 reports it: there, with a tag, and not what was sent."""
         self.put(key, b"", intact=False)
 
     def read(self, key: str) -> Stored | None:
-        self._asked("read", key)
+        self._called("read", key)
         return self.held.get(key)
 
     def names(self, folder: str) -> Sequence[str] | None:
-        self._asked("names", folder)
+        self._called("names", folder)
         above = f"{folder}/"
         return sorted({key.removeprefix(above).partition("/")[0] for key in self.held if key.startswith(above)})
 
     def create(self, key: str, content: bytes) -> None:
-        self._asked("create", key)
+        self._called("create", key)
         if key in self.held:
-            raise Occupied
+            raise PreconditionFailed
         self._write("create", key, content)
 
     def replace(self, key: str, content: bytes, tag: str) -> None:
-        self._asked("replace", key)
+        self._called("replace", key)
         if key not in self.held or self.held[key].tag != tag:
-            raise Occupied
+            raise PreconditionFailed
         self._write("replace", key, content)
 
     @property
     def writes(self) -> list[str]:
-        """The keys that writes were asked for, in their order."""
+        """The keys of the calls that write, in their order."""
         return [key for verb, key in self.log if verb in ("create", "replace")]
 
     @property
     def contents(self) -> dict[str, bytes]:
         return {key: stored.content for key, stored in self.held.items()}
 
-    def _asked(self, verb: str, key: str) -> None:
+    def _called(self, verb: str, key: str) -> None:
         self.log.append((verb, key))
         self.before(verb, key)
 
@@ -154,7 +152,7 @@ class Memory:
 
 
 def publish(artifact: Artifact, store: Store, pool: Executor = POOL, signature: bytes | None = None) -> Pointer:
-    """Plan and carry out."""
+    """Make a plan and execute it."""
     return execute(plan_publication(artifact, signature, store, pool), artifact.manifest, store, pool, lambda: None)
 
 

@@ -15,7 +15,7 @@ from tests.delivery.publish.servers import client, enter, serve_s3
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_reaches_aws() -> Iterator[None]:
-    """Who doesn't say where to, talks to a port that nobody listens on."""
+    """A client without an endpoint connects to a port on which nothing listens."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         enter("http://127.0.0.1:9", monkeypatch)
         yield

@@ -1,7 +1,7 @@
-"""Real HTTP for the tests of publishing: moto's S3 in a process of its own, and what a stand-in or a proxy is made of.
+"""Real HTTP for the tests of publishing: moto's S3 in a process of its own, and a base for other servers.
 
-The rule: nothing that these tests run can reach AWS. The environment sends every service to 127.0.0.1, holds no real
-credential, and forgets whatever profile, proxy or metadata service the developer's own has.
+Nothing that these tests run can reach AWS. The environment sends every service to 127.0.0.1, has no real credentials,
+and none of the developer's profiles, proxies and metadata services.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import SHUT_RDWR, socket
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     import pytest
@@ -77,8 +77,8 @@ def enter(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def serve_s3() -> Iterator[str]:
     """The URL of an empty S3 on 127.0.0.1 for as long as the context lasts. It takes a second to start: share it.
 
-    The server's process chooses its port and prints it once it listens, so no port is lost to somebody else and nothing
-    is polled. It ends when its standard input does: with the context, or with this process, however that dies.
+    The server's process chooses its port and prints it once it listens. It ends when its standard input does: with the
+    context, or with this process, however that dies.
     """
     process = subprocess.Popen(
         [sys.executable, Path(__file__).resolve()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -123,20 +123,10 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = do_OPTIONS = exchange
 
     def read_body(self) -> bytes | None:
-        """The request's body without its transfer coding; None if the client went away before its end."""
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            length = int(self.headers.get("Content-Length", 0))
-            body = self.rfile.read(length)
-            return body if len(body) == length else None
-        chunks = []
-        while size := int(self.rfile.readline().split(b";")[0] or b"-1", 16):
-            chunk = self.rfile.read(size + 2) if size > 0 else b""
-            if not chunk.endswith(b"\r\n"):
-                return None
-            chunks.append(chunk[:-2])
-        while self.rfile.readline().strip():
-            pass  # trailers
-        return b"".join(chunks)
+        """The request's body; None if the client went away before its end."""
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        return body if len(body) == length else None
 
     def send(self, reply: Reply) -> None:
         bodiless = self.command == "HEAD" or reply.status in (204, 304)
@@ -159,6 +149,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+AnyServer = TypeVar("AnyServer", bound="Server")
+
+
 class Server(ThreadingHTTPServer):
     """Serves in threads as long as a `with` lasts and leaves none behind; what fails in one of them fails it."""
 
@@ -172,7 +165,7 @@ class Server(ThreadingHTTPServer):
         self._connections: set[socket] = set()
         self._listening = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
 
-    def __enter__(self) -> Server:
+    def __enter__(self: AnyServer) -> AnyServer:
         self._listening.start()
         return self
 
@@ -208,7 +201,7 @@ def serve_moto() -> None:
 
     moto = DomainDispatcherApplication(create_backend_app)
     # It looks through moto's folder for the service on every request: 40% of an answer's time.
-    moto.get_backend_for_host = cache(moto.get_backend_for_host)
+    moto.get_backend_for_host = cache(moto.get_backend_for_host)  # type: ignore[method-assign]  # moto has no cache
     # moto looks whether an object exists and then stores it: one request at a time makes that as atomic as in S3.
     one_at_a_time = Lock()
 

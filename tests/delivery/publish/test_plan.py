@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quilt_cfn.delivery.publish.plan import (
     PublishPlan,
     latest_key,
+    plan_pointer,
     plan_publication,
-    point,
     pointer_content,
     version_key,
 )
@@ -28,7 +28,7 @@ FILES = [version_key("1.0.0", name) for name in OURS.contents]
 
 
 def read_only(store: Memory, signature: bytes | None = None) -> PublishPlan:
-    """The plan for `OURS`, which was made without a write."""
+    """The plan for `OURS`; nothing was written to make it."""
     store.log.clear()
     made = plan_publication(OURS, signature, store, POOL)
     assert {verb for verb, _ in store.log} <= {"read", "names"}
@@ -36,12 +36,12 @@ def read_only(store: Memory, signature: bytes | None = None) -> PublishPlan:
 
 
 def refusal(store: Memory, signature: bytes | None = None) -> UserError:
-    """Why there is no plan for `OURS`, which was found without a write."""
+    """Why there is no plan for `OURS`; nothing was written to find out."""
     store.log.clear()
-    with pytest.raises(UserError) as trouble:
+    with pytest.raises(UserError) as error:
         plan_publication(OURS, signature, store, POOL)
     assert {verb for verb, _ in store.log} <= {"read", "names"}
-    return trouble.value
+    return error.value
 
 
 def key(name: str) -> str:
@@ -49,25 +49,25 @@ def key(name: str) -> str:
 
 
 def holding(*names: str) -> Memory:
-    """A store that has these files of `OURS`, and was not written to since."""
+    """A store that has these files of `OURS`."""
     return Memory({key(name): OURS.everything[name] for name in names})
 
 
-def test_where_nothing_is_everything_is_written_the_claim_first_and_the_manifest_last():
+def test_where_nothing_is_everything_is_written_the_sums_first_and_the_manifest_last():
     made = read_only(Memory())
     assert [write.key for write in made.writes] == KEYS
-    assert (made.claim, made.manifest) == (made.writes[0], made.writes[-1])
+    assert (made.sums, made.manifest) == (made.writes[0], made.writes[-1])
     assert [write.key for write in made.files] == FILES
-    assert all(write.tag is None for write in made.writes)
+    assert all(write.damaged_tag is None for write in made.writes)
     assert {write.key: write.content for write in made.writes} == {key(k): v for k, v in OURS.everything.items()}
     assert made.kept == ()
     assert made.pointer == ("1.0.0", pointer_content(OURS.manifest), None, None, True)
 
 
-def test_where_nothing_is_not_every_file_is_asked_for():
+def test_where_nothing_is_not_every_file_is_read():
     store = Memory()
     read_only(store)
-    assert [asked for verb, asked in store.log if verb == "read"] == [key(SUMS), key(MANIFEST), latest_key()]
+    assert [about for verb, about in store.log if verb == "read"] == [key(SUMS), key(MANIFEST), latest_key()]
 
 
 def test_where_everything_is_nothing_is_written():
@@ -78,9 +78,9 @@ def test_where_everything_is_nothing_is_written():
 
 
 @given(st.sets(st.sampled_from(sorted(OURS.contents))))
-def test_what_somebody_has_begun_with_our_bytes_is_finished(there):
+def test_what_was_published_in_part_with_our_bytes_is_finished(there):
     made = read_only(holding(SUMS, *there))
-    assert made.claim is None
+    assert made.sums is None
     assert {write.key for write in made.files} == {key(name) for name in OURS.contents.keys() - there}
     assert made.manifest
     assert set(made.kept) == {key(name) for name in (SUMS, *there)}
@@ -91,34 +91,34 @@ def test_what_is_lost_of_a_published_version_is_written_again(lost):
     store = Memory(published(OURS))
     for name in lost:
         del store.held[key(name)]
-    # Where both are lost, nothing says that anything is there; carrying out finds that it is.
+    # Where both are lost, nothing shows that anything is there; executing the plan finds out.
     expected = set(OURS.everything) if {SUMS, MANIFEST} <= lost else lost
     assert {write.key for write in read_only(store).writes} == {key(name) for name in expected}
 
 
 @pytest.mark.parametrize("name", sorted(OURS.everything))
-def test_a_damaged_file_is_mended_only_in_place_of_the_damaged_bytes(name):
+def test_a_damaged_file_is_repaired_only_in_place_of_the_damaged_bytes(name):
     store = Memory(published(OURS))
     store.damage(key(name))
     (write,) = read_only(store).writes
     assert (write.key, write.content) == (key(name), OURS.everything[name])
-    assert write.tag == store.held[key(name)].tag
-    assert write.verb == "mend"
+    assert write.damaged_tag == store.held[key(name)].tag
+    assert write.verb == "repair"
 
 
-def test_a_version_that_was_begun_with_other_bytes_has_no_plan_and_a_way_out():
-    trouble = refusal(Memory({key(SUMS): OTHER.everything[SUMS]}))
-    assert "was begun" in trouble.what
-    assert "other bytes" in trouble.what
-    assert key(SUMS) in trouble.what
-    assert "delete" in trouble.next_step
+def test_a_version_that_was_published_in_part_with_other_bytes_has_no_plan_and_a_way_out():
+    error = refusal(Memory({key(SUMS): OTHER.everything[SUMS]}))
+    assert "was published in part" in error.what
+    assert "other bytes" in error.what
+    assert key(SUMS) in error.what
+    assert "delete" in error.next_step
 
 
 def test_a_version_that_is_published_with_other_bytes_has_no_plan_and_is_not_to_be_deleted():
-    trouble = refusal(Memory(published(OTHER)))
-    assert trouble.what.startswith("1.0.0 is published at memory with other bytes")
-    assert "next version" in trouble.next_step
-    assert "delete" not in trouble.next_step
+    error = refusal(Memory(published(OTHER)))
+    assert error.what.startswith("1.0.0 is published at memory with other bytes")
+    assert "next version" in error.next_step
+    assert "delete" not in error.next_step
 
 
 @pytest.mark.parametrize("name", sorted(OURS.everything))
@@ -150,16 +150,16 @@ def test_a_plan_reads_as_what_will_be_done():
     store.damage(key("guide.md"))
     assert str(read_only(store)).splitlines() == [
         "memory: quilt-registry 1.0.0",
-        f"  write  {key('quilt-registry.yaml')}  {len(OURS.contents['quilt-registry.yaml']):,} bytes",
-        f"  write  {key('quilt-registry.json')}  18 bytes",
-        f"  write  {key('diagram.png')}  {len(OURS.contents['diagram.png']):,} bytes",
-        f"  mend   {key('guide.md')}  18 bytes",
-        f"  write  {key(MANIFEST)}  {len(OURS.manifest.content):,} bytes",
-        f"  keep   {key(SUMS)}",
-        f"  point  {latest_key()}  nothing -> 1.0.0",
+        f"  write   {key('quilt-registry.yaml')}  {len(OURS.contents['quilt-registry.yaml']):,} bytes",
+        f"  write   {key('quilt-registry.json')}  18 bytes",
+        f"  write   {key('diagram.png')}  {len(OURS.contents['diagram.png']):,} bytes",
+        f"  repair  {key('guide.md')}  18 bytes",
+        f"  write   {key(MANIFEST)}  {len(OURS.manifest.content):,} bytes",
+        f"  keep    {key(SUMS)}",
+        f"  point   {latest_key()}  nothing -> 1.0.0",
     ]
-    assert str(read_only(Memory(published(OURS)))).splitlines()[-1] == f"  keep   {latest_key()}  1.0.0"
-    assert str(read_only(Memory(published(OLDER)))).splitlines()[-1] == f"  point  {latest_key()}  0.9.0 -> 1.0.0"
+    assert str(read_only(Memory(published(OURS)))).splitlines()[-1] == f"  keep    {latest_key()}  1.0.0"
+    assert str(read_only(Memory(published(OLDER)))).splitlines()[-1] == f"  point   {latest_key()}  0.9.0 -> 1.0.0"
 
 
 def test_latest_says_where_the_manifest_is_and_what_its_bytes_are():
@@ -185,7 +185,7 @@ def test_latest_stays_at_a_newer_version():
     assert (pointer.version, pointer.before, pointer.moves) == ("1.10.0", "1.10.0", False)
 
 
-def test_latest_that_names_another_hash_of_this_version_is_put_right():
+def test_latest_that_names_another_hash_of_this_version_is_corrected():
     store = Memory(published(OURS, latest=OTHER))
     pointer = read_only(store).pointer
     assert (pointer.version, pointer.content, pointer.moves) == ("1.0.0", pointer_content(OURS.manifest), True)
@@ -204,18 +204,18 @@ def test_latest_that_is_lost_or_damaged_is_made_anew_from_what_is_published(dama
         assert pointer.tag == (store.held[latest_key()].tag if damaged else None)
 
 
-def test_a_newer_version_that_was_only_begun_is_not_pointed_to():
-    store = Memory({version_key("2.0.0", SUMS): b"begun"} | published(NEWER))
+def test_a_newer_version_that_was_published_in_part_is_not_pointed_to():
+    store = Memory({version_key("2.0.0", SUMS): b"in part"} | published(NEWER))
     del store.held[latest_key()]
     assert read_only(store).pointer.version == "1.10.0"
 
 
-def test_what_else_lies_beside_the_versions_is_no_version():
+def test_other_folders_beside_the_versions_are_no_versions():
     store = Memory({f"{PRODUCT}/{name}/{MANIFEST}": b"{}" for name in ("drafts", "9", "9.9.9-rc1")})
     assert read_only(store).pointer.version == "1.0.0"
 
 
-def test_a_store_that_can_not_list_is_taken_to_have_nothing_newer():
+def test_a_store_that_can_not_list_has_nothing_newer():
     store = Memory()
     store.names = lambda folder: None  # type: ignore[method-assign]
     assert read_only(store).pointer.version == "1.0.0"
@@ -223,16 +223,16 @@ def test_a_store_that_can_not_list_is_taken_to_have_nothing_newer():
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"", b"hello", b"[]", b'"1.0.0"', b"{}", b'{"version": 1}', b'{"version": "1.0"}', b"\xff", b"[" * 100_000, b"1"],
+    [b"", b"[]", b'"1.0.0"', b"{}", b'{"version": 1}', b'{"version": "1.0"}', b"\xff", b"[" * 100_000],
 )
-def test_latest_that_somebody_else_wrote_is_trouble_and_stays(garbage):
+def test_latest_that_names_no_version_is_an_error_and_stays(garbage):
     store = Memory()
     store.put(latest_key(), garbage)
-    trouble = refusal(store)
-    assert trouble.what == f"memory/{latest_key()} does not name a version."
+    error = refusal(store)
+    assert error.what == f"memory/{latest_key()} does not name a version."
 
 
-def test_a_lost_latest_and_a_broken_newer_manifest_are_trouble_that_names_it():
+def test_a_lost_latest_and_a_broken_newer_manifest_are_an_error_that_names_it():
     store = Memory(published(NEWER))
     del store.held[latest_key()]
     store.damage(version_key("1.10.0", MANIFEST))
@@ -243,6 +243,7 @@ VERSIONS = ["0.9.9", "1.0.0", "1.0.10", "1.0.9", "1.9.0", "1.10.0", "2.0.0", "10
 ARTIFACTS = {version: artifact(version, big=20) for version in VERSIONS}
 
 
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(VERSIONS), min_size=1), st.sets(st.integers(0, 20)))
 def test_latest_never_moves_backwards_and_ends_at_the_highest_version(order, losses):
     store = Memory()
@@ -254,5 +255,5 @@ def test_latest_never_moves_backwards_and_ends_at_the_highest_version(order, los
         if number in losses:
             del store.held[latest_key()]
     publish(ARTIFACTS[order[0]], store)
-    assert not point(ARTIFACTS[order[0]].manifest, store).moves
+    assert not plan_pointer(ARTIFACTS[order[0]].manifest, store).moves
     assert store.held[latest_key()].content == pointer_content(ARTIFACTS[highest].manifest)

@@ -1,4 +1,4 @@
-"""What was released stays what it was."""
+"""What was released stays as it was."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HASHES = {
 """Version -> SHA-256 of its SHA256SUMS. A line is added with a release and never changed."""
 
 
-def test_every_version_stands_here_and_none_is_missing():
+def test_every_released_version_has_its_hash_here_and_none_is_missing():
     assert released_versions(ROOT / RELEASES) == list(HASHES)
     assert {path.name for path in (ROOT / RELEASES).iterdir()} == HASHES.keys()
 

@@ -1,7 +1,7 @@
-"""Where artifacts are published to: S3, or a folder with the same layout; https is for reading.
+"""Where versions are published to: S3, or a folder with the same layout; and https, which is only read from.
 
-The rule: nothing is written without a condition. A write says that nothing may be there yet, or what is there, and it
-raises ``Occupied`` where that isn't so; two who write at once can therefore never overwrite each other.
+Every write has a condition, that nothing is at the key or that what is there has a known tag, and raises
+``PreconditionFailed`` where that is not so. Two publishers at the same time can therefore never overwrite each other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from quilt_cfn.errors import UserError
 
 
 def open_store(location: str) -> Store:
-    """The store that a location names: ``s3://bucket/prefix``, or a folder; raises ``UserError`` for anything else."""
+    """The store at a location: ``s3://bucket/prefix``, or a folder; raises ``UserError`` for anything else."""
     if location.startswith("s3:"):
         from quilt_cfn.delivery.publish.stores.s3 import open_bucket  # late: imports boto3, 0.2 s
 
@@ -27,7 +27,7 @@ def open_store(location: str) -> Store:
 
 
 def open_source(location: str) -> Source:
-    """What a location is read from: also ``https://host/prefix``."""
+    """What is read from a location: a store, or ``https://host/prefix``; raises ``UserError`` for anything else."""
     if location.startswith("http:"):
         raise UserError(f"{location} is not read: anybody on the way could change it.", "Name it with https.")
     if location.startswith("https:"):

@@ -1,7 +1,7 @@
-"""A folder to publish to: what the bucket would hold, on a disk, with no account needed.
+"""A folder to publish to, with the files that a bucket would have; it needs no AWS account.
 
-The rule: a file has its name only when its bytes are on the disk. Publishers take turns, by a lock on the folder
-itself, which the system releases when one is killed.
+A file gets its name only once its bytes are on the disk. Publishers take turns by a lock on the folder itself, which
+the operating system releases when one of them is killed.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from quilt_cfn.delivery.publish.stores.protocols import Occupied, Stored
+from quilt_cfn.delivery.publish.stores.protocols import PreconditionFailed, Stored
 from quilt_cfn.delivery.release.artifact import sha256
 from quilt_cfn.errors import UserError
 
 
 class Directory(NamedTuple):
-    """Keys are paths under ``root``."""
+    """A folder, ``root``; keys are paths below it."""
 
     root: Path
 
@@ -33,7 +33,7 @@ class Directory(NamedTuple):
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise _trouble(self.root / key, "read", error) from error
+            raise _user_error(self.root / key, "read", error) from error
         return Stored(content, sha256(content))
 
     def names(self, folder: str) -> Sequence[str]:
@@ -42,26 +42,26 @@ class Directory(NamedTuple):
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise _trouble(self.root / folder, "listed", error) from error
-        # What begins with a dot is half a file, which somebody writes or was killed over.
+            raise _user_error(self.root / folder, "listed", error) from error
+        # What begins with a dot is not written to its end: it is being written now, or its publisher was killed.
         return sorted(name for name in found if not name.startswith("."))
 
     def create(self, key: str, content: bytes) -> None:
-        with self._alone(key) as file:
+        with self._locked(key) as file:
             if os.path.lexists(file):
-                raise Occupied
+                raise PreconditionFailed
             _write(file, content)
 
     def replace(self, key: str, content: bytes, tag: str) -> None:
-        with self._alone(key) as file:
+        with self._locked(key) as file:
             there = self.read(key)
             if there is None or there.tag != tag:
-                raise Occupied
+                raise PreconditionFailed
             _write(file, content)
 
     @contextlib.contextmanager
-    def _alone(self, key: str) -> Iterator[Path]:
-        """The file of a key, in its folder, while nobody else writes."""
+    def _locked(self, key: str) -> Iterator[Path]:
+        """The path of a key, in a folder that exists, while no other publisher writes."""
         file = self.root / key
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -72,18 +72,18 @@ class Directory(NamedTuple):
             finally:
                 os.close(lock)
         except OSError as error:
-            raise _trouble(file, "written", error) from error
+            raise _user_error(file, "written", error) from error
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Give the name to the content in one step. Half a file of a killed publisher is overwritten by the next one."""
-    half = file.with_name(f".{file.name}.new")
+    """Write to another name first, so that the file appears complete; what a killed run left there is overwritten."""
+    temporary = file.with_name(f".{file.name}.new")
     try:
-        with half.open("wb") as stream:
+        with temporary.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        half.replace(file)
+        temporary.replace(file)
         folder = os.open(file.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -91,11 +91,11 @@ def _write(file: Path, content: bytes) -> None:
             os.close(folder)
     except OSError:
         with contextlib.suppress(OSError):
-            half.unlink()
+            temporary.unlink()
         raise
 
 
-def _trouble(file: Path, what: str, error: OSError) -> UserError:
+def _user_error(file: Path, what: str, error: OSError) -> UserError:
     return UserError(
         f"{file} could not be {what}: {error.strerror or error}.",
         "What was published before is as it was; make room or choose another folder, and run the command again.",

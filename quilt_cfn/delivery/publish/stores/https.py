@@ -1,11 +1,7 @@
-"""A published version as anybody on the web sees it.
-
-The rule: https only, and only so much is read as a template may have.
-"""
+"""Reads a published version from a web server: by https only, and no file beyond a size limit."""
 
 from __future__ import annotations
 
-import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -17,17 +13,18 @@ from quilt_cfn.delivery.release.artifact import sha256
 from quilt_cfn.errors import UserError
 
 TIMEOUT = 30
-"""Seconds that a server may stay silent."""
+"""Seconds without a byte after which a server is given up."""
 LIMIT = 16 * 1024 * 1024
-"""Bytes that no file of a release reaches: a template may have 1 MB, a diagram has less."""
+"""The most bytes that are read of a file. S3 takes templates of 1 MB, and a diagram has less."""
 
 
 class Web(NamedTuple):
-    """Keys are paths under a URL."""
+    """Keys are paths under a URL.
+
+    The certificate authorities are those of the system, or of ``SSL_CERT_FILE``.
+    """
 
     url: str
-    trust: ssl.SSLContext | None = None
-    """Whose certificates are believed; by default those of the system, or of ``SSL_CERT_FILE``."""
 
     @property
     def name(self) -> str:
@@ -35,14 +32,14 @@ class Web(NamedTuple):
 
     def read(self, key: str) -> Stored | None:
         url = f"{self.url}/{key}"
-        opener = urllib.request.build_opener(_Redirects, urllib.request.HTTPSHandler(context=self.trust))
+        opener = urllib.request.build_opener(_Redirects)
         try:
             with opener.open(url, timeout=TIMEOUT) as answer:
                 content = answer.read(LIMIT + 1)
-                missing = answer.length  # so many bytes were promised and did not come
+                missing = answer.length  # of the Content-Length
         except urllib.error.HTTPError as error:
             with error:
-                # S3 tells somebody who may not list a bucket that what isn't there is forbidden.
+                # S3 answers 403 for a missing key to everybody who may not list the bucket.
                 if error.code in (403, 404, 410):
                     return None
                 reason = f"it answered {error.code}"
@@ -54,7 +51,7 @@ class Web(NamedTuple):
             if len(content) > LIMIT:
                 reason = f"it is larger than {LIMIT:,} bytes"
             elif missing:
-                reason = "the connection ended before it did"
+                reason = "the connection ended before the file did"
             else:
                 return Stored(content, sha256(content))
         raise UserError(f"{url} could not be read: {reason}.", "Check the URL, and try again in a minute.")
@@ -68,7 +65,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
         if not newurl.startswith("https://"):
-            raise ValueError("it leads away from https")
+            raise ValueError("it redirects to something else than https")
         return super().redirect_request(req, fp, 307 if code == 308 else code, msg, headers, newurl)
 
     # Python 3.10 doesn't know 308, which is like 307.

@@ -1,4 +1,4 @@
-"""How a location is spelled: ``s3://bucket/prefix``, and the https URL of an object."""
+"""Addresses of objects in S3: ``s3://bucket/prefix``, and https URLs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ _S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9][A-Za-
 
 
 def bucket_and_prefix(location: str) -> tuple[str, str]:
-    """What ``s3://bucket/prefix`` names, the prefix without slashes around it; raises ``UserError``."""
+    """The bucket and the prefix of ``s3://bucket/prefix``; raises ``UserError`` if it is anything else.
+
+    The prefix has no slashes around it, and may be empty.
+    """
     match = _S3.fullmatch(location)
     if not match:
         raise UserError(
-            f"{location} is not a place in S3.",
+            f"{location} is not a location in S3.",
             "Write s3://BUCKET or s3://BUCKET/PREFIX; a prefix has letters, digits, dots, dashes and slashes.",
         )
     return match[1], match[2].strip("/")
@@ -25,8 +28,8 @@ def bucket_and_prefix(location: str) -> tuple[str, str]:
 def object_url(bucket: str, region: str, key: str) -> str:
     """The https URL of an object, as browsers and CloudFormation read it.
 
-    The bucket is part of the host name, but for one with dots, which S3's certificate doesn't cover: it is part of the
-    path (https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html).
+    The bucket is a part of the host name. One with dots is a part of the path, because S3's certificate does not cover
+    it (https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html).
     """
     host = f"s3.{region}.{partitions.url_suffix(region)}"
     path = quote(key)

@@ -1,4 +1,4 @@
-"""What publishing asks of a store, and what reading asks of a source."""
+"""What publishing needs of a store, and what verifying needs of a source."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import NamedTuple, Protocol
 
 
 class Stored(NamedTuple):
-    """What lies at a key."""
+    """The content at a key."""
 
     content: bytes
     tag: str
-    """Changes whenever the content does: an ETag, or the like."""
+    """Changes whenever the content does: S3's ETag, or a hash."""
     intact: bool = True
-    """False when the store's own checksum says that the content isn't what somebody once sent."""
+    """False when the store's own checksum shows that the content is not what was written."""
 
 
-class Occupied(Exception):
-    """The condition of a write does not hold: something else is at the key."""
+class PreconditionFailed(Exception):
+    """The condition of a write does not hold: something is at the key, or something else than the tag says."""
 
 
 class Source(Protocol):
@@ -25,20 +25,23 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """How a user would write it."""
+        """The location, as a user writes it."""
 
     def read(self, key: str) -> Stored | None:
-        """What is at a key; None when nothing is. Raises ``UserError`` when that can't be told."""
+        """What is at a key; None when nothing is. Raises ``UserError`` when it can't be read."""
 
     def names(self, folder: str) -> Sequence[str] | None:
-        """The names of what lies in a folder; None when the store can't list."""
+        """The names of the files and folders in a folder; None when the source can't list."""
 
 
 class Store(Source, Protocol):
-    """What can be published to. Keys are parts joined by ``/``; every write raises ``UserError`` when it fails."""
+    """What a version can be published to.
+
+    Keys are parts joined by ``/``. Every write raises ``UserError`` when it fails.
+    """
 
     def create(self, key: str, content: bytes) -> None:
-        """Write where nothing is; raises ``Occupied`` otherwise."""
+        """Write to a key where nothing is; raises ``PreconditionFailed`` if something is."""
 
     def replace(self, key: str, content: bytes, tag: str) -> None:
-        """Write in place of what has this tag; raises ``Occupied`` when something else is there by now."""
+        """Replace the content that has this tag; raises ``PreconditionFailed`` if that is no longer there."""

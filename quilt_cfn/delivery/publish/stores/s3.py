@@ -1,7 +1,7 @@
 """A prefix of an S3 bucket to publish to.
 
-The rule: every PutObject has a condition and a SHA-256. S3 refuses the write when the condition does not hold
-(https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html) and when the bytes on arrival are not
+Every PutObject has a condition and a SHA-256. S3 refuses the write when the condition does not hold
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html), and when the bytes that arrive are not
 those that were sent.
 """
 
@@ -14,18 +14,16 @@ from typing import Any, NamedTuple
 
 from quilt_cfn import aws
 from quilt_cfn.delivery.publish.stores.locations import object_url
-from quilt_cfn.delivery.publish.stores.protocols import Occupied, Stored
+from quilt_cfn.delivery.publish.stores.protocols import PreconditionFailed, Stored
 from quilt_cfn.delivery.release.artifact import LATEST
 from quilt_cfn.errors import UserError
 
 ATTEMPTS = 5
-"""How often something is tried that botocore doesn't try again by itself."""
-# Two conditional writes met, or bytes were lost on the way; botocore takes both for final.
-_TRY_AGAIN = {"ConditionalRequestConflict", "OperationAborted", "BadDigest"}
-_FAILED = {"PreconditionFailed", "NoSuchKey"}
-_NOTHING = {"NoSuchKey", "404"}
-# What S3 says of a missing key to somebody who may not list the bucket, as well as of one that is not to be read.
-_HIDDEN = {"AccessDenied", "403"}
+"""How often a request is made whose failure botocore does not retry."""
+# Two conditional writes at the same time, or bytes that were damaged on the way: botocore does not retry either.
+_RETRIED = {"ConditionalRequestConflict", "OperationAborted", "BadDigest"}
+_CONDITION_FAILED = {"PreconditionFailed", "NoSuchKey"}
+_NOT_FOUND = {"NoSuchKey", "404"}
 
 _TYPES = {
     "yaml": "application/yaml",  # RFC 9512
@@ -37,13 +35,14 @@ _TYPES = {
 
 
 class Bucket(NamedTuple):
-    """Keys are below ``prefix`` in ``bucket``, which is in ``region``."""
+    """A bucket in ``region``; keys are below ``prefix``, which may be empty."""
 
     client: Any
     bucket: str
     prefix: str
     region: str
     anonymous: bool = False
+    """Whether requests are unsigned. S3 then answers 403 for a missing key, which counts as missing."""
 
     @property
     def name(self) -> str:
@@ -60,22 +59,23 @@ class Bucket(NamedTuple):
             try:
                 answer = self.client.get_object(Bucket=self.bucket, Key=self.key(key), ChecksumMode="ENABLED")
                 tag = answer["ETag"]
-                # Not "with body": that is the stream inside, which compares no checksums and has errors of its own.
+                # Not "with body": that gives the stream inside, which compares no checksums.
                 with contextlib.closing(answer["Body"]) as body:
                     return Stored(body.read(), tag)
             except ClientError as error:
-                if aws.code(error) in _NOTHING or (self.anonymous and aws.code(error) in _HIDDEN):
+                if aws.code(error) in _NOT_FOUND or (self.anonymous and aws.code(error) in aws.DENIED):
                     return None
-                raise self._trouble(error, what) from error
+                raise self._user_error(error, what) from error
             except FlexibleChecksumError:
-                damaged = Stored(b"", tag, intact=False)  # there, or only on the way here? Another look tells.
+                # In S3, or only on the way: the next attempt shows which.
+                damaged = Stored(b"", tag, intact=False)
             except (BotoCoreError, OSError) as error:
-                if not tag:  # botocore has tried again by itself; it doesn't once an answer has begun
-                    raise aws.trouble(error, what) from error
+                if not tag:  # botocore has retried by itself, which it does only until an answer begins
+                    raise aws.user_error(error, what) from error
                 failure = error
         if damaged:
             return damaged
-        raise aws.trouble(failure or OSError("no answer was complete"), what)
+        raise aws.user_error(failure or OSError("no answer was complete"), what)
 
     def names(self, folder: str) -> Sequence[str]:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -88,7 +88,7 @@ class Bucket(NamedTuple):
                 found += [item["Key"] for item in page.get("Contents", [])]
                 found += [item["Prefix"] for item in page.get("CommonPrefixes", [])]
         except (ClientError, BotoCoreError) as error:
-            raise self._trouble(error, f"{self.name}/{folder} could not be listed") from error
+            raise self._user_error(error, f"{self.name}/{folder} could not be listed") from error
         return sorted(key.removeprefix(above).rstrip("/") for key in found)
 
     def create(self, key: str, content: bytes) -> None:
@@ -98,7 +98,7 @@ class Bucket(NamedTuple):
         self._put(key, content, IfMatch=tag)
 
     def url(self, key: str) -> str:
-        """Where anybody reads a key, and CloudFormation its template."""
+        """The https URL of a key, for customers and CloudFormation."""
         return object_url(self.bucket, self.region, self.key(key))
 
     def key(self, key: str) -> str:
@@ -117,49 +117,49 @@ class Bucket(NamedTuple):
                     Body=content,
                     ChecksumAlgorithm="SHA256",
                     ContentType=_TYPES.get(key.rpartition(".")[2], "text/plain; charset=utf-8"),
-                    # What has a version never changes; the pointer is asked for anew each time.
+                    # The files of a version never change; latest.json does.
                     CacheControl="no-cache" if key.endswith(LATEST) else "public, max-age=31536000, immutable",
                     **condition,
                 )
                 return
             except ClientError as error:
-                if aws.code(error) in _FAILED:
-                    raise Occupied from error
-                if aws.code(error) not in _TRY_AGAIN or attempt == ATTEMPTS:
-                    raise self._trouble(error, what) from error
+                if aws.code(error) in _CONDITION_FAILED:
+                    raise PreconditionFailed from error
+                if aws.code(error) not in _RETRIED or attempt == ATTEMPTS:
+                    raise self._user_error(error, what) from error
                 time.sleep(0.05 * 2**attempt)
             except BotoCoreError as error:
-                raise self._trouble(error, what) from error
+                raise self._user_error(error, what) from error
 
-    def _trouble(self, error: Exception, what: str) -> UserError:
+    def _user_error(self, error: Exception, what: str) -> UserError:
         answered = aws.code(error)
         if answered in ("NoSuchBucket", "404"):
             return UserError(f"There is no bucket {self.bucket}.", "Create it, or correct its name.")
-        if answered in ("AccessDenied", "403"):
+        if answered in aws.DENIED:
             return UserError(
                 f"{what}: AWS refused access.",
                 f"Publishing takes s3:GetObject and s3:PutObject on {self.name}/*, and s3:ListBucket on the bucket, "
-                "without which S3 doesn't say that a key is free.",
+                "without which S3 does not report that a key is missing.",
             )
-        return aws.trouble(error, what)
+        return aws.user_error(error, what)
 
 
 def open_bucket(bucket: str, prefix: str) -> Bucket:
-    """A bucket with the user's credentials; raises ``UserError`` when it can't be reached."""
+    """A bucket that is read and written with the user's credentials; raises ``UserError`` when it can't be reached."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     client = aws.client("s3")
-    asked = Bucket(client, bucket, prefix, client.meta.region_name)
+    store = Bucket(client, bucket, prefix, client.meta.region_name)
     try:
         answer = client.head_bucket(Bucket=bucket)
     except (ClientError, BotoCoreError) as error:
-        raise asked._trouble(error, f"{asked.name} could not be reached") from error
+        raise store._user_error(error, f"{store.name} could not be reached") from error
     region = answer.get("BucketRegion") or answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
-    if not region or region == asked.region:
-        return asked
+    if not region or region == store.region:
+        return store
     return Bucket(aws.client("s3", region), bucket, prefix, region)
 
 
 def open_public(bucket: str, prefix: str, region: str) -> Bucket:
-    """A bucket as anybody sees it, without credentials."""
+    """A bucket that is read without credentials, as customers read it."""
     return Bucket(aws.client("s3", region, anonymous=True), bucket, prefix, region, anonymous=True)
