@@ -1,34 +1,42 @@
-"""Instances for the tests of this folder; where this machine can't play one, they are skipped with the reason."""
+"""Instances for the tests of this folder, which are skipped with the reason where no instance can be started."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from threading import Lock
+from typing import Any, Protocol
 
 import pytest
 
-from tests.boot.machine import HERE, Machine, missing
+from tests.boot.instance import HERE, Instance, missing
 from tests.launches import DOCUMENTED, launch_stack
 
 
-def pytest_collection_modifyitems(items):
-    """A line a file, with the reason, where a line a test would hide it."""
-    why_not = missing()
-    for item in items:
-        if why_not and HERE in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason=why_not))
+class Start(Protocol):
+    """start(EDITION, PARAMETERS...): a running instance that has not booted yet."""
+
+    def __call__(self, edition: str, parameters: dict[str, str] | None = None, /, **settings: Any) -> Instance: ...
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test, where a fixture would make the summary count the reason once a test."""
+    tests = [item for item in items if HERE in item.path.parents]
+    if tests and missing():
+        for item in tests:
+            item.add_marker(pytest.mark.skip(reason=missing()))
 
 
 @pytest.fixture(scope="module")
-def start(templates, tmp_path_factory):
-    """start(EDITION, FORM...): a running instance that has not booted; it ends with the tests of the file."""
+def start(templates: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts instances, which end after the tests of the file."""
     folders = Lock()  # a test may start several at once
     with ExitStack() as running:
 
-        def start(edition, parameter_values=None, **settings):
-            stack = launch_stack(templates[edition], DOCUMENTED | (parameter_values or {}))
+        def start(edition: str, parameters: dict[str, str] | None = None, /, **settings: Any) -> Instance:
+            stack = launch_stack(templates[edition], DOCUMENTED | (parameters or {}))
             with folders:
                 folder = tmp_path_factory.mktemp("instance")
-            return running.enter_context(Machine(folder, stack, **settings))
+            return running.enter_context(Instance(folder, stack, **settings))
 
         yield start

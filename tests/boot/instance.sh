@@ -1,14 +1,18 @@
 #!/bin/bash
-# Becomes an EC2 instance for a test: a copy-on-write root in namespaces of its own, of which nothing is left behind.
-#   unshare --mount --pid --fork --net --uts --ipc --kill-child instance.sh FOLDER STAND_INS CFN_TOOLS
-# FOLDER/ready appears when it is up. What a real instance has and this machine has not, are stand-ins. FOLDER/settings
-# says how large its DISK is, which images it has, and whether the DATABASE lives here.
+# Becomes an EC2 instance for a test: a copy-on-write root and namespaces of its own, of which nothing is left behind.
+#   unshare --mount --pid --fork --net --uts --ipc --kill-child bash instance.sh FOLDER
+# The file FOLDER/ready appears when the instance is up. FOLDER/settings is read by bash: the size of its DISK, the names
+# of its images, and whether its DATABASE is here or elsewhere.
 set -euo pipefail
-folder=$1 stand_ins=$2 cfn_tools=$3
+folder=$1
+tests=$(dirname "$(readlink --canonicalize "$0")")
+checkout=$(dirname "$(dirname "$tests")")
+stand_ins=$tests/stand_ins
+cfn_tools=$checkout/.venv-cfn
 # shellcheck source=/dev/null
 . "$folder/settings"
 
-if [ "${4:-}" != inside ]; then
+if [ "${2:-}" != inside ]; then
     mount --make-rprivate /
     mount -t tmpfs -o "size=$DISK" tmpfs "$folder/disk"
     mkdir "$folder"/disk/{upper,work,root}
@@ -16,43 +20,51 @@ if [ "${4:-}" != inside ]; then
     mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/disk/upper,workdir=$folder/disk/work" "$root"
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
-    # Its own: the names of what lies there have process numbers in them, which other instances have as well.
+    # Programs name shared memory after their process number, and another instance has the same numbers.
     mount -t tmpfs tmpfs "$root/dev/shm"
     mount -t sysfs sysfs "$root/sys"
     mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
     mount -t tmpfs tmpfs "$root/run"
-    mkdir -p "$root$folder"
-    mount --bind "$folder" "$root$folder"
-    # A root of its own and not a chroot: docker exec enters the root of the namespace.
+    # The overlay shows only the file system of /, and these two may lie on others.
+    for path in "$checkout" "$folder"; do
+        mkdir -p "$root$path"
+        mount --bind "$path" "$root$path"
+    done
+    # Not a chroot: docker exec enters the root of the mount namespace.
     mkdir "$root/old-root"
     cd "$root"
     pivot_root . old-root
     umount --lazy /old-root
-    exec bash "$stand_ins/../instance.sh" "$@" inside
+    exec bash "$tests/instance.sh" "$folder" inside
 fi
 
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 program() { cat >"$1" && chmod 755 "$1"; }
 
-# Amazon Linux: its user, its helpers, and a systemctl that starts what is asked for. podman plays the Docker engine.
-useradd --create-home ec2-user
-groupadd docker 2>/dev/null || true
-mkdir -p /opt/aws/bin /var/lib/cloud/data /etc/containers
+# The accounts of Amazon Linux, and PostgreSQL's, whatever accounts this computer has.
+printf '%s\n' root:x:0:0::/root:/bin/bash ec2-user:x:1000:1000::/home/ec2-user:/bin/bash \
+    postgres:x:26:26::/:/bin/bash nobody:x:65534:65534::/:/usr/sbin/nologin >/etc/passwd
+printf '%s\n' root:x:0: tty:x:5: postgres:x:26: docker:x:990: ec2-user:x:1000: nogroup:x:65534: >/etc/group
+printf '%s:*:20000::::::\n' root ec2-user postgres nobody >/etc/shadow
+rm -rf /etc/gshadow /home/ec2-user /root/.docker
+install --directory --owner ec2-user --group ec2-user --mode 700 /home/ec2-user
+echo "ec2-user ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ec2-user
+
+# What Amazon Linux has: AWS's helpers and command line, the time, systemctl.
+mkdir -p /opt/aws/bin /var/lib/cloud/data
 echo i-0123456789abcdef0 >/var/lib/cloud/data/instance-id
 for tool in cfn-init cfn-signal; do
     program /usr/local/bin/$tool <<<"#!/bin/sh
 PATH=/usr/bin PYTHONPATH=$cfn_tools exec $cfn_tools/python2.7 $cfn_tools/bin/$tool --url http://127.0.0.1:9000 \"\$@\""
-    ln -s /usr/local/bin/$tool /opt/aws/bin/$tool
+    ln -sf /usr/local/bin/$tool /opt/aws/bin/$tool
 done
 program /usr/local/bin/aws <<<"#!/bin/sh
 exec /usr/bin/python3 -SE $stand_ins/aws.py \"\$@\""
-# It steps the clock, unless its time sources are silent.
+# Corrects the clock, which is what libfaketime reads from /run/clock; fails when no time source answers.
 program /usr/local/bin/chronyc <<'END'
 #!/bin/sh
 [ ! -e /run/no-time ] || exit 1
 [ ! -e /run/clock ] || echo +0 >/run/clock
 END
-echo "ec2-user ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ec2-user
 program /usr/local/bin/systemctl <<'END'
 #!/bin/sh
 echo "$*" >>/run/systemctl
@@ -60,9 +72,13 @@ echo "$*" >>/run/systemctl
 unset BASH_ENV
 PATH=/usr/bin:/usr/sbin
 setsid podman system service --time=0 unix:///run/docker.sock >/run/podman.log 2>&1 &
-until [ -S /run/docker.sock ]; do sleep 0.05; done
-chmod 666 /run/docker.sock
+until [ -S /run/docker.sock ]; do sleep 0.02; done
+chgrp docker /run/docker.sock
+chmod 660 /run/docker.sock
 END
+
+# podman is the engine behind the docker command.
+mkdir -p /etc/containers
 cat >/etc/containers/containers.conf <<END
 [containers]
 volumes = ["/usr:/usr:ro", "$stand_ins:/stand-ins:ro"]
@@ -75,10 +91,11 @@ cgroup_manager = "cgroupfs"
 [network]
 network_backend = "netavark"
 END
-printf '[storage]\ndriver = "vfs"\nrunroot = "/run/containers"\ngraphroot = "/var/lib/containers"\n' >/etc/containers/storage.conf
+printf '[storage]\ndriver = "vfs"\nrunroot = "/run/containers"\ngraphroot = "/var/lib/instance/containers"\n' \
+    >/etc/containers/storage.conf
 echo '{"default": [{"type": "insecureAcceptAnything"}]}' >/etc/containers/policy.json
 
-# Images under the real names: links into this machine's /usr, and the stand-ins.
+# The images under their real names: each is a few links into /usr, and the stand-ins.
 image=$(mktemp -d)
 mkdir -p "$image"/{dev,etc/nginx,home/quilt/scripts,opt,proc,root,run,stand-ins,sys,tmp,usr,var/lib/nginx,var/log/nginx}
 chmod 755 "$image"
@@ -97,12 +114,12 @@ podman import --quiet --change 'ENV PATH=/opt:/usr/sbin:/usr/bin' --change 'USER
 podman import --quiet --change 'CMD ["/usr/bin/python3", "/stand-ins/catalog.py"]' /tmp/image.tar "$CATALOG_IMAGE" >/dev/null
 podman import --quiet --change 'ENV PATH=/usr/sbin:/usr/bin' /tmp/image.tar "$NGINX_IMAGE" >/dev/null
 
-# The network: the metadata service's address, the database's, and the way from the containers to both.
+# AWS, at the address of the metadata service and, for what is called by name, on a port of the loopback interface.
 ip link set lo up
 ip address add 169.254.169.254/32 dev lo
 sysctl --quiet net.ipv4.ip_forward=1
 iptables --table nat --append OUTPUT --destination 169.254.169.254 --protocol tcp --dport 80 --jump REDIRECT --to-ports 9000
-python3 "$stand_ins/aws_apis.py" "$folder" &
+/usr/bin/python3 "$stand_ins/aws_apis.py" "$folder" &
 
 if [ "$DATABASE" = elsewhere ]; then
     touch "$folder/ready"
@@ -110,13 +127,14 @@ if [ "$DATABASE" = elsewhere ]; then
 fi
 
 # The database: a real PostgreSQL that wants a password, and TLS from outside.
-postgres=$(echo /usr/lib/postgresql/*/bin)
+postgres=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort --version-sort | tail --lines 1 | xargs dirname)
 ip address add 10.42.1.10/32 dev lo
-mkdir -p /run/postgresql /run/data
-chown postgres /run/postgresql /run/data
+install --directory --owner postgres /run/postgresql /run/data
+ln -sf "$postgres/psql" /usr/local/bin/psql
 as_postgres() { runuser --user postgres -- env PGPASSWORD="$(cat "$folder/password")" "$@"; }
-install -o postgres "$folder/password" /run/data/password
-as_postgres "$postgres/initdb" --pgdata /run/data/db --auth scram-sha-256 --username quilt --pwfile /run/data/password >/dev/null
+install --owner postgres "$folder/password" /run/data/password
+as_postgres "$postgres/initdb" --pgdata /run/data/db --auth scram-sha-256 --username quilt --no-sync \
+    --pwfile /run/data/password >/dev/null
 openssl req -new -x509 -nodes -subj /CN=database -keyout /run/data/db/server.key -out /run/data/db/server.crt 2>/dev/null
 chown postgres /run/data/db/server.*
 echo "hostssl all all 0.0.0.0/0 scram-sha-256" >>/run/data/db/pg_hba.conf

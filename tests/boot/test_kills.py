@@ -1,25 +1,28 @@
 """Whatever is killed or hangs in a boot, CloudFormation gets exactly one signal, and it never says success.
 
-The points are taken from the trace of two whole boots: every command of every bash, and every program that is started.
+What is killed is taken from the traces of two whole boots: every command of every bash, and every program's call.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from queue import Queue
+from typing import NamedTuple
 
 import pytest
 
-from tests.boot.machine import COMMANDS_TRACED, PROGRAMS_TRACED, Machine
+from tests.boot.conftest import Start
+from tests.boot.instance import COMMANDS_TRACED, PROGRAMS_TRACED, SUCCESS, Instance, failure
 
 pytestmark = pytest.mark.exhaustive
 
 # Its boot has every step that the other edition's has, and one more.
 EDITION = "marketplace"
-INSTANCE = "i-0123456789abcdef0"
-MACHINES = 4
+INSTANCES = 4
+ANY_STEP = "[a-z-]+"
 
 RESET = """
     for file in commands programs victim; do : >/run/$file; done
@@ -33,124 +36,122 @@ FRESH = """
 
 
 class Boot:
-    """A boot that was written down; the victim is the command to kill, or "kill" or "hang" and a program's call."""
+    """A boot that was recorded; the victim is the command to kill, or "kill" or "hang" and a program's call."""
 
-    def __init__(self, machine, victim="", fresh=False):
-        machine.run(FRESH if fresh else "true")
-        machine.run(f"{RESET} cat >/run/victim", input=f"{victim}\n")
-        before = len(machine.signals())
-        self.done = machine.boot(COMMANDS_TRACED, PROGRAMS_TRACED)
-        machine.run("pkill -KILL --full '^/bin/sh /run/traced'")
-        self.signals = machine.signals()[before:]
-        self.commands = machine.run("cat /run/commands").stdout.splitlines()
+    def __init__(self, instance: Instance, victim: str = "", fresh: bool = False) -> None:
+        instance.run(FRESH if fresh else "true")
+        instance.run(f"{RESET} cat >/run/victim", input=f"{victim}\n")
+        before = len(instance.signals())
+        done = instance.boot(COMMANDS_TRACED, PROGRAMS_TRACED)
+        self.output = done.stdout + done.stderr
+        instance.run("pkill -KILL --full '^/bin/sh /run/traced'")
+        self.signals = instance.signals()[before:]
+        self.commands = instance.run("cat /run/commands").stdout.splitlines()
         # Without the time in the log stream's name; and tee runs beside the steps.
-        programs = re.sub(r"-\d{10}.*", "", machine.run("cat /run/programs").stdout)
+        programs = re.sub(r"-\d{10}.*", "", instance.run("cat /run/programs").stdout)
         self.programs = re.sub(r"(?m)^[a-z-]+ tee ", "* tee ", programs).splitlines()
-        self.reached = machine.run("cat /run/victim").stdout.strip() == ""
+        self.reached = instance.run("cat /run/victim").stdout.strip() == ""
 
-    def failed(self, step):
-        """Whether the one signal says that this step failed; a pattern."""
-        if len(self.signals) != 1:
-            return False
-        ((status, unique),) = self.signals
-        return status == "FAILURE" and re.fullmatch(f"{INSTANCE}-failed-in-step-{step}", unique) is not None
+    def failed(self, step: str) -> bool:
+        """Whether there is one signal, and it says that this step failed; the step is a pattern."""
+        status, unique_id = failure(step)
+        return len(self.signals) == 1 and (
+            self.signals[0][0] == status and re.fullmatch(unique_id, self.signals[0][1]) is not None
+        )
 
 
-@pytest.fixture(scope="module")
-def machines(start):
-    """Instances that have booted once."""
-    with ThreadPoolExecutor(MACHINES) as pool:
-        machines = list(pool.map(lambda _: start(EDITION), range(MACHINES)))
-        list(pool.map(Machine.trace, machines))
-        for machine, boot in zip(machines, pool.map(Boot, machines), strict=True):
-            assert boot.signals == [("SUCCESS", INSTANCE)], boot.done
-            machine.first = boot
-    return machines
+class Traces(NamedTuple):
+    """Instances that have booted, and the first and the second boot of one of them, of which nothing was killed."""
+
+    instances: list[Instance]
+    first: Boot
+    second: Boot
 
 
 @pytest.fixture(scope="module")
-def again(machines):
-    """A second boot, of which nothing is killed."""
-    boot = Boot(machines[0])
-    assert boot.signals == [("SUCCESS", INSTANCE)], boot.done
-    return boot
+def traces(start: Start) -> Traces:
+    with ThreadPoolExecutor(INSTANCES) as pool:
+        instances = list(pool.map(lambda _: start(EDITION), range(INSTANCES)))
+        list(pool.map(Instance.trace, instances))
+        boots = [*pool.map(Boot, instances), Boot(instances[0])]
+    for boot in boots:
+        assert boot.signals == [SUCCESS], boot.output
+    return Traces(instances, boots[0], boots[-1])
 
 
-def judged(machines, again, points, judge):
-    """What is wrong, in sentences, when each point is the victim of a boot; a point is what happens, and a line."""
-    free = Queue()
-    for machine in machines:
-        free.put(machine)
+def check_each(traces: Traces, how: str, lines: Iterable[str], check: Callable[[Boot, str], str | None]) -> None:
+    """Boot once for each line of a trace, which is the victim; ``check`` says what is wrong with such a boot, or None.
 
-    def find(point):
-        how, line = point
-        machine = free.get()
+    ``how`` is shell for a command of a shell that is killed, kill or hang for a program.
+    """
+    free: Queue[Instance] = Queue()
+    for instance in traces.instances:
+        free.put(instance)
+    second = traces.second.commands + traces.second.programs
+
+    def boot(line: str) -> str | None:
+        instance = free.get()
         try:
-            only_first = not any(each.endswith(line.removeprefix("*")) for each in again.commands + again.programs)
-            boot = Boot(machine, line if how == "shell" else f"{how} {line}", fresh=only_first)
-            wrong = judge(boot, line) if boot.reached else "was not reached"
-            said = (boot.done.stdout + boot.done.stderr)[-500:]
-            return f"{how} {line}: {wrong}: {boot.signals} {said}" if wrong else None
+            only_first = not any(each.endswith(line.removeprefix("*")) for each in second)
+            boot = Boot(instance, line if how == "shell" else f"{how} {line}", fresh=only_first)
+            wrong = check(boot, line) if boot.reached else "was not reached"
+            return f"{line}: {wrong}: {boot.signals} {boot.output[-500:]}" if wrong else None
         finally:
-            free.put(machine)
+            free.put(instance)
 
-    with ThreadPoolExecutor(len(machines)) as pool:
-        return [wrong for wrong in pool.map(find, points) if wrong]
+    with ThreadPoolExecutor(len(traces.instances)) as pool:
+        wrong = [sentence for sentence in pool.map(boot, lines) if sentence]
+    assert not wrong, "\n".join(wrong)
 
 
-def test_wherever_a_shell_is_killed_one_signal_says_failure_and_names_the_step(machines, again):
+def test_wherever_a_shell_is_killed_one_signal_says_failure_and_names_the_step(traces):
     """Each line of each script once, and the line that runs a step once for each step.
 
     The lines of an environment file are one command here, which is the line that sources it.
     """
-    lines = {}
-    for line in machines[0].first.commands + again.commands:
+    lines: dict[str, str] = {}
+    for line in traces.first.commands + traces.second.commands:
         _, place, command = line.split(" ", 2)
         if command.startswith("export ") and place.startswith(("stack:", "registry:", "catalog:")):
             continue
         victim = line if command.startswith("timeout") else f"* {place} {command}"
         lines.setdefault(victim, line)
-    # From here on the boot has ended, and how it ended is known.
-    handed_over = ('wait "$reporter"', 'exit "$result"')
-    points = [("shell", victim) for victim, line in lines.items() if not line.endswith(handed_over)]
-    assert len(points) > 100
+    # From these commands on the boot has ended, and how it ended is known.
+    known = ('wait "$reporter"', 'exit "$result"')
+    victims = [victim for victim, line in lines.items() if not line.endswith(known)]
+    assert len(victims) > 100
 
-    def judge(boot, line):
+    def check(boot: Boot, line: str) -> str | None:
         if "exec 3> >(report)" in line:
-            return "a signal from nobody" if boot.signals else None
-        step = "[a-z-]+" if line.startswith("*") else line.split(" ")[0]
+            return "a signal before there is a process that sends it" if boot.signals else None
+        step = ANY_STEP if line.startswith("*") else line.split(" ")[0]
         return None if boot.failed(step) else "not one signal of this step's failure"
 
-    wrong = judged(machines, again, points, judge)
-    assert not wrong, "\n".join(wrong)
+    check_each(traces, "shell", victims, check)
 
 
-def test_whichever_program_is_killed_it_is_run_again_or_the_boot_fails(machines, again):
-    lines = dict.fromkeys(machines[0].first.programs + again.programs)
-    points = [("kill", line) for line in lines]
-    assert len(points) > 60
+def test_whichever_program_is_killed_it_is_run_again_or_the_boot_fails(traces):
+    lines = dict.fromkeys(traces.first.programs + traces.second.programs)
+    assert len(lines) > 60
 
-    def judge(boot, line):
+    def check(boot: Boot, line: str) -> str | None:
         if len(boot.signals) != 1:
             return "not one signal"
-        run_again = boot.programs.count(line) > again.programs.count(line)
-        return None if run_again or boot.signals[0][0] == "FAILURE" else "success without it"
+        run_again = boot.programs.count(line) > traces.second.programs.count(line)
+        return None if run_again or boot.failed(ANY_STEP) else "success without it"
 
-    wrong = judged(machines, again, points, judge)
-    assert not wrong, "\n".join(wrong)
+    check_each(traces, "kill", lines, check)
 
 
-def test_whatever_step_hangs_is_named_when_its_time_is_over(machines, again):
-    """The program under each step's deadline, which ignores that it is asked to end."""
-    inside = {}
-    for before, line in pairwise(line for line in again.programs if not line.startswith("*")):
+def test_whatever_step_hangs_is_named_when_its_time_is_over(traces):
+    """The program under each step's deadline, which ignores the signal that asks it to end."""
+    inside: dict[str, str] = {}
+    for before, line in pairwise(line for line in traces.second.programs if not line.startswith("*")):
         if " timeout " in before:
             inside.setdefault(line.split(" ")[0], line)
-    points = [("hang", line) for line in inside.values()]
-    assert len(points) > 10
+    assert len(inside) > 10
 
-    def judge(boot, line):
+    def check(boot: Boot, line: str) -> str | None:
         return None if boot.failed(line.split(" ")[0]) else "not one signal of this step's failure"
 
-    wrong = judged(machines, again, points, judge)
-    assert not wrong, "\n".join(wrong)
+    check_each(traces, "hang", inside.values(), check)

@@ -9,7 +9,7 @@ class Catalog(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"<title>catalog</title>")
         with open("/var/log/nginx/access.log", "a") as log:
-            log.write(f"catalog was asked for {self.path}\n")
+            log.write(f"GET {self.path}\n")
 
     def log_message(self, *_):
         pass

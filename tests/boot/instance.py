@@ -1,0 +1,271 @@
+"""An EC2 instance on this computer: boots the user data of an evaluated template, and leaves nothing behind.
+
+What can be real is real: AWS's cfn-init and cfn-signal, bash, the docker command, nginx, PostgreSQL. The programs in
+``stand_ins`` take the place of AWS and of the images, and record every call.
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+from tests.launches import LaunchedStack
+
+HERE = Path(__file__).parent
+STAND_INS = HERE / "stand_ins"
+PYTHON_2 = HERE.parent.parent / ".venv-cfn/python2.7"
+INSTANCE_ID = "i-0123456789abcdef0"
+FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
+
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+"""Of every program here and on the instance, whatever the test run's own is."""
+PROGRAMS = (
+    *("unshare", "nsenter", "pivot_root", "runuser", "usermod", "sysctl", "pkill", "ip", "iptables", "sudo", "openssl"),
+    *("curl", "docker", "podman", "conmon", "runc", "nginx"),
+)
+FILES = {
+    "netavark": "/usr/lib/podman/netavark",
+    "aardvark-dns": "/usr/lib/podman/aardvark-dns",
+    "a PostgreSQL server": "/usr/lib/postgresql/*/bin/initdb",
+    "/usr/bin/python3 with SQLAlchemy 1": "/usr/lib/python3/dist-packages/SQLAlchemy-1.*",
+    "/usr/bin/python3 with psycopg2": "/usr/lib/python3/dist-packages/psycopg2",
+    "libfaketime": FAKETIME,
+    "AWS's cfn-init (bin/set-up-cfn-tools .venv-cfn)": str(PYTHON_2),
+}
+FEATURES = {
+    "file systems in memory": "mount -t tmpfs tmpfs /tmp && mkdir /tmp/upper /tmp/work /tmp/root /tmp/cgroup",
+    "overlay file systems": "mount -t overlay overlay -o lowerdir=/,upperdir=/tmp/upper,workdir=/tmp/work /tmp/root",
+    "version 2 of control groups": "mount -t cgroup2 cgroup2 /tmp/cgroup",
+    "virtual network devices": "ip link add one type veth peer two",
+    "network address translation": "iptables --table nat --list-rules",
+}
+"""What the kernel has to allow root in new namespaces -> a command that tries it."""
+
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--net", "--uts", "--ipc")
+
+COMMANDS_TRACED = f"BASH_ENV={STAND_INS}/at_each_command.sh"
+PROGRAMS_TRACED = "PATH=/run/traced:/usr/local/bin:/usr/bin:/usr/sbin"
+"""Environment variables with which each command of bash, and each call of a program, is recorded; see ``trace``."""
+
+UNKNOWN_ATTRIBUTES = {"<Database.Endpoint.Address>": "10.42.1.10", "<Database.Endpoint.Port>": "5432"}
+"""What an evaluated template has for attributes that only AWS knows -> their values here."""
+
+
+SUCCESS = ("SUCCESS", INSTANCE_ID)
+"""A signal to CloudFormation: its status and its unique ID."""
+
+
+def failure(step: str) -> tuple[str, str]:
+    """The signal that says which step of the boot failed."""
+    return "FAILURE", f"{INSTANCE_ID}-failed-in-step-{step}"
+
+
+@cache
+def missing() -> str:
+    """Why no instance can be started on this computer, in a sentence; empty when one can."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "booting an instance takes root on Linux"
+    absent = [name for name in PROGRAMS if shutil.which(name, path=ENVIRONMENT["PATH"]) is None]
+    absent += [name for name, pattern in FILES.items() if not glob(pattern)]
+    if not absent:
+        tries = [f"{{ {command}; }} >/dev/null 2>&1 || echo '{name}'" for name, command in FEATURES.items()]
+        done = _run(*NAMESPACES, "sh", "-c", "\n".join(tries))
+        kernel = done.stdout.splitlines() if done.returncode == 0 else [f"namespaces ({done.stderr.strip()})"]
+        absent += [f"a kernel that lets root have {name}" for name in kernel]
+    return f"to boot an instance, this computer lacks {', '.join(absent)}; .ci/run installs programs" if absent else ""
+
+
+def _run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT, **options)
+
+
+class Instance:
+    """A running instance that has not booted yet; ``with Instance(...)`` ends it and whatever runs on it.
+
+    ``disk`` is its size, as mount writes it; with ``database_of``, another instance, it has no database of its own.
+    """
+
+    def __init__(
+        self, folder: Path, stack: LaunchedStack, disk: str = "2g", database_of: Instance | None = None
+    ) -> None:
+        self.folder = folder
+        self.database_of = database_of
+        (folder / "disk").mkdir()
+        (folder / "calls").touch()
+        metadata = _with_known_attributes(json.dumps(stack.resources["ServerTemplate"]["Metadata"]))
+        config = json.loads(metadata)["AWS::CloudFormation::Init"]["config"]["files"]["/opt/quilt/config.json"]
+        self.environments: dict[str, dict[str, str]] = config["content"]["Environments"]
+        images = {name: value for name, value in self.environments["stack"].items() if name.endswith("_IMAGE")}
+        settings = {**images, "DISK": disk, "DATABASE": "elsewhere" if database_of else "here"}
+        self.write("metadata.json", metadata)
+        self.write("user-data", _with_known_attributes(stack.user_data))
+        self.write("settings", "".join(f"{name}={value}\n" for name, value in settings.items()))
+        self.write("password", stack.parameters["DBPassword"] + "\n")
+        secrets = {
+            name: each.get("SecretString", "a generated key").replace(
+                "<RegistryUserKey>:<RegistryUserKey.SecretAccessKey>", "AKIAFIRST:s/e+c"
+            )
+            for name, each in stack.of_type("AWS::SecretsManager::Secret").items()
+        }
+        self.write("secrets.json", "{}")
+        self.store(secrets)
+        self.create_access_keys()
+        self.renew_credentials("ASIAFIRST")
+        self.refuse()
+
+    def __enter__(self) -> Instance:
+        command: list[str | Path] = [*NAMESPACES, "--kill-child", "bash", HERE / "instance.sh", self.folder]
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT, cwd="/")
+        self.wait_for(lambda: (self.folder / "ready").exists(), "the instance is up")
+        (self.init,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        if self.database_of is not None:
+            self._connect(self.database_of)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def run(self, command: str, user: str = "root", **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a bash command on the instance, as if over SSH."""
+        enter = ["nsenter", "--target", self.init, "--mount", "--pid", "--net", "--uts", "--ipc"]
+        path = "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+        shell = ["env", "-i", path, "runuser", "--user", user, "--", "env", path, "bash", "-c", command]
+        return _run(*enter, *shell, cwd="/", **options)
+
+    def boot(self, *variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the user data, as cloud-init does, with NAME=VALUE environment variables if there are any.
+
+        Comes back when nothing of it runs any more, not even the process that sends the signal.
+        """
+        script = f"{self.folder}/user-data"
+        out, err = self.folder / "boot.out", self.folder / "boot.err"
+        done = self.run(f"exec env {' '.join(variables)} /bin/bash {script} >{out} 2>{err}")
+        self.wait_for(lambda: not self.runs(script, "cfn-signal"), "the boot has ended")
+        return subprocess.CompletedProcess(done.args, done.returncode, out.read_text(), err.read_text())
+
+    def runs(self, *words: str) -> bool:
+        """Whether the command line of a process has one of these words in it."""
+        lines = self.run("cat /proc/*/cmdline").stdout
+        return any(word in lines for word in words)
+
+    def refresh(self, *variables: str) -> subprocess.CompletedProcess[str]:
+        """Run what systemd runs every two minutes, with NAME=VALUE environment variables if there are any."""
+        unit = configparser.ConfigParser(interpolation=None)
+        unit.read_string(self.run("cat /etc/systemd/system/quilt-refresh.service").stdout)
+        return self.run(f"env {' '.join(variables)} {unit['Service']['ExecStart']}")
+
+    def get(self, host: str, path: str = "/", port: int = 80) -> tuple[int, str]:
+        """Send the request that the load balancer would send: status (0 without an answer), and body or location."""
+        write_out = "%{stderr}%{http_code} %{redirect_url}"
+        url = f"http://127.0.0.1:{port}{path}"
+        done = self.run(f"curl --silent --max-time 60 --write-out '{write_out}' --header 'Host: {host}' '{url}'")
+        status, _, location = done.stderr.partition(" ")
+        return int(status), location or done.stdout
+
+    def healthy(self) -> bool:
+        """Whether the load balancer would send requests here."""
+        return self.get("10.42.0.17", "/healthcheck") == (200, "ok")
+
+    def sql(self, command: str) -> str:
+        """What the database answers."""
+        connect = f"PGPASSWORD=$(cat {self.folder}/password) psql --quiet --no-align --tuples-only --host 10.42.1.10"
+        done = self.run(f'{connect} --username quilt --dbname quilt --command "{command}"')
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def trace(self) -> None:
+        """Prepare to record in /run/commands and /run/programs, and to kill what /run/victim names."""
+        before = STAND_INS / "before_each_program.sh"
+        done = self.run(
+            f"""
+            mkdir /run/traced && cd /run/traced && python3 - <<END
+import os
+names = {{name for folder in ("/usr/local/bin", "/usr/bin", "/usr/sbin") for name in os.listdir(folder)}}
+for name in names:
+    os.symlink("{before}", name)
+END
+            ln -sf {before} /opt/aws/bin/cfn-init
+            ln -sf {before} /opt/aws/bin/cfn-signal
+            install -m 666 /dev/null /run/commands
+            install -m 666 /dev/null /run/programs
+            install -m 666 /dev/null /run/victim
+            """
+        )
+        assert done.returncode == 0, done.stderr
+
+    def wait_for(self, fact: Callable[[], Any], what: str, seconds: float = 60) -> None:
+        """Wait until something is so; an error when it isn't in time, or when the instance has ended."""
+        deadline = time.monotonic() + seconds
+        while not fact():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"not in {seconds} s: {what}: {(self.folder / 'log').read_text()}")
+            time.sleep(0.02)
+
+    def calls(self, *actions: str) -> list[dict[str, Any]]:
+        """Every call of these AWS actions, in order."""
+        lines = (self.folder / "calls").read_text().splitlines()
+        return [call for call in map(json.loads, lines) if call["Action"] in actions]
+
+    def signals(self) -> list[tuple[str, str]]:
+        """Status and unique ID of every signal that CloudFormation got."""
+        return [(call["Status"], call["UniqueId"]) for call in self.calls("SignalResource")]
+
+    def stored(self, logical_id: str) -> str:
+        """The value of a secret in Secrets Manager."""
+        value: str = json.loads((self.folder / "secrets.json").read_text())[f"<{logical_id}>"]
+        return value
+
+    def store(self, values: dict[str, str]) -> None:
+        """Give secrets other values, as a stack update does; logical ID -> value."""
+        current = json.loads((self.folder / "secrets.json").read_text())
+        self.write("secrets.json", json.dumps(current | {f"<{name}>": value for name, value in values.items()}))
+
+    def refuse(self, *actions: str) -> None:
+        """The AWS actions that fail from now on."""
+        self.write("refused", " ".join(actions))
+
+    def create_access_keys(self, *pairs: tuple[str, str]) -> None:
+        """The access keys that IAM knows from now on: ID and secret."""
+        self.write("keys.json", json.dumps(pairs))
+
+    def renew_credentials(self, key_id: str) -> None:
+        """The role's credentials in the instance metadata from now on."""
+        credentials = {"AccessKeyId": key_id, "SecretAccessKey": f"secret of {key_id}", "Token": f"token of {key_id}"}
+        self.write("credentials.json", json.dumps({"Code": "Success", **credentials}))
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the folder in one step: a stand-in may be reading it."""
+        new = self.folder / f"{name}.new"
+        new.write_text(text)
+        new.rename(self.folder / name)
+
+    def _connect(self, other: Instance) -> None:
+        """A network cable to another instance, over which its database is reached."""
+        done = _run(
+            *["ip", "link", "add", "eth0", "netns", other.init, "type", "veth", "peer", "eth0", "netns", self.init]
+        )
+        assert done.returncode == 0, done.stderr
+        other.run("ip address add 10.42.0.1/24 dev eth0; ip link set eth0 up")
+        self.run("ip address add 10.42.0.2/24 dev eth0; ip link set eth0 up; ip route add 10.42.1.10 via 10.42.0.1")
+
+
+def _with_known_attributes(text: str) -> str:
+    for unknown, value in UNKNOWN_ATTRIBUTES.items():
+        text = text.replace(unknown, value)
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(missing() or 0)

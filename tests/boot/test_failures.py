@@ -1,0 +1,327 @@
+"""What happens when the database, mail, the disk, the clock, a container or an AWS call fails."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from glob import glob
+
+import pytest
+
+from tests.boot.conftest import Start
+from tests.boot.instance import FAKETIME, PROGRAMS_TRACED, STAND_INS, SUCCESS, Instance, failure
+from tests.launches import DOCUMENTED
+
+pytestmark = pytest.mark.exhaustive
+
+HOST, CATALOG = DOCUMENTED["RegistryHost"], DOCUMENTED["CatalogHost"]
+PASSWORD = DOCUMENTED["DBPassword"]
+
+
+@pytest.fixture(scope="module")
+def booted(start: Start) -> Instance:
+    instance = start("marketplace")
+    assert instance.boot().returncode == 0
+    return instance
+
+
+@pytest.fixture
+def instance(booted: Instance) -> Iterator[Instance]:
+    """An instance that serves, and has to serve again after each test without anybody's help."""
+    yield booted
+    booted.refuse()
+    booted.wait_for(lambda: status_of_packages(booted) == 200, "the registry serves again")
+
+
+def status_of_packages(instance: Instance) -> int:
+    """The status of a request that needs the database."""
+    return instance.get(HOST, "/api/packages")[0]
+
+
+def registry_container(instance: Instance) -> str:
+    """The container's ID and start."""
+    return instance.run("docker inspect --format '{{.Id}} {{.State.StartedAt}}' registry").stdout
+
+
+# The database
+
+
+def test_a_migration_that_fails_leaves_the_old_version_serving_and_says_so(instance):
+    instance.sql("create table refused ()")
+    before = registry_container(instance)
+    done = instance.boot()
+    instance.sql("drop table refused")
+    assert instance.signals()[-1] == failure("migrate")
+    assert "this migration does not fit the data" in done.stdout
+    assert "could not be migrated, see above; what ran before goes on running" in done.stdout
+    assert registry_container(instance) == before
+    assert instance.healthy()
+
+
+def test_a_database_that_comes_late_is_waited_for(instance):
+    instance.run("database stop")
+    threading.Timer(4, instance.run, ["database start"]).start()
+    done = instance.boot()
+    assert done.returncode == 0, done.stdout
+    assert instance.signals()[-1] == SUCCESS
+
+
+def test_a_password_that_the_database_refuses_is_not_waited_for(instance):
+    instance.store({"DBPasswordSecret": "another-password"})
+    began = time.monotonic()
+    done = instance.boot()
+    instance.store({"DBPasswordSecret": PASSWORD})
+    assert instance.signals()[-1] == failure("migrate")
+    assert time.monotonic() - began < 60
+    assert "password authentication failed" in done.stdout
+    assert "another-password" not in done.stdout + done.stderr
+    instance.refresh()
+
+
+def test_a_database_that_never_comes_fails_the_launch_within_the_steps_deadline(instance):
+    instance.run("database stop")
+    began = time.monotonic()
+    done = instance.boot()
+    instance.run("database start")
+    assert instance.signals()[-1] == failure("migrate")
+    assert time.monotonic() - began < 240
+    assert "The database does not answer the registry" in done.stdout
+
+
+class Load:
+    """Requests that need the database, one after the other in each of four threads."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance, self.over = instance, False
+        self.answers: list[tuple[int, float, float]] = []
+        """Status, seconds and end of each."""
+        self.threads = [threading.Thread(target=self._send) for _ in range(4)]
+
+    def _send(self) -> None:
+        while not self.over:
+            began = time.monotonic()
+            status = status_of_packages(self.instance)
+            self.answers.append((status, time.monotonic() - began, time.monotonic()))
+
+    def __enter__(self) -> Load:
+        for thread in self.threads:
+            thread.start()
+        self.instance.wait_for(lambda: len(self.answers) > 20, "answers")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over = True
+        for thread in self.threads:
+            thread.join()
+
+    @property
+    def statuses(self) -> set[int]:
+        return {status for status, _, _ in self.answers}
+
+    def served_again(self, seconds: float) -> None:
+        """Wait until the next eight requests are served; an error if that takes longer."""
+        now = time.monotonic()
+
+        def served() -> bool:
+            return [status for status, _, end in self.answers if end > now][-8:] == [200] * 8
+
+        self.instance.wait_for(served, "served again", seconds)
+
+
+def test_a_database_that_restarts_under_load_is_back_by_itself(instance):
+    before = registry_container(instance)
+    with Load(instance) as load:
+        instance.run("database restart")
+        load.served_again(20)
+    assert load.statuses <= {200, 500}, "an answer to each request"
+    assert instance.healthy()
+    assert registry_container(instance) == before
+
+
+@pytest.fixture
+def vanish(instance: Instance) -> Iterator[Callable[[], None]]:
+    """vanish(): from now on nothing answers or refuses on the database's open connections, as after a failover."""
+
+    def vanish() -> None:
+        clients = "select client_port from pg_stat_activity where datname = 'quilt' and client_port > 0"
+        for port in instance.sql(clients).split():
+            instance.run(f"iptables --append INPUT --protocol tcp --dport 5432 --sport {port} --jump DROP")
+            instance.run(f"iptables --append OUTPUT --protocol tcp --sport 5432 --dport {port} --jump DROP")
+
+    yield vanish
+    instance.run("iptables --flush INPUT; iptables --flush OUTPUT")
+
+
+def test_a_database_host_that_vanishes_under_load_is_given_up_after_half_a_minute(instance, vanish):
+    with Load(instance) as load:
+        vanish()
+        load.served_again(40)
+    assert load.statuses <= {200, 500}, "an answer to each request"
+    assert max(seconds for _, seconds, _ in load.answers) < 40
+
+
+def test_a_database_host_that_vanishes_between_requests_is_noticed_meanwhile(instance, vanish):
+    instance.run("docker restart registry")  # with a single connection, which all that follows uses
+    instance.wait_for(lambda: status_of_packages(instance) == 200, "served")
+    vanish()
+    time.sleep(30)
+    began = time.monotonic()
+    instance.wait_for(lambda: status_of_packages(instance) == 200, "served again", 10)
+    assert time.monotonic() - began < 10
+
+
+# Mail
+
+
+def test_a_mail_service_that_refuses_costs_mail_and_nothing_else(start):
+    instance = start("marketplace", {"SmtpHost": "smtp.example.com", "SmtpPort": "2525"})
+    instance.run("ip address add 10.42.3.1/32 dev lo; echo 10.42.3.1 smtp.example.com >>/etc/hosts")
+    assert instance.boot().returncode == 0
+    assert instance.get(HOST, "/api/mail") == (500, "ConnectionRefusedError")
+    assert instance.healthy()
+    assert status_of_packages(instance) == 200
+    instance.run(f"python3 {STAND_INS}/mail.py 10.42.3.1 2525 >/dev/null 2>&1 &")
+    instance.wait_for(lambda: instance.get(HOST, "/api/mail") == (200, "250"), "mail goes out", 10)
+
+
+# The disk
+
+
+def test_a_full_disk_fails_the_launch_with_one_signal(start):
+    instance = start("registry", disk="120m")
+    instance.run("head --bytes 500M /dev/zero >/filler")
+    done = instance.boot()
+    assert done.returncode != 0
+    assert instance.signals() == [failure("fetch-files")]
+    instance.run("rm /filler")
+    assert instance.boot().returncode == 0, "with room it goes through"
+    assert instance.signals()[1:] == [SUCCESS]
+
+
+def test_a_disk_that_fills_up_later_loses_nothing(start):
+    instance = start("marketplace", disk="150m")
+    assert instance.boot().returncode == 0
+    files = "cat /home/ec2-user/env/* /opt/quilt/aws/credentials"
+    before = instance.run(files).stdout
+    instance.run("head --bytes 500M /dev/zero >/filler")
+    instance.store({"SmtpPasswordSecret": "a new one"})
+    instance.renew_credentials("ASIASECOND")
+    assert instance.refresh().returncode != 0
+    assert instance.run(files).stdout == before
+    assert instance.healthy()
+    instance.run("rm /filler")
+    assert instance.refresh().returncode == 0
+    after = instance.run(files).stdout
+    assert "SMTP_PASSWORD='a new one'" in after
+    assert "ASIASECOND" in after
+    instance.wait_for(instance.healthy, "healthy after the restart")
+
+
+# The clock
+
+FAKE_CLOCK = (f"LD_PRELOAD={''.join(glob(FAKETIME))}", "FAKETIME_TIMESTAMP_FILE=/run/clock", "FAKETIME_NO_CACHE=1")
+
+
+def test_a_wrong_clock_is_set_before_aws_is_called(instance):
+    instance.run("echo +20m >/run/clock")
+    done = instance.boot(*FAKE_CLOCK)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_clock_that_cannot_be_set_fails_the_launch_by_name(instance):
+    instance.run("echo +20m >/run/clock; touch /run/no-time")
+    instance.boot(*FAKE_CLOCK)
+    instance.run("rm /run/no-time")
+    assert instance.signals()[-1] == failure("set-clock")
+
+
+def test_a_clock_that_goes_wrong_later_stops_the_refresh_and_not_the_service(instance):
+    instance.run("echo +20m >/run/clock")
+    wrong = f"env {' '.join(FAKE_CLOCK)} python3 /opt/quilt/configure.py --restart"
+    done = instance.run(wrong)
+    assert done.returncode != 0
+    assert "Signature expired" in done.stderr
+    assert instance.healthy()
+    instance.run("echo +0 >/run/clock")
+    assert instance.run(wrong).returncode == 0
+
+
+# The containers
+
+
+@pytest.mark.parametrize("container", ["registry", "catalog", "registry-nginx"])
+def test_a_container_whose_process_is_killed_comes_back_by_itself(instance, container):
+    pid = instance.run(f"docker inspect --format '{{{{.State.Pid}}}}' {container}").stdout.strip()
+    instance.run(f"kill -KILL {pid}")
+    state = "docker inspect --format '{{.State.Pid}} {{.State.Running}}' " + container
+    dead = ([pid, "true"], ["0", "false"])
+    instance.wait_for(lambda: instance.run(state).stdout.split() not in dead, "it runs again")
+    instance.wait_for(lambda: instance.healthy() and instance.get(CATALOG)[0] == 200, "both sites", 20)
+
+
+def test_the_containers_can_be_started_twice_at_once(instance):
+    """The administrator by hand, and the refresh because a secret changed."""
+    done = instance.run(
+        "cd /home/ec2-user; ./start.sh & first=$!; ./start.sh && wait $first && timeout 30 ./start.sh --wait",
+        user="ec2-user",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert instance.healthy()
+
+
+# The role's credentials
+
+
+def key_in_use(instance: Instance) -> str:
+    return instance.get(HOST, "/api/key")[1]
+
+
+def test_a_refresh_that_fails_is_logged_keeps_the_old_credentials_and_is_tried_again(instance):
+    instance.renew_credentials("ASIAOLD")
+    instance.refresh()
+    instance.wait_for(lambda: key_in_use(instance) == "ASIAOLD", "the reload", 5)
+    instance.renew_credentials("ASIANEW")
+    instance.refuse("InstanceMetadata")
+    failed = instance.refresh()
+    assert "could not be renewed, the old ones stay, and the next run tries again" in failed.stderr
+    assert key_in_use(instance) == "ASIAOLD"
+    instance.refuse()
+    assert instance.refresh().stderr == ""
+    instance.wait_for(lambda: key_in_use(instance) == "ASIANEW", "the reload", 5)
+
+
+def test_after_a_refresh_that_was_killed_before_the_reload_the_next_one_reloads(instance):
+    instance.renew_credentials("ASIAWRITTEN")
+    instance.trace()
+    instance.run("echo refresh >/run/quilt-step; echo 'kill refresh docker inspect' >/run/victim")
+    assert "could not be renewed" in instance.refresh(PROGRAMS_TRACED).stderr
+    assert "ASIAWRITTEN" in instance.run("cat /opt/quilt/aws/credentials").stdout
+    assert key_in_use(instance) != "ASIAWRITTEN"
+    instance.run(": >/run/programs")
+    instance.refresh(PROGRAMS_TRACED)
+    instance.wait_for(lambda: key_in_use(instance) == "ASIAWRITTEN", "the reload", 5)
+    # Docker would not start the registry again after a crash or a reboot: https://github.com/moby/moby/issues/41302
+    assert not set(instance.run("cat /run/programs").stdout.split()) & {"kill", "stop"}
+
+
+def test_requests_are_answered_while_credentials_are_reloaded(instance):
+    with Load(instance) as load:
+        for number in range(3):
+            instance.renew_credentials(f"ASIA{number}")
+            instance.refresh()
+    assert load.statuses == {200}
+
+
+def test_secrets_that_cannot_be_read_are_logged_and_the_service_goes_on(instance):
+    before = registry_container(instance)
+    instance.store({"SmtpPasswordSecret": "a newer one"})
+    instance.refuse("GetSecretValue")
+    failed = instance.refresh()
+    assert failed.returncode != 0
+    assert "get-secret-value" in failed.stderr
+    assert registry_container(instance) == before
+    instance.refuse()
+    assert instance.refresh().returncode == 0
+    assert json.loads(instance.get(HOST)[1])[1]["SMTP_PASSWORD"] == "a newer one"
