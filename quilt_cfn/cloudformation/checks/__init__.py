@@ -1,5 +1,5 @@
-"""Verdicts about templates: the rules by family, the engine that runs them, the linters, suppressions and reports.
+"""Finds what is wrong with a template: the rules by family, the engine that runs them, two linters, and the report.
 
-A check takes a template and returns findings; who calls it decides what they mean for the exit code. This package may
+A check takes templates and returns findings; its caller decides what they mean for the exit code. This package may
 import ``quilt_cfn.cloudformation.analysis`` and what is below it.
 """

@@ -1,12 +1,12 @@
-"""Checks templates as they are deployed, and with the linters.
+"""Checks templates as they are deployed: with our rules, and with two linters.
 
-    template x Region x parameter set ──▶ launches ──▶ our rules ─────────┐
-    template x Region x fullest parameter set ──▶ cloudformation-validate ─┼──▶ findings ──▶ Report
-    template x Region x defaults ──▶ cfn-lint ─────────────────────────────┘
+    template, every Region, every parameter set ──▶ launches ──▶ our rules ─────┐
+    template, every Region, the fullest parameter set ──▶ cloudformation-validate ─┼──▶ findings ──▶ Report
+    template, every Region, default values ──▶ cfn-lint ────────────────────────┘
 
-A template with a contract is checked by our rules in every launch of the contract, and by the linters in every Region,
-with both sizes and both sides of every condition; any other template in one launch, by our rules and nothing but
-itself. Files, contracts and suppressions come as values: who calls decides which there are.
+A template with a contract is checked in every Region with the contract's parameter sets, so that every value of every
+condition is seen (``check``); a template of which nothing is known in one launch, by our rules only
+(``check_one_launch``). The caller reads contracts and suppressions and hands them over in a ``Subject``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quilt_cfn.cloudformation.checks.cases import cases, unseen_sides
 from quilt_cfn.cloudformation.checks.engine import run_rules
 from quilt_cfn.cloudformation.checks.explanations import TEMPLATE_SIZE, UNSEEN_CONDITION
+from quilt_cfn.cloudformation.checks.launches import prepare_launches, unseen_condition_values
 from quilt_cfn.cloudformation.checks.linters import cfn_lint, cloudformation_validate
-from quilt_cfn.cloudformation.checks.pool import Task, merged, run
-from quilt_cfn.cloudformation.checks.report import Report, make_report
+from quilt_cfn.cloudformation.checks.processes import Task, run
+from quilt_cfn.cloudformation.checks.report import Report, make_report, merge_regions
 from quilt_cfn.cloudformation.checks.rules import RULES
 from quilt_cfn.cloudformation.checks.rules.rule import Rule
 from quilt_cfn.cloudformation.checks.suppressions import Suppression, suppress
@@ -33,14 +33,14 @@ from quilt_cfn.errors import UserError
 from quilt_cfn.finding import QUILT_CFN, Finding, counted
 
 REGIONS_PER_TASK = 6
-"""Few enough that no processor waits long for the last task."""
+"""Few enough that at the end no processor waits long for another."""
 
-THOROUGH = "us-east-1"
-"""The Region in which cloudformation-validate is given every parameter set."""
+REGION_OF_ALL_SETS = "us-east-1"
+"""The Region in which cloudformation-validate checks every launch; where it is not checked, the first one that is."""
 
 
 class Subject(NamedTuple):
-    """A template to check, with what is known about it."""
+    """A template to check, and what its caller knows about it."""
 
     file: Path
     contract: Contract = EMPTY_CONTRACT
@@ -52,54 +52,48 @@ class Subject(NamedTuple):
 
 
 def check(subjects: Sequence[Subject], regions: Sequence[str] = ()) -> Report:
-    """Check templates by their contracts in these Regions, or in all: our rules and both linters.
+    """Check templates with their contracts in these Regions, or in all: by our rules and both linters.
 
-    Raises ``UserError`` for a file that is no template.
+    A template that CloudFormation would not take for its size is reported and not checked further. Raises
+    ``UserError`` for a file that is not a template.
     """
     regions = regions or availability.regions()
-    found = list(_too_large(subjects))
+    checkable, found = _checkable(subjects)
+    templates = [read_template(subject.file) for subject in checkable]
+    contracts = [subject.contract for subject in checkable]
     chunks = [tuple(regions[start : start + REGIONS_PER_TASK]) for start in range(0, len(regions), REGIONS_PER_TASK)]
-    tasks = [Task(cfn_lint, ([subject.file for subject in subjects], regions))]
-    tasks += [Task(check_launches, (subject, chunk)) for chunk in chunks for subject in subjects]
-    found += merged(run(tasks), regions)
-    found += [finding for subject in subjects for finding in unseen_conditions(subject, regions)]
+    tasks = _cfn_lint_tasks(checkable, regions)
+    # One task a template, because a process that runs cloudformation-validate spends 0.4 s on its rules and schemas.
+    tasks += [Task(validate_launches, (*pair, regions)) for pair in zip(templates, contracts, strict=True)]
+    tasks += [Task(check_launches, (*pair, each)) for each in chunks for pair in zip(templates, contracts, strict=True)]
+    found += merge_regions(run(tasks), regions)
+    for template, contract in zip(templates, contracts, strict=True):
+        found += unseen_conditions(template, contract, regions)
     what = f"{counted(len(subjects), 'template')} in {counted(len(regions), 'Region')}"
-    return _report(found, subjects, what)
-
-
-def _too_large(subjects: Sequence[Subject]) -> Iterator[Finding]:
-    for subject in subjects:
-        size = subject.file.stat().st_size
-        if size > subject.largest:
-            yield Finding(
-                file=str(subject.file),
-                line=1,
-                engine=QUILT_CFN,
-                rule=TEMPLATE_SIZE.id,
-                severity="error",
-                resource="",
-                message=f"The template has {size:,} bytes, {size - subject.largest:,} more than it may have: shorten "
-                "the scripts in quilt_cfn/instance, or install them with the machine image.",
-            )
+    return _report(found, subjects, checkable, what)
 
 
 def lint(subjects: Sequence[Subject], regions: Sequence[str] = ()) -> Report:
-    """Ask both linters about templates, with the defaults of their parameters, in these Regions, or in all."""
+    """Check templates by both linters, with the default values of their parameters, in these Regions, or in all."""
     regions = regions or availability.regions()
-    tasks = [Task(cfn_lint, ([subject.file for subject in subjects], regions))]
-    tasks += [Task(_validate, (subject.file, tuple(regions))) for subject in subjects]
     # A suppression of one of our rules has nothing to suppress here, and is not stale for that.
-    about_linters = [
+    subjects = [
         subject._replace(suppressions=tuple(each for each in subject.suppressions if each.engine != QUILT_CFN))
         for subject in subjects
     ]
-    return _report(merged(run(tasks), regions), about_linters, counted(len(subjects), "template"))
+    checkable, found = _checkable(subjects)
+    tasks = _cfn_lint_tasks(checkable, regions)
+    tasks += [Task(_validate_defaults, (subject.file, regions)) for subject in checkable]
+    found += merge_regions(run(tasks), regions)
+    return _report(found, subjects, checkable, counted(len(subjects), "template"))
 
 
 def check_one_launch(file: Path, parameter_values: Mapping[str, Any], region: str, marketplace: bool = False) -> Report:
-    """Check anybody's template as these parameter values deploy it in one Region; raises ``UserError``.
+    """Check any template by our rules, as it is deployed with these parameter values in one Region.
 
-    Parameters without a value stay unknown. What AWS Marketplace asks is asked only with ``marketplace``.
+    Parameters that have neither a value nor a default stay unknown. The rules of AWS Marketplace are used only with
+    ``marketplace``. Raises ``UserError`` for a file that is not a template, for parameter values that CloudFormation
+    would refuse, and for a template that is too large to be evaluated.
     """
     template = read_template(file)
     _refuse_too_many_resources(template)
@@ -108,43 +102,39 @@ def check_one_launch(file: Path, parameter_values: Mapping[str, Any], region: st
     except ValidationError as refused:
         raise UserError(
             f"CloudFormation would refuse this launch in {region}: {str(refused).rstrip('.')}.",
-            "Give other values with --parameters, or another --region.",
+            "Change the values with --parameters, or name another --region.",
         ) from None
     _refuse_too_large_values(template, launch)
     found = run_rules(template, [launch], EMPTY_CONTRACT, _rules(marketplace))
-    return make_report(merged(found, [region]), f"{file} in {region}")
+    return make_report(merge_regions(found, [region]), f"{file} in {region}")
 
 
-def check_launches(subject: Subject, regions: Sequence[str]) -> list[Finding]:
-    """What our rules and cloudformation-validate say about a template in the launches of its contract there."""
-    template = read_template(subject.file)
-    sets = subject.contract.parameter_sets
-    launches = list(cases(template.data, sets, regions))
-    found = run_rules(template, (launch for _, launch in launches), subject.contract)
-    linted = shared([(launch.region, sets[name]) for name, launch in launches])
-    return [*found, *cloudformation_validate(subject.file, linted)]
+def check_launches(template: ParsedTemplate, contract: Contract, regions: Sequence[str]) -> list[Finding]:
+    """Findings of our rules in the launches of a template's contract in these Regions."""
+    prepared = prepare_launches(template.data, contract.parameter_sets, regions)
+    return list(run_rules(template, (each.launch() for each in prepared), contract))
 
 
-def shared(cases: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(Region, parameter values) for cloudformation-validate. cfn-lint takes the defaults, in every Region.
+def validate_launches(template: ParsedTemplate, contract: Contract, regions: Sequence[str]) -> list[Finding]:
+    """Findings of cloudformation-validate: in one of these Regions for every launch, in the others for the fullest.
 
-    So in every Region this one takes the fullest parameter set; and in one Region it takes all.
+    The fullest launch is the one with most parameter values.
     """
-    fullest = dict(sorted(cases, key=lambda each: len(each[1])))
-    for region, parameter_values in cases:
-        if region == THOROUGH or parameter_values is fullest[region]:
-            yield region, parameter_values
+    prepared = list(prepare_launches(template.data, contract.parameter_sets, regions))
+    fullest = {each.region: each for each in sorted(prepared, key=lambda each: len(each.parameter_values))}
+    everything_in = REGION_OF_ALL_SETS if REGION_OF_ALL_SETS in regions else regions[0]
+    chosen = [each for each in prepared if each.region == everything_in or each is fullest[each.region]]
+    launches = [(each.region, each.parameter_values) for each in chosen]
+    return list(cloudformation_validate(template.file, launches))
 
 
-def unseen_conditions(subject: Subject, regions: Iterable[str]) -> Iterator[Finding]:
-    """A finding for each side of a condition that the contract's parameter sets never take."""
-    template = read_template(subject.file)
-    conditions = get_section(template.data, "Conditions")
-    launches = (launch for _, launch in cases(template.data, subject.contract.parameter_sets, regions))
-    for name, side in unseen_sides(conditions, launches):
-        value = str(side).lower()
+def unseen_conditions(template: ParsedTemplate, contract: Contract, regions: Iterable[str]) -> Iterator[Finding]:
+    """A finding for each value, true or false, that a condition has in no launch of the contract's parameter sets."""
+    launches = prepare_launches(template.data, contract.parameter_sets, regions)
+    for name, missing in unseen_condition_values(get_section(template.data, "Conditions"), launches):
+        value = str(missing).lower()
         yield Finding(
-            file=str(subject.file),
+            file=str(template.file),
             line=template.line(("Conditions", name)),
             engine=QUILT_CFN,
             rule=UNSEEN_CONDITION.id,
@@ -156,22 +146,52 @@ def unseen_conditions(subject: Subject, regions: Iterable[str]) -> Iterator[Find
         )
 
 
-def _report(findings: Iterable[Finding], subjects: Sequence[Subject], what: str) -> Report:
-    """The report of findings about these templates, each suppressed as its subject says."""
+def _checkable(subjects: Sequence[Subject]) -> tuple[list[Subject], list[Finding]]:
+    """The subjects that CloudFormation would take for their size, and a finding for each that is above its limit."""
+    sizes = [(subject, subject.file.stat().st_size) for subject in subjects]
+    found = [_too_large(subject, size) for subject, size in sizes if size > subject.largest]
+    return [subject for subject, size in sizes if size <= quotas.TEMPLATE_AT_A_URL], found
+
+
+def _too_large(subject: Subject, size: int) -> Finding:
+    next_step = "shorten the scripts of its instances, or install them with the machine image"
+    if subject.largest == quotas.TEMPLATE_AT_A_URL:
+        next_step = "divide it into nested stacks"
+    unchecked = " It was not checked any further." if size > quotas.TEMPLATE_AT_A_URL else ""
+    return Finding(
+        file=str(subject.file),
+        line=1,
+        engine=QUILT_CFN,
+        rule=TEMPLATE_SIZE.id,
+        severity="error",
+        resource="",
+        message=f"The template has {size:,} bytes and may have {subject.largest:,}: {next_step}.{unchecked}",
+    )
+
+
+def _cfn_lint_tasks(subjects: Sequence[Subject], regions: Sequence[str]) -> list[Task]:
+    # One task for all templates: cfn-lint takes 0.6 s to be imported and to load its schemas.
+    return [Task(cfn_lint, ([subject.file for subject in subjects], regions))] if subjects else []
+
+
+def _validate_defaults(file: Path, regions: Sequence[str]) -> list[Finding]:
+    return list(cloudformation_validate(file, [(region, {}) for region in regions]))
+
+
+def _report(findings: Iterable[Finding], subjects: Sequence[Subject], checked: Sequence[Subject], what: str) -> Report:
+    """The report about these templates, with the suppressions of those that were checked."""
     by_file: dict[str, list[Finding]] = {str(subject.file): [] for subject in subjects}
     for finding in findings:
         by_file[finding.file].append(finding)
-    stand: list[Finding] = []
+    reported: list[Finding] = []
     suppressed: list[tuple[Finding, str]] = []
     for subject in subjects:
-        standing, left = suppress(str(subject.file), by_file[str(subject.file)], subject.suppressions)
-        stand += standing
-        suppressed += left
-    return make_report(stand, what, suppressed)
-
-
-def _validate(file: Path, regions: tuple[str, ...]) -> list[Finding]:
-    return list(cloudformation_validate(file, [(region, {}) for region in regions]))
+        file = str(subject.file)
+        suppressions = subject.suppressions if subject in checked else ()
+        remaining, covered = suppress(file, by_file[file], suppressions)
+        reported += remaining
+        suppressed += covered
+    return make_report(reported, what, suppressed)
 
 
 def _refuse_too_many_resources(template: ParsedTemplate) -> None:

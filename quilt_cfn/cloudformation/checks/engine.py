@@ -1,6 +1,6 @@
-"""Runs the rules on the launches of a template.
+"""Our own engine: runs the rules on the launches of a template.
 
-What is found in many launches is reported once, with the Regions of those launches.
+What a rule finds in many launches is one finding, with the Regions of those launches.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from quilt_cfn.finding import QUILT_CFN, Finding
 def run_rules(
     template: ParsedTemplate, launches: Iterable[Launch], contract: Contract, rules: Iterable[Rule] = RULES.values()
 ) -> Iterator[Finding]:
-    """Every finding in these launches of one template, in the order of the rules.
+    """Every finding of these rules in these launches of one template, in the order of the rules.
 
-    A finding names the Regions of the launches in which it showed, or none if the rule's answer is the same in all of
-    them. Each launch is done with before the next one is asked for, so that they may be made one by one.
+    A finding names the Regions of the launches that have it; none if the rule answers the same for every launch
+    (``Rule.once``). ``launches`` may be a generator: each launch is checked before the next one is taken.
     """
     found: dict[Rule, dict[Violation, dict[str, None]]] = {rule: {} for rule in rules}
     for number, launch in enumerate(launches):

@@ -1,4 +1,4 @@
-"""What ``quilt-cfn check`` reports, explained: the rules, and what is asked of a template as a file."""
+"""The explanations of everything that our own engine reports: the rules, and the checks of a template as a file."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from quilt_cfn.finding import Explanation, Family
 
 TEMPLATE_SIZE = Explanation(
     "template-size",
-    "The template can't be launched, or nobody can read it any more.",
-    "The template has more bytes than it may have. CloudFormation takes 1 MB from S3, and our own templates stay far "
-    "below that so that people can read them. What grows most are the scripts of the instance: shorten them, or "
-    "install them with the machine image.",
+    "CloudFormation refuses the template, or people can't read it any more.",
+    "The template has more bytes than it may have. CloudFormation takes 1,000,000 from S3; our own templates have a "
+    "lower limit so that people can read them. The scripts of the instance take most of it: shorten them in "
+    "quilt_cfn/instance, or install them with the machine image. Divide other templates into nested stacks.",
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html",
 )
 
 UNSEEN_CONDITION = Explanation(
     "unseen-condition",
     "A part of the template was not checked, and may fail for the first customer who needs it.",
-    "No parameter set of the contract makes a condition true, or none makes it false, in any Region, so that the "
-    "resources and values on that side were never evaluated. Add a parameter set to "
-    "marketplace/contract.yaml that does.",
+    "No parameter set of the contract makes a condition true in any Region, or none makes it false, so that the "
+    "resources and values that depend on it were never evaluated. Add a parameter set that does to "
+    "marketplace/contract.yaml.",
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/conditions-section-structure.html",
 )
 
 STALE_SUPPRESSION = Explanation(
     "stale-suppression",
-    "A suppression hides a fault that may come back.",
-    "suppressions.yaml names a finding that is no longer reported. If the same fault comes back one day, nobody would "
-    "see it. Remove the entry; where the finding moved to another resource or template, write the entry anew.",
+    "A suppression would hide the same finding if it came back.",
+    "suppressions.yaml names a finding that is no longer reported. If it came back one day, nobody would see it. "
+    "Remove the entry; where the finding moved to another resource or template, change the entry.",
     "https://docs.astral.sh/ruff/rules/unused-noqa/",
 )
 
@@ -37,4 +37,4 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 EXPLANATIONS: dict[str, Explanation] = {each.id: each for family in FAMILIES for each in family.explanations}
-"""Every id that our own engine reports about a template."""
+"""Id -> explanation, for every id that our own engine reports about a template."""

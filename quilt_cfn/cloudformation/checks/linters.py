@@ -1,7 +1,7 @@
-"""The two public linters.
+"""The two linters of AWS: cfn-lint and cloudformation-validate.
 
-The rule: an engine is a function from template files to findings, and it hides nothing: neither a configuration file
-that lies around nor a directive inside a template keeps an error or a warning from being reported.
+Every error and warning of theirs becomes a finding: neither a configuration file in the folder nor a directive in the
+template's metadata switches one off.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ CLOUDFORMATION_VALIDATE = "cloudformation-validate"
 
 
 def cfn_lint(templates: Sequence[Path], regions: Sequence[str] | None = None) -> list[Finding]:
-    """Errors and warnings of AWS's cfn-lint (https://github.com/aws-cloudformation/cfn-lint) in these Regions, or in
-    all.
+    """Errors and warnings of cfn-lint (https://github.com/aws-cloudformation/cfn-lint) in these Regions, or in all.
 
-    It takes the defaults of a template's parameters.
+    It checks a template with the default values of its parameters.
     """
     from cfnlint.config import ConfigMixIn  # late: 0.8 s
     from cfnlint.helpers import REGIONS
@@ -61,9 +60,12 @@ def _engine() -> Any:
     return CelEngine()
 
 
-def cloudformation_validate(template: Path, cases: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Finding]:
-    """Errors and warnings of AWS's cloudformation-validate, for each Region and the parameter values there."""
-    from cloudformation_validate import PseudoParameterOverrides, TemplateContent, ValidateConfig
+def cloudformation_validate(template: Path, launches: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Finding]:
+    """Errors and warnings of cloudformation-validate for each launch: a Region and parameter values.
+
+    Parameters without a value take their defaults.
+    """
+    from cloudformation_validate import DetailLevel, PseudoParameterOverrides, TemplateContent, ValidateConfig
     from cloudformation_validate import Severity as ValidateSeverity
 
     severities: dict[Any, Severity] = {
@@ -72,8 +74,9 @@ def cloudformation_validate(template: Path, cases: Iterable[tuple[str, Mapping[s
         ValidateSeverity.FATAL: "error",
     }
     content = TemplateContent(template.read_bytes(), str(template))
-    for region, parameter_values in cases:
+    for region, parameter_values in launches:
         config = ValidateConfig(
+            detail_level=DetailLevel.STANDARD,  # without explanations, which take a tenth of the time
             severity_level=ValidateSeverity.WARN,
             parameter_overrides={name: as_text(value) for name, value in parameter_values.items()},
             pseudo_parameter_overrides=PseudoParameterOverrides(region=region),

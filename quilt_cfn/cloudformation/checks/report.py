@@ -1,14 +1,11 @@
-"""What a run says: the findings that stand, those that were explained, and a sentence about both.
-
-The rule: a report is a value; how it is written (text, JSON, SARIF 2.1.0) changes nothing in it.
-"""
+"""The report of a check, and how it is printed: as text, JSON or SARIF 2.1.0."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -19,42 +16,55 @@ from quilt_cfn.finding import QUILT_CFN, Explanation, Finding, counted
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a run: what stands, what was suppressed with the reason, and a sentence about both."""
+    """What a check found."""
 
     findings: tuple[Finding, ...]
+    """Those that are not suppressed."""
     suppressed: tuple[tuple[Finding, str], ...]
+    """(finding, the reason why it is suppressed)."""
     summary: str
+    """A sentence that says what was checked and how many findings there are."""
 
 
 def make_report(findings: Iterable[Finding], what: str, suppressed: Sequence[tuple[Finding, str]] = ()) -> Report:
-    """A report with its summary, which begins with ``what`` was checked."""
-    stand = tuple(sorted(findings))
-    left = f", {len(suppressed)} suppressed with a reason" if suppressed else ""
-    return Report(stand, tuple(suppressed), f"{what}: {counted(len(stand), 'finding')}{left}.")
+    """A report whose summary begins with ``what`` was checked."""
+    in_order = tuple(sorted(findings))
+    also = f", {len(suppressed)} suppressed with a reason" if suppressed else ""
+    return Report(in_order, tuple(suppressed), f"{what}: {counted(len(in_order), 'finding')}{also}.")
 
 
-def as_text(result: Report, with_suppressed: bool = True) -> str:
-    """For people: a line a finding and what it means, then what is suppressed and why, then the summary."""
+def merge_regions(findings: Iterable[Finding], regions: Sequence[str]) -> Iterator[Finding]:
+    """Findings that differ only in their Regions become one; one that holds in all of ``regions`` names none."""
+    regions_of: dict[Finding, set[str]] = {}
+    for finding in findings:
+        regions_of.setdefault(replace(finding, regions=()), set()).update(finding.regions or regions)
+    for finding, found_in in regions_of.items():
+        everywhere = found_in >= set(regions)
+        yield finding if everywhere else replace(finding, regions=tuple(sorted(found_in)))
+
+
+def as_text(report: Report, with_suppressed: bool = True) -> str:
+    """For people: each finding and what it means, then what is suppressed and why, then the summary."""
     lines = []
-    for finding in result.findings:
+    for finding in report.findings:
         lines.append(str(finding))
         if finding.engine == QUILT_CFN and finding.rule in EXPLANATIONS:
             lines.append(f"    {EXPLANATIONS[finding.rule].sentence}")
     suppressed_for: dict[str, list[Finding]] = defaultdict(list)
-    for finding, reason in result.suppressed if with_suppressed else ():
+    for finding, reason in report.suppressed if with_suppressed else ():
         suppressed_for[reason].append(finding)
     for reason, findings in suppressed_for.items():
         lines += [f"suppressed: {finding}" for finding in findings]
         lines.append(f"    {reason}")
-    return "\n".join([*lines, result.summary])
+    return "\n".join([*lines, report.summary])
 
 
-def as_json(result: Report) -> str:
-    """For programs."""
+def as_json(report: Report) -> str:
+    """For programs: a document with ``summary``, ``findings`` and ``suppressed``."""
     document = {
-        "summary": result.summary,
-        "findings": [_json_finding(finding) for finding in result.findings],
-        "suppressed": [{**_json_finding(finding), "reason": reason} for finding, reason in result.suppressed],
+        "summary": report.summary,
+        "findings": [_json_finding(finding) for finding in report.findings],
+        "suppressed": [{**_json_finding(finding), "reason": reason} for finding, reason in report.suppressed],
     }
     return json.dumps(document, indent=2)
 
@@ -64,17 +74,17 @@ def _json_finding(finding: Finding) -> dict[str, Any]:
     return {"template": document.pop("file"), **document}
 
 
-def as_sarif(result: Report) -> str:
+def as_sarif(report: Report) -> str:
     """For code scanning: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html."""
-    all_findings = [*((finding, None) for finding in result.findings), *result.suppressed]
+    all_findings = [*((finding, None) for finding in report.findings), *report.suppressed]
     runs = []
     for engine in sorted({finding.engine for finding, _ in all_findings} | {QUILT_CFN}):
-        mine = [(finding, reason) for finding, reason in all_findings if finding.engine == engine]
-        ids = sorted({finding.rule for finding, _ in mine})
+        of_engine = [(finding, reason) for finding, reason in all_findings if finding.engine == engine]
+        ids = sorted({finding.rule for finding, _ in of_engine})
         driver: dict[str, Any] = {"name": engine, "rules": [_sarif_rule(id, EXPLANATIONS.get(id)) for id in ids]}
         if engine == QUILT_CFN:
             driver["version"] = __version__
-        results = [_sarif_result(finding, reason, ids) for finding, reason in mine]
+        results = [_sarif_result(finding, reason, ids) for finding, reason in of_engine]
         runs.append({"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results})
     schema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": runs}, indent=2)

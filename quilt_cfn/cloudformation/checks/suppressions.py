@@ -1,7 +1,7 @@
-"""Findings that somebody looked at and left, each with its reason.
+"""Suppressions: findings that are known and accepted, each with a reason.
 
-A suppression is as narrow as a finding (engine, rule, resource, template) and lives no longer than it: one that
-suppresses nothing is a finding itself.
+A suppression names the engine, the rule, the resource and the templates. One that suppresses nothing is stale, which is
+a finding itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from quilt_cfn.finding import QUILT_CFN, Finding
 
 @dataclass(frozen=True)
 class Suppression:
-    """Why one finding about some templates is left."""
+    """A finding about some templates that is not reported, and why."""
 
     engine: str
     rule: str
@@ -25,27 +25,27 @@ class Suppression:
     reason: str
 
     def covers(self, finding: Finding) -> bool:
-        """Whether it is about this finding, in whichever template."""
+        """Whether it is about this finding; the template is not compared."""
         return (finding.engine, finding.rule, finding.resource) == (self.engine, self.rule, self.resource)
 
 
 def suppress(
     file: str, findings: Iterable[Finding], suppressions: Sequence[Suppression]
 ) -> tuple[list[Finding], list[tuple[Finding, str]]]:
-    """The findings about one template that stand, and those that are suppressed, with their reasons.
+    """(the findings to report, (finding, reason) of those that are suppressed), both sorted; all about one template.
 
-    Among the first is one for each suppression that found nothing to suppress.
+    A finding for each stale suppression is among those to report.
     """
-    stand: list[Finding] = []
+    remaining: list[Finding] = []
     suppressed: list[tuple[Finding, str]] = []
     for finding in findings:
         reason = next((each.reason for each in suppressions if each.covers(finding)), None)
         if reason is None:
-            stand.append(finding)
+            remaining.append(finding)
         else:
             suppressed.append((finding, reason))
-    stand += _stale(file, suppressions, [finding for finding, _ in suppressed])
-    return sorted(stand), sorted(suppressed)
+    remaining += _stale(file, suppressions, [finding for finding, _ in suppressed])
+    return sorted(remaining), sorted(suppressed)
 
 
 def _stale(file: str, suppressions: Iterable[Suppression], suppressed: list[Finding]) -> Iterator[Finding]:

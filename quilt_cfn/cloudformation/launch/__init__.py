@@ -1,12 +1,11 @@
-"""What CloudFormation would create from a template: parameter values, Region and account decide, and nothing is
-created.
+"""What CloudFormation would create from a template with certain parameter values in a Region; nothing is created.
 
-    template ──▶ parameter_values ──▶ evaluator and functions ──▶ Launch: resources and outputs, evaluated
+    template ──▶ parameter_values ──▶ evaluator, functions ──▶ Launch: its resources and outputs, evaluated
 
-What only AWS can tell (an attribute, a generated name) becomes a ``Value`` that says what it stands for, every
-``Value`` knows what flowed into it, and what would fail becomes an ``EvaluationError``. Nothing is guessed, and nothing
-is raised but ``ValidationError``, whose message is what the console would show. This package may import
-``quilt_cfn.cloudformation.template`` and ``facts``.
+A value that only AWS knows before a launch (an attribute, a generated name) becomes a placeholder that says what it
+stands for; every ``Value`` lists the parameters, resources and references that it is made of; a function that
+CloudFormation could not compute becomes an ``EvaluationError``. The one exception raised is ``ValidationError``, with
+the message that the console would show. This package may import ``quilt_cfn.cloudformation.template`` and ``facts``.
 """
 
 from quilt_cfn.cloudformation.launch.launch import Launch, PreparedLaunch, evaluate, prepare

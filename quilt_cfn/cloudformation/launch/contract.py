@@ -1,7 +1,7 @@
-"""What a template has to do beyond what it says itself, as values: parameter sets, API calls and connections.
+"""The contract of a product: what its templates have to do that they don't say themselves.
 
-A contract is data about one product. Any other template has an empty one, and the rules then ask only what the template
-answers by itself.
+It is made of parameter sets to launch the templates with, API calls and connections. A template of which nothing is
+known has ``EMPTY_CONTRACT``; it is checked only by what it says itself.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class ContractCall(NamedTuple):
     """Logical ID of the user or role that makes it."""
     action: str
     resource: str
-    """The ARN, in Fn::Sub's words, or ``*``."""
+    """The ARN as ``Fn::Sub`` spells it, or ``*``."""
     because: str
-    """Who makes it and what for: a sentence without its stop."""
+    """Who makes the call and what for: a sentence without its full stop."""
     template: str
     """The name of the template's file."""
 
@@ -36,9 +36,10 @@ class ContractConnection(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Contract:
-    """``forms`` is name -> parameter -> value; ``calls`` are those of one template, see ``for_template``."""
+    """The parameter sets, API calls, connections and containers of a product; see ``for_template``."""
 
     parameter_sets: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """Name of the set -> parameter -> value."""
     calls: tuple[ContractCall, ...] = ()
     connections: tuple[ContractConnection, ...] = ()
     containers: Mapping[str, int] = field(default_factory=dict)
@@ -50,4 +51,4 @@ class Contract:
 
 
 EMPTY_CONTRACT = Contract()
-"""The contract of a stranger's template."""
+"""The contract of a template of which nothing is known."""

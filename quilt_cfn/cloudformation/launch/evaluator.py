@@ -1,8 +1,8 @@
-"""Computes a template: decides its conditions, enforces its rules, and walks through its values.
+"""Evaluates a template: its conditions, its rules, and every value in its resources and outputs.
 
-The rule: a function that can't be computed records an ``EvaluationError``, with the path to it, and gives a
-placeholder; so one mistake in a template hides no other. A comparison with what only AWS knows is taken for false; an
-assertion with one is left alone.
+A function that CloudFormation could not compute is recorded as an ``EvaluationError`` and gives a placeholder, so that
+everything after it is evaluated as well. A comparison with a value that is not known before the launch is false in a
+condition; an assertion that depends on such a value is skipped.
 """
 
 from __future__ import annotations
@@ -19,28 +19,32 @@ from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, get
 from quilt_cfn.cloudformation.template.walk import Path
 
 ACCOUNT = "111122223333"
-"""The account number of AWS's own examples."""
+"""The account number in AWS's own examples."""
 
 STACK = "my-stack"
+"""The name of every stack."""
 
-DEEPEST = 150
-"""The values that are computed inside one another; each takes up to five calls, and Python allows a thousand."""
-MOST = 20_000_000
-"""The characters that a launch may have its functions write. Without a bound a small template fills the memory."""
+MAX_DEPTH = 150
+"""How deep values may refer to one another. Each takes up to five calls, and Python allows a thousand."""
+MAX_CHARACTERS = 20_000_000
+"""How many characters the functions of one launch may produce; without a limit a small template fills the memory."""
 
 _DYNAMIC = re.compile(r"\{\{resolve:[^{}]*\}\}")
 
 
 class EvaluationError(NamedTuple):
-    """Something that would make CloudFormation fail: ``kind`` names the function or ``Cycle``, ``path`` the place."""
+    """A part of a template that CloudFormation could not evaluate."""
 
     kind: str
+    """The function without ``Fn::``, ``Select of`` and the function that gave the list, ``Condition``, ``Syntax`` for
+    misshapen arguments, ``Cycle`` for a condition that depends on itself, or ``Size`` for what is too large for us."""
     path: Path
     message: str
+    """A sentence without a capital letter and a full stop."""
 
 
-class Evaluator:
-    """Computes the values of one template under one form, in one Region and account."""
+class TemplateEvaluator:
+    """Evaluates one template with one set of parameter values, in one Region and account."""
 
     def __init__(self, template: Mapping[str, Any], values: Mapping[str, Any], region: str, account: str) -> None:
         self.template = template
@@ -70,7 +74,7 @@ class Evaluator:
     # What a template consists of.
 
     def enforce_rules(self) -> None:
-        """Raises ``ValidationError`` if an assertion of the template's Rules fails."""
+        """Raise ``ValidationError`` if an assertion in the template's Rules fails."""
         for name, rule in get_section(self.template, "Rules").items():
             try:
                 condition = dict_or_empty(rule).get("RuleCondition", "true")
@@ -95,13 +99,13 @@ class Evaluator:
         return condition is None or self.decide(condition, ("Resources", logical_id, "Condition"))
 
     def decide(self, name: Any, path: Path) -> bool:
-        """A condition of the template by its name."""
+        """Whether the condition of this name is true; ``path`` is where it is used."""
         conditions = get_section(self.template, "Conditions")
         if not isinstance(name, str) or name not in conditions:
             self.missing("Condition", path, f"there is no condition {name}")
             return False
         if name not in self._decided:
-            self._decided[name] = None  # in work
+            self._decided[name] = None  # being decided
             self._decided[name] = is_true(self.compute(conditions[name], ("Conditions", name)))
         decided = self._decided[name]
         if decided is None:
@@ -109,24 +113,24 @@ class Evaluator:
         return bool(decided)
 
     def resource(self, logical_id: str) -> dict[str, Any]:
-        """A resource, computed once; while it is being computed, what it says of itself stays a placeholder."""
+        """A resource, evaluated once; empty while it is being evaluated, as when it refers to itself."""
         if logical_id not in self._computed:
-            self._computed[logical_id] = None  # in work
+            self._computed[logical_id] = None  # being evaluated
             declared = dict_or_empty(self.declared[logical_id])
             path = ("Resources", logical_id)
             computed = {key: self.compute(value, (*path, key)) for key, value in declared.items() if key != "Condition"}
-            self._computed[logical_id] = _something(computed)
+            self._computed[logical_id] = _without_no_value(computed)
         return self._computed[logical_id] or {}
 
     # Values.
 
     def compute(self, value: Any, path: Path) -> Any:
-        """A value of the template with every function in it computed."""
+        """The value of a part of the template, with every function in it computed; ``path`` leads to it."""
         if isinstance(value, str):
-            return self.text(value)
+            return self.literal(value)
         if not isinstance(value, (list, dict)):
             return value
-        if self._depth == DEEPEST:
+        if self._depth == MAX_DEPTH:
             return self.error("Size", path, "values refer to one another too deeply to be computed")
         self._depth += 1
         try:
@@ -144,25 +148,26 @@ class Evaluator:
                 return FUNCTIONS["Fn::Transform"](self, argument, path)
             if name in FUNCTIONS:
                 return FUNCTIONS[name](self, argument, (*path, name))
-        return _something({key: self.compute(each, (*path, key)) for key, each in value.items()})
+        return _without_no_value({key: self.compute(each, (*path, key)) for key, each in value.items()})
 
-    def text(self, value: Any) -> Any:
-        """A literal; dynamic references in it are its origins."""
+    def literal(self, value: Any) -> Any:
+        """A scalar of the template; a string that has dynamic references becomes a ``Value`` with these origins."""
         if not isinstance(value, str) or "{{resolve:" not in value:
             return value
         return Value(value, {Origin("dynamic", match) for match in _DYNAMIC.findall(value)})
 
-    def error(self, kind: str, path: Path, sentence: str) -> Value:
-        self.errors[EvaluationError(kind, path, sentence)] = None
+    def error(self, kind: str, path: Path, message: str) -> Value:
+        """Record an ``EvaluationError`` and return the placeholder of the value that can't be computed."""
+        self.errors[EvaluationError(kind, path, message)] = None
         return Value(f"<{kind}?>", known=False)
 
-    def missing(self, kind: str, path: Path, sentence: str) -> None:
-        """A problem, unless a macro has yet to add to the template what is not in it."""
+    def missing(self, kind: str, path: Path, message: str) -> None:
+        """Record an ``EvaluationError``, unless a macro may add to the template what is missing."""
         if not self.incomplete:
-            self.error(kind, path, sentence)
+            self.error(kind, path, message)
 
     def concatenate(self, parts: list[Any], path: Path) -> Value:
-        """The parts as one text; a dynamic reference may have come together only now."""
+        """The parts as one string, with the dynamic references that came about by joining them."""
         if not self.room_for(sum(len(part) for part in parts if isinstance(part, str)), path):
             return Value(TOO_LARGE, origins_of(parts), known=False)
         result = concatenate(parts)
@@ -170,20 +175,20 @@ class Evaluator:
         return Value(result, result.origins | dynamic, result.known)
 
     def room_for(self, characters: int, path: Path) -> bool:
-        """Whether so much may still be written; a problem if it may not."""
-        if self._written + characters > MOST:
+        """Whether the functions may produce so many more characters; records an error if not."""
+        if self._written + characters > MAX_CHARACTERS:
             self.error("Size", path, "the values become too large to be computed")
             return False
         self._written += characters
         return True
 
 
-def _something(computed: dict[str, Any]) -> dict[str, Any]:
+def _without_no_value(computed: dict[str, Any]) -> dict[str, Any]:
     return {key: each for key, each in computed.items() if each is not NO_VALUE}
 
 
 def _incomplete(template: Mapping[str, Any]) -> bool:
-    """Whether a macro, a module, a loop or an include has yet to add to the template."""
+    """Whether a macro, a module, a loop or an include adds something to the template that is not in it yet."""
     transforms = wrap(template.get("Transform", []))
     types = [dict_or_empty(resource).get("Type") for resource in get_section(template, "Resources").values()]
     if any(transform != "AWS::LanguageExtensions" for transform in transforms):

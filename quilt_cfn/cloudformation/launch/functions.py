@@ -1,7 +1,8 @@
-"""The intrinsic functions: what each makes of its argument.
+"""The intrinsic functions: each computes its value from its argument, as CloudFormation does.
 
-The rule: a function that can't be computed records a problem, with the path to it, and gives a placeholder. Semantics:
-CloudFormation's "Intrinsic function reference" and "Rules section".
+A function takes the evaluator, its argument as the template has it, and the path to that argument. One that can't be
+computed records an error with the evaluator and gives a placeholder. What each function does is described in
+CloudFormation's "Intrinsic function reference" and, for the assertions of rules, its "Rules section".
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from quilt_cfn.cloudformation.facts import partitions
 from quilt_cfn.cloudformation.launch.values import (
@@ -31,20 +32,51 @@ from quilt_cfn.cloudformation.launch.values import (
 from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, is_true, wrap
 from quilt_cfn.cloudformation.template.walk import VARIABLE, Path
 
-if TYPE_CHECKING:
-    from quilt_cfn.cloudformation.launch.evaluator import Evaluator
-
-_LISTS = re.compile(
+_LIST_ATTRIBUTES = re.compile(
     r"(Ids|Arns|Names|NameServers|DnsEntries|CidrBlocks|Endpoints|CidrBlockAssociations|Ips|Addresses)$"
 )
+"""Attributes that are lists by their names."""
+
+
+class Evaluator(Protocol):
+    """What the functions need of the evaluator of a template; ``TemplateEvaluator`` is the one there is."""
+
+    region: str
+    pseudo: dict[str, Any]
+    """Pseudo parameter -> value."""
+    values: Mapping[str, Any]
+    """Parameter -> value."""
+    declared: dict[str, Any]
+    """Logical ID -> resource as the template has it, whether it is created or not."""
+    mappings: dict[str, Any]
+    extended: bool
+    """Whether the template uses AWS::LanguageExtensions."""
+
+    def compute(self, value: Any, path: Path) -> Any: ...
+
+    def literal(self, value: Any) -> Any: ...
+
+    def concatenate(self, parts: list[Any], path: Path) -> Value: ...
+
+    def decide(self, name: Any, path: Path) -> bool: ...
+
+    def exists(self, logical_id: str) -> bool: ...
+
+    def resource(self, logical_id: str) -> dict[str, Any]: ...
+
+    def error(self, kind: str, path: Path, message: str) -> Value: ...
+
+    def missing(self, kind: str, path: Path, message: str) -> None: ...
+
+    def room_for(self, characters: int, path: Path) -> bool: ...
 
 
 class NotDecidable(Exception):
-    """A rule depends on what only AWS knows."""
+    """An assertion of a rule depends on a value that is not known before the launch."""
 
 
 def logical_id(evaluator: Evaluator, name: Any, path: Path) -> Any:
-    """What Ref and Fn::GetAtt name; AWS::LanguageExtensions lets functions say it."""
+    """The name that Ref and Fn::GetAtt take; with AWS::LanguageExtensions a function may compute it."""
     return evaluator.compute(name, path) if evaluator.extended else name
 
 
@@ -94,8 +126,8 @@ def _attribute(evaluator: Evaluator, name: str, attribute: str) -> Any:
     origin = Origin("attribute", name, attribute)
     resource = evaluator.resource(name)
     properties = dict_or_empty(resource.get("Properties"))
-    # An attribute that is called like a property that was set is that property's value, but a custom resource
-    # answers what it likes. No attribute is a map.
+    # An attribute has the value of the property of the same name, where that was set. Not so for a custom resource,
+    # which returns what it likes, and where the property is a map or a list of maps: no attribute is one.
     custom = as_text(resource.get("Type", "")).startswith(("Custom::", "AWS::CloudFormation::"))
     value = properties.get(attribute, {})
     if not custom and not any(isinstance(each, (dict, list)) for each in wrap(value)):
@@ -104,7 +136,7 @@ def _attribute(evaluator: Evaluator, name: str, attribute: str) -> Any:
         bucket = properties.get("BucketName", unknown_value(Origin("resource", name)))
         arn = concatenate([f"arn:{evaluator.pseudo['AWS::Partition']}:s3:::", bucket])
         return Value(arn, arn.origins | {origin}, arn.known)
-    return unknown_list(origin) if _LISTS.search(attribute) else unknown_value(origin)
+    return unknown_list(origin) if _LIST_ATTRIBUTES.search(attribute) else unknown_value(origin)
 
 
 def sub(evaluator: Evaluator, argument: Any, path: Path) -> Any:
@@ -113,11 +145,11 @@ def sub(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     if not isinstance(argument, str):
         parts = _arguments(evaluator, argument, path, 2)
         if parts is None:
-            return evaluator.error("Syntax", path, "Fn::Sub takes a text, or a text and a map")
+            return evaluator.error("Syntax", path, "Fn::Sub takes a string, or a string and a map")
         text, declared = parts[0], dict_or_empty(parts[1])
         variables = {name: evaluator.compute(each, (*path, 1, name)) for name, each in declared.items()}
     if not isinstance(text, str):
-        return evaluator.error("Syntax", path, "Fn::Sub takes a literal text")
+        return evaluator.error("Syntax", path, "Fn::Sub takes a literal string")
     parts = []
     end = 0
     for match in VARIABLE.finditer(text):
@@ -139,7 +171,7 @@ def _variable(evaluator: Evaluator, name: str, variables: Mapping[str, Any], pat
     if isinstance(value, UnknownList):
         return value.any_member
     if isinstance(value, (list, dict)) or value is NO_VALUE:
-        return evaluator.error("Sub", path, f"${{{name}}} is not a text")
+        return evaluator.error("Sub", path, f"${{{name}}} is not a string")
     return value
 
 
@@ -149,7 +181,7 @@ def join(evaluator: Evaluator, argument: Any, path: Path) -> Any:
         return evaluator.error("Syntax", path, "Fn::Join takes a delimiter and a list")
     delimiter, members = parts[0], evaluator.compute(parts[1], (*path, 1))
     if isinstance(delimiter, (dict, list)):
-        return evaluator.error("Join", path, "the delimiter of Fn::Join is not a literal text")
+        return evaluator.error("Join", path, "the delimiter of Fn::Join is not a literal string")
     if not is_known(members) and not isinstance(members, list):
         return Value("<joined>", origins_of(members), known=False)
     if isinstance(members, UnknownList):
@@ -159,7 +191,7 @@ def join(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     pieces: list[Any] = []
     for index, member in enumerate(members):
         if isinstance(member, (dict, list)):
-            member = evaluator.error("Join", (*path, 1, index), "a member of Fn::Join is not a text")
+            member = evaluator.error("Join", (*path, 1, index), "a member of Fn::Join's list is not a string")
         pieces += [as_text(delimiter), member] if index else [member]
     return evaluator.concatenate(pieces, path)
 
@@ -168,12 +200,12 @@ def split(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 2)
     text = evaluator.compute(parts[1], (*path, 1)) if parts else None
     if parts is None or not isinstance(parts[0], str) or not parts[0]:
-        return evaluator.error("Split", path, "Fn::Split takes a delimiter and a text")
+        return evaluator.error("Split", path, "Fn::Split takes a delimiter and a string")
     if not is_known(text):
         return UnknownList([Value("<part>", origins_of(text), known=False)])
     if not isinstance(text, str):
-        return evaluator.error("Split", path, "Fn::Split takes a delimiter and a text")
-    # A text of its own takes the room of a hundred characters.
+        return evaluator.error("Split", path, "Fn::Split takes a delimiter and a string")
+    # Each new string takes as much memory as a hundred characters.
     if not evaluator.room_for(len(text) + 100 * text.count(parts[0]), path):
         return UnknownList([Value(TOO_LARGE, origins_of(text), known=False)])
     return [Value(part, origins_of(text)) for part in text.split(parts[0])]
@@ -187,10 +219,10 @@ def select(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     if not is_known(index) or (not is_known(members) and not isinstance(members, list)):
         return Value("<member>", origins_of(members), known=False)
     if not isinstance(members, list):
-        return evaluator.error("Select", path, "there is no list")
+        return evaluator.error("Select", path, "the second argument of Fn::Select is not a list")
     index = as_text(index)
     if not re.fullmatch("[0-9]{1,9}", index):
-        return evaluator.error("Select", path, f"{index} is no index")
+        return evaluator.error("Select", path, f"the index of Fn::Select is {index} and not a number")
     if isinstance(members, UnknownList):
         return members.member(int(index))
     if int(index) >= len(members):
@@ -233,7 +265,7 @@ def cidr(evaluator: Evaluator, argument: Any, path: Path) -> Any:
 def base64_(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     plain = evaluator.compute(argument, path)
     if not isinstance(plain, str):
-        return evaluator.error("Base64", path, "Fn::Base64 takes a text")
+        return evaluator.error("Base64", path, "Fn::Base64 takes a string")
     if not evaluator.room_for(len(plain), path):
         return Value(TOO_LARGE, origins_of(plain), known=False)
     encoded = Base64Value(b64encode(plain.encode()).decode(), origins_of(plain), is_known(plain))
@@ -261,7 +293,7 @@ def find_in_map(evaluator: Evaluator, argument: Any, path: Path) -> Any:
         value = value[name]
     if isinstance(value, dict):
         return evaluator.error("FindInMap", path, f"the mapping's entry {' / '.join(names)} is a map")
-    return [evaluator.text(each) for each in value] if isinstance(value, list) else evaluator.text(value)
+    return [evaluator.literal(each) for each in value] if isinstance(value, list) else evaluator.literal(value)
 
 
 def if_(evaluator: Evaluator, argument: Any, path: Path) -> Any:
@@ -273,7 +305,7 @@ def if_(evaluator: Evaluator, argument: Any, path: Path) -> Any:
 
 
 def named_condition(evaluator: Evaluator, argument: Any, path: Path) -> Any:
-    # Elsewhere it is only a key, as in an IAM policy.
+    # Elsewhere Condition is an ordinary key, as in an IAM policy.
     if path[:1] in (("Conditions",), ("Rules",)):
         return evaluator.decide(argument, path)
     return {"Condition": evaluator.compute(argument, path)}
@@ -300,7 +332,7 @@ def each_member_in(evaluator: Evaluator, argument: Any, path: Path) -> bool:
 
 
 def _compared(evaluator: Evaluator, argument: Any, path: Path) -> tuple[Any, Any]:
-    """The two sides of a comparison. Raises ``NotDecidable`` in a rule if only AWS knows one of them."""
+    """The two sides of a comparison. Raises ``NotDecidable`` in a rule if one of them is not known."""
     parts = _arguments(evaluator, argument, path, 2)
     if parts is None:
         return NO_VALUE, ()
@@ -350,7 +382,7 @@ def transform(evaluator: Evaluator, argument: Any, path: Path) -> Any:
 
 
 def _operands(evaluator: Evaluator, argument: Any, path: Path) -> list[bool]:
-    """The operands of And, Or and Not. Raises ``NotDecidable`` as ``_compared`` does."""
+    """The operands of Fn::And, Fn::Or and Fn::Not. Raises ``NotDecidable`` as ``_compared`` does."""
     operands = wrap(evaluator.compute(argument, path))
     if path[:1] == ("Rules",) and not is_known(operands):
         raise NotDecidable
@@ -358,7 +390,7 @@ def _operands(evaluator: Evaluator, argument: Any, path: Path) -> list[bool]:
 
 
 def _arguments(evaluator: Evaluator, argument: Any, path: Path, *counts: int) -> list[Any] | None:
-    """The uncomputed arguments of a function that takes so many; None, with a problem, if it is given others."""
+    """The arguments as the template has them, if there are as many as one of ``counts``; else records an error."""
     if isinstance(argument, list) and len(argument) in counts:
         return argument
     evaluator.error("Syntax", path, f"{path[-1]} takes a list of {' or '.join(map(str, counts))}")
@@ -366,7 +398,7 @@ def _arguments(evaluator: Evaluator, argument: Any, path: Path, *counts: int) ->
 
 
 def _comparable(value: Any) -> Any:
-    """Scalars compare by their text: true equals "true", and 1 equals "1"."""
+    """A value to compare, with its scalars as strings: true equals "true", and 1 equals "1"."""
     if isinstance(value, list):
         return [_comparable(each) for each in value]
     return value if isinstance(value, dict) else as_text(value)

@@ -1,4 +1,4 @@
-"""A launch: one template under one form, in one Region, as the resources that would be created."""
+"""A launch: the resources that one template creates with one set of parameter values in one Region."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from quilt_cfn.cloudformation.launch.evaluator import ACCOUNT, EvaluationError, Evaluator
+from quilt_cfn.cloudformation.launch.evaluator import ACCOUNT, EvaluationError, TemplateEvaluator
 from quilt_cfn.cloudformation.launch.parameter_values import ValidationError, resolve_parameters
 from quilt_cfn.cloudformation.launch.values import NO_VALUE, Value
-from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, get_section
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, get_section
 from quilt_cfn.cloudformation.template.walk import references
 
 
 @dataclass(frozen=True, eq=False)
 class Launch:
-    """The resources and outputs that a form leads to: conditions decided, functions computed."""
+    """The resources and outputs that would be created, with their functions computed."""
 
     template: Mapping[str, Any]
     region: str
     parameter_values: Mapping[str, Any]
-    """What was sent."""
+    """Those that were sent, without defaults."""
     parameters: Mapping[str, Any]
-    """Name -> value, as Ref gives it."""
+    """Name of every parameter -> its value as Ref gives it."""
     conditions: Mapping[str, bool]
     resources: Mapping[str, dict[str, Any]]
-    """Logical ID -> resource, of those that would be created."""
+    """Logical ID -> resource, for those that would be created."""
     outputs: Mapping[str, dict[str, Any]]
     errors: tuple[EvaluationError, ...]
-    """What would make CloudFormation fail."""
-    _evaluator: Evaluator
+    """What CloudFormation could not evaluate."""
+    _evaluator: TemplateEvaluator
 
     def compute(self, fragment: Any) -> Any:
-        """What a fragment in the template's own words, as ``{"Fn::Sub": "${Bucket.Arn}/*"}``, comes to."""
+        """The value of something written as in a template, such as ``{"Fn::Sub": "${Bucket.Arn}/*"}``."""
         return self._evaluator.compute(fragment, ())
 
     def refuses(self, other: Mapping[str, Any]) -> bool:
-        """Whether the form would be refused in this Region with these other values."""
+        """Whether CloudFormation would refuse the launch if these parameter values replaced or joined its own."""
         try:
             prepare(self.template, {**self.parameter_values, **other}, self.region, allow_missing=True)
         except ValidationError:
@@ -45,7 +45,7 @@ class Launch:
         return False
 
     def type_of(self, logical_id: str) -> str:
-        """The type of a resource, or an empty text if it is not created."""
+        """The type of a resource; empty if it is not created."""
         return self._types.get(logical_id, "")
 
     @cached_property
@@ -54,7 +54,13 @@ class Launch:
 
     def properties(self, logical_id: str) -> dict[str, Any]:
         """The properties of a resource; empty if it has none or is not created."""
-        return dict_or_empty(dict_or_empty(self.resources.get(logical_id)).get("Properties"))
+        return self._properties.get(logical_id) or {}
+
+    @cached_property
+    def _properties(self) -> dict[str, dict[str, Any]]:
+        return {
+            name: dict_or_empty(dict_or_empty(resource).get("Properties")) for name, resource in self.resources.items()
+        }
 
     def of_type(self, *types: str) -> dict[str, dict[str, Any]]:
         """Logical ID -> properties of every resource of these types."""
@@ -68,20 +74,18 @@ class Launch:
         return found
 
     def referenced_resource(self, value: Any) -> str | None:
-        """The logical ID of the resource that a value refers to, when it is nothing but that reference."""
+        """The logical ID of the resource whose Ref or attribute a value is; None if the value is anything else."""
         origin = value.stands_for if isinstance(value, Value) else None
         return origin.name if origin and origin.source in ("resource", "attribute") else None
 
     @cached_property
     def dependencies(self) -> dict[str, frozenset[str]]:
-        """Logical ID -> the resources that CloudFormation creates before it: what it refers to, and its DependsOn."""
+        """Logical ID -> the resources that it refers to or names in DependsOn; CloudFormation creates them first."""
         return {name: frozenset(self._before(name)) for name in self.resources}
 
     def _before(self, name: str) -> Iterator[str]:
         resource = dict_or_empty(get_section(self.template, "Resources")[name])
-        explicit = resource.get("DependsOn", [])
-        named = explicit if isinstance(explicit, list) else [explicit]
-        for other in [*named, *self._references.get(name, ())]:
+        for other in [*as_list(resource.get("DependsOn")), *self._references.get(name, ())]:
             if isinstance(other, str) and other in self.resources and other != name:
                 yield other
 
@@ -93,11 +97,11 @@ class Launch:
         }
 
     def after(self, logical_id: str) -> frozenset[str]:
-        """The resources that CloudFormation can't create before this one, directly or by way of others."""
+        """The resources that depend on this one, directly or by way of others; they are created after it."""
         return frozenset(name for name in self.resources if logical_id in self.before(name))
 
     def before(self, logical_id: str) -> frozenset[str]:
-        """The resources that CloudFormation creates before this one, directly or by way of others."""
+        """The resources that this one depends on, directly or by way of others; they are created before it."""
         return self._closure[logical_id]
 
     @cached_property
@@ -116,14 +120,18 @@ class Launch:
 
 
 class PreparedLaunch(NamedTuple):
-    """A form that a template accepts in a Region, and what it decides; the resources are not computed yet."""
+    """A launch whose parameter values were accepted and whose conditions are decided; nothing else is evaluated."""
 
     parameter_values: Mapping[str, Any]
     conditions: dict[str, bool]
-    evaluator: Evaluator
+    evaluator: TemplateEvaluator
+
+    @property
+    def region(self) -> str:
+        return self.evaluator.region
 
     def launch(self) -> Launch:
-        """The resources and outputs that the form leads to."""
+        """The launch, with its resources and outputs evaluated."""
         evaluator = self.evaluator
         resources = {name: evaluator.resource(name) for name in evaluator.declared if evaluator.exists(name)}
         outputs = {}
@@ -156,14 +164,16 @@ def prepare(
     account: str = ACCOUNT,
     allow_missing: bool = False,
 ) -> PreparedLaunch:
-    """Send a form in a Region; parameters that it leaves out take their defaults.
+    """Check parameter values and decide the template's conditions; parameters without a value take their defaults.
 
-    Raises ``ValidationError`` with the sentence of the console where CloudFormation would refuse. With
-    ``allow_missing``, a parameter that has neither value nor default stands for itself instead of being missing.
+    Raises ``ValidationError``, with the console's message, where CloudFormation would refuse the launch. With
+    ``allow_missing``, a parameter that has neither a value nor a default gets a placeholder instead of being refused.
     """
-    evaluator = Evaluator(template, resolve_parameters(template, parameter_values, allow_missing), region, account)
+    evaluator = TemplateEvaluator(
+        template, resolve_parameters(template, parameter_values, allow_missing), region, account
+    )
     evaluator.enforce_rules()
-    # What a loop would make is not known before it is expanded.
+    # The conditions that a loop (Fn::ForEach) makes are not known before it is expanded.
     named = [name for name in get_section(template, "Conditions") if not name.startswith("Fn::")]
     return PreparedLaunch(
         parameter_values, {name: evaluator.decide(name, ("Conditions", name)) for name in named}, evaluator
@@ -177,5 +187,5 @@ def evaluate(
     account: str = ACCOUNT,
     allow_missing: bool = False,
 ) -> Launch:
-    """What a form leads to; see ``prepare``."""
+    """Evaluate a launch; arguments and exceptions are those of ``prepare``."""
     return prepare(template, parameter_values, region, account, allow_missing).launch()

@@ -1,6 +1,6 @@
-"""The form: values for a template's parameters, accepted or refused as CloudFormation does.
+"""Parameter values: checked against a template's parameters, and accepted or refused as CloudFormation does.
 
-The sentences are those of CreateStack's ValidationError. AWS documents none of them; people quote them, for instance in
+The messages are those of CreateStack's ValidationError. AWS documents none of them; people quote them, for instance in
 https://github.com/aws/amazon-ecs-cli/pull/340 (failed to satisfy constraint), https://github.com/aws/aws-sdk-ruby/issues/1414
 (AllowedValues) and https://github.com/aws-quickstart/quickstart-pivotal-cloudfoundry/issues/9 (must match pattern).
 """
@@ -15,22 +15,23 @@ from typing import Any
 from quilt_cfn.cloudformation.launch.values import Origin, Value, unknown_list, unknown_value
 from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, get_section
 
-_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]?|\(|\)(?:\{([0-9]{1,9}),?([0-9]{0,9})\})?|.", re.DOTALL)
-"""An escape, a class, a parenthesis with what is said about its repetition, or a character."""
-_LONGEST_PATTERN = 20_000
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]?|\(|\)(?:\{([0-9]{1,9}),?([0-9]{0,9})\})?|.", re.DOTALL)
+"""An escape, a character class, a parenthesis with its {least,most}, or any other character."""
+_MAX_PATTERN_LENGTH = 20_000
+"""Characters of a pattern, with its repetitions written out; the package takes long to compile a longer one."""
 
 
 class ValidationError(Exception):
-    """CloudFormation would refuse to create the stack; the message is what the console shows."""
+    """CloudFormation would refuse the launch; the message is the one that the console shows."""
 
 
 def resolve_parameters(
     template: Mapping[str, Any], parameter_values: Mapping[str, Any], allow_missing: bool = False
 ) -> dict[str, Any]:
-    """The value of every parameter, as Ref gives it: a ``Value`` or a list of them.
+    """Name of every parameter -> its value as Ref gives it: a ``Value`` or a list of them.
 
-    Raises ``ValidationError``. With ``allow_missing``, a parameter without a value, or with a default that it refuses
-    itself, stands for itself instead.
+    Raises ``ValidationError`` for a missing, unknown or refused value. With ``allow_missing``, a parameter that has no
+    value, or whose default violates its own constraints, gets a placeholder instead.
     """
     declared: dict[str, Any] = get_section(template, "Parameters")
     unknown = [name for name in parameter_values if name not in declared]
@@ -53,14 +54,14 @@ def resolve_parameters(
 
 def _value(name: str, parameter: Mapping[str, Any], parameter_values: Mapping[str, Any], allow_missing: bool) -> Any:
     origin = Origin("parameter", name)
-    kind = as_text(parameter.get("Type", "String"))
-    given = parameter_values.get(name, parameter.get("Default"))
-    is_list = "CommaDelimitedList" in kind or "List<" in kind
-    is_stored = kind.startswith("AWS::SSM::Parameter::Value<")
-    if given is None:
+    parameter_type = as_text(parameter.get("Type", "String"))
+    value = parameter_values.get(name, parameter.get("Default"))
+    is_list = "CommaDelimitedList" in parameter_type or "List<" in parameter_type
+    is_stored = parameter_type.startswith("AWS::SSM::Parameter::Value<")
+    if value is None:
         return unknown_list(origin) if is_list else unknown_value(origin)
-    # The console sends a list as one text; parameter files may hold it as a list.
-    text = ",".join(map(as_text, given)) if isinstance(given, list) else as_text(given)
+    # The console sends a list as one string; parameter files may hold it as a list.
+    text = ",".join(map(as_text, value)) if isinstance(value, list) else as_text(value)
     members = [part.strip() for part in text.split(",")] if is_list and not is_stored else [text]
     for member in members:
         refusal = constraint_violation(name, parameter, member)
@@ -68,7 +69,7 @@ def _value(name: str, parameter: Mapping[str, Any], parameter_values: Mapping[st
             return unknown_list(origin) if is_list else unknown_value(origin)
         if refusal:
             raise ValidationError(refusal)
-    if is_stored:  # and what the form gives is only its name
+    if is_stored:  # the parameter's value is only the name under which the Parameter Store holds the real one
         return unknown_list(origin) if is_list else unknown_value(origin)
     if is_list:
         return [Value(member, {origin}) for member in members]
@@ -76,14 +77,14 @@ def _value(name: str, parameter: Mapping[str, Any], parameter_values: Mapping[st
 
 
 def constraint_violation(name: str, parameter: Mapping[str, Any], value: str) -> str | None:
-    """The sentence with which a parameter's declaration refuses a value; None when it accepts it."""
-    broken = _broken(parameter, value)
-    if broken and "ConstraintDescription" in parameter:
+    """The message with which CloudFormation refuses a parameter's value; None if its constraints hold."""
+    constraint = _violated_constraint(parameter, value)
+    if constraint and "ConstraintDescription" in parameter:
         return f"Parameter {name} failed to satisfy constraint: {parameter['ConstraintDescription']}"
-    return f"Parameter '{name}' must {broken}" if broken else None
+    return f"Parameter '{name}' must {constraint}" if constraint else None
 
 
-def _broken(parameter: Mapping[str, Any], value: str) -> str | None:
+def _violated_constraint(parameter: Mapping[str, Any], value: str) -> str | None:
     allowed = parameter.get("AllowedValues")
     if isinstance(allowed, list) and value not in map(as_text, allowed):
         return "be one of AllowedValues"
@@ -107,15 +108,15 @@ def _broken(parameter: Mapping[str, Any], value: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def matches(pattern: str, value: str) -> bool:
-    """Whether a whole value matches a pattern.
+    """Whether an AllowedPattern matches a value as a whole.
 
-    A pattern that can't be read, or that is not done within a second, matches everything: rule F05 reports it.
+    A pattern that is not valid, or that takes longer than a second, matches everything; rule F05 reports it.
     """
-    # CloudFormation uses Java's expressions. This package reads more of them than Python's own, as \p{L} and a++, and
-    # it can be stopped. It takes 24 ms to import.
+    # CloudFormation's patterns are Java's. This package knows more of Java's syntax than Python's own (\p{L} and a++),
+    # and it takes a timeout. It is imported here because that takes 24 ms.
     import regex  # type: ignore[import-untyped]
 
-    if len(pattern) > _LONGEST_PATTERN or _written_out(pattern) > _LONGEST_PATTERN:
+    if len(pattern) > _MAX_PATTERN_LENGTH or _expanded_length(pattern) > _MAX_PATTERN_LENGTH:
         return True
     try:
         return regex.fullmatch(pattern, value, timeout=1) is not None
@@ -123,15 +124,15 @@ def matches(pattern: str, value: str) -> bool:
         return True
 
 
-def _written_out(pattern: str) -> int:
-    """The length of a pattern in which (ab){3} is written out as ababab, which is what the package does first."""
+def _expanded_length(pattern: str) -> int:
+    """The length of a pattern in which (ab){3} is written as ababab, which the package does before it compiles it."""
     lengths = [0]
-    for match in _PIECE.finditer(pattern):
-        piece, least, most = match[0], match[1], match[2]
-        if piece == "(":
+    for match in _TOKEN.finditer(pattern):
+        token, least, most = match[0], match[1], match[2]
+        if token == "(":
             lengths.append(0)
         else:
-            inside = lengths.pop() if piece[0] == ")" and len(lengths) > 1 else 1
+            inside = lengths.pop() if token[0] == ")" and len(lengths) > 1 else 1
             lengths[-1] += inside * int(most or least or 1)
     return sum(lengths)
 

@@ -1,34 +1,35 @@
-"""Computed values: texts that know what flowed into them, and whether anything in them is AWS's to say.
+"""Evaluated strings and lists: what each is made of, and whether all of it is known before the launch.
 
-The rule: a text is a ``str`` and can be used as one; whoever makes a text out of others passes their origins on.
+A ``Value`` is a ``str`` and can be used as one. Code that makes a string out of others has to hand their origins on;
+``concatenate`` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, Literal, NamedTuple, SupportsIndex
 
 from quilt_cfn.cloudformation.template.coerce import as_text
-from quilt_cfn.cloudformation.template.walk import strings_in
 
 
 class Origin(NamedTuple):
-    """Something that flowed into a text.
+    """What a string, or a part of it, comes from."""
 
-    ``source`` is ``parameter``, ``resource`` (what Ref of it gives), ``attribute`` (of a resource), ``import`` (another
-    stack's output) or ``dynamic`` (a dynamic reference); ``name`` is its name or logical ID.
-    """
-
-    source: str
+    source: Literal["parameter", "resource", "attribute", "import", "dynamic"]
+    """``resource`` for what Ref of a resource gives, ``attribute`` for what Fn::GetAtt gives, ``import`` for an output
+    of another stack, ``dynamic`` for a dynamic reference."""
     name: str
+    """The parameter's name, the logical ID, the export's name, or the dynamic reference itself."""
     attribute: str = ""
 
 
 class Value(str):
-    """A text. ``known`` is false if a part of it is only a placeholder, as in ``<Database.Endpoint.Address>``."""
+    """An evaluated string."""
 
     origins: frozenset[Origin]
+    """Everything that the string comes from."""
     known: bool
+    """False if a part of it is a placeholder, such as ``<Database.Endpoint.Address>``."""
 
     def __new__(cls, text: str, origins: Iterable[Origin] = (), known: bool = True) -> Value:
         made = super().__new__(cls, text)
@@ -38,7 +39,7 @@ class Value(str):
 
     @property
     def stands_for(self) -> Origin | None:
-        """The one thing that this text stands for, when it is nothing but its placeholder."""
+        """What this string is the placeholder of, if it consists of one placeholder and nothing else."""
         if not self.known and len(self.origins) == 1:
             (origin,) = self.origins
             if self == placeholder(origin):
@@ -47,21 +48,22 @@ class Value(str):
 
 
 class Base64Value(Value):
-    """What Fn::Base64 gives; ``plain`` is the text that was encoded."""
+    """What Fn::Base64 gives."""
 
     plain: Value
+    """The string that was encoded."""
 
 
 class UnknownList(list[Any]):
-    """A list whose length only AWS knows; its one member stands for each of them."""
+    """A list whose length is not known before the launch; its one member is the placeholder of any member."""
 
     @property
     def any_member(self) -> Value:
-        text: Value = self[0]
-        return text
+        member: Value = self[0]
+        return member
 
     def member(self, index: int) -> Value:
-        """A member."""
+        """The placeholder of the member at an index."""
         return Value(f"{self.any_member[:-1]}[{index}]>", self.any_member.origins, known=False)
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
@@ -69,32 +71,33 @@ class UnknownList(list[Any]):
 
 
 def placeholder(origin: Origin) -> str:
-    """What stands in a text for something that only AWS can tell."""
+    """What stands in a string for a part that is not known before the launch."""
     return f"<{origin.name}.{origin.attribute}>" if origin.attribute else f"<{origin.name}>"
 
 
 def unknown_value(origin: Origin) -> Value:
-    """A text that is nothing but the placeholder of something."""
+    """A string that consists of the placeholder of its origin."""
     return Value(placeholder(origin), {origin}, known=False)
 
 
 def unknown_list(origin: Origin) -> UnknownList:
+    """A list of unknown length whose members come from this origin."""
     return UnknownList([unknown_value(origin)])
 
 
 TOO_LARGE = "<too large>"
 NO_VALUE = Value("<AWS::NoValue>", known=False)
-"""What AWS::NoValue gives: whatever it is put into is dropped from its map or list."""
+"""What AWS::NoValue gives: a property or list member with this value is left out."""
 
 
 def concatenate(parts: Iterable[Any]) -> Value:
-    """The parts one after the other, with everything that flowed into them."""
+    """The parts as one string, with the origins of all of them; it is known if every part is."""
     parts = [part if isinstance(part, str) else as_text(part) for part in parts]
     return Value("".join(parts), origins_of(parts), all(is_known(part) for part in parts))
 
 
 def is_known(value: Any) -> bool:
-    """Whether AWS has nothing to add to a value."""
+    """Whether nothing in a value is a placeholder."""
     if isinstance(value, Value):
         return value.known
     if isinstance(value, UnknownList):
@@ -105,5 +108,9 @@ def is_known(value: Any) -> bool:
 
 
 def origins_of(value: Any) -> frozenset[Origin]:
-    """Everything that flowed into any text of a value."""
-    return frozenset(origin for text, _ in strings_in(value) if isinstance(text, Value) for origin in text.origins)
+    """The origins of every string in a value."""
+    if isinstance(value, Value):
+        return value.origins
+    if isinstance(value, dict):
+        return frozenset().union(*map(origins_of, value), *map(origins_of, value.values()))
+    return frozenset().union(*map(origins_of, value)) if isinstance(value, (list, tuple)) else frozenset()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from quilt_cfn.cloudformation.checks.cases import cases
 from quilt_cfn.cloudformation.checks.engine import run_rules
+from quilt_cfn.cloudformation.checks.launches import prepare_launches
 from quilt_cfn.cloudformation.checks.rules import RULES
 from quilt_cfn.cloudformation.checks.rules.rule import Rule
 from quilt_cfn.cloudformation.launch import Launch
@@ -38,8 +38,8 @@ def faults(edition: str, template: dict[str, Any], *regions: str, ordered: bool 
     if ordered:
         template = database_after_the_rest(template, "Database")
     contract = CONTRACT.for_template(EDITIONS[edition].file)
-    launches = (launch for _, launch in cases(template, contract.parameter_sets, regions or ("us-east-1",)))
-    return rules_and_places(template, launches, contract) - EXPECTED[edition]
+    prepared = prepare_launches(template, contract.parameter_sets, regions or ("us-east-1",))
+    return rules_and_places(template, (each.launch() for each in prepared), contract) - EXPECTED[edition]
 
 
 def rules_and_places(

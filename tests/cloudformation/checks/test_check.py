@@ -1,130 +1,154 @@
-"""What a run judges: every launch of our editions, and anybody's template as one form makes it."""
+"""What a check does: every launch of our editions, any other template in one launch, and what it refuses to check."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from quilt_cfn.cloudformation.checks.cases import cases, unseen_sides
 from quilt_cfn.cloudformation.checks.check import (
-    THOROUGH,
-    Subject,
+    REGION_OF_ALL_SETS,
+    check,
     check_launches,
     check_one_launch,
-    shared,
     unseen_conditions,
+    validate_launches,
 )
-from quilt_cfn.cloudformation.checks.pool import merged
+from quilt_cfn.cloudformation.checks.launches import prepare_launches, unseen_condition_values
 from quilt_cfn.cloudformation.facts import availability
+from quilt_cfn.cloudformation.launch import PreparedLaunch
+from quilt_cfn.cloudformation.template.read import read_template
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.errors import UserError
+from quilt_cfn.finding import Finding
 from quilt_cfn.inputs.contract import read_contract
+from quilt_cfn.inputs.subjects import read_subjects
+from tests.cloudformation.checks.conftest import as_parsed
 
 TEMPLATES = Path("templates")
 CONTRACT = read_contract()
 SETS = CONTRACT.parameter_sets
-
-
-def subject(file, edition):
-    return Subject(file, CONTRACT.for_template(EDITIONS[edition].file))
+ZONE = "AvailabilityZone: !Select [1, !GetAZs '']"
 
 
 @pytest.fixture(scope="module")
-def checked(template):
-    """Every launch of an edition that is checked: (name of the parameter set, launch)."""
-    return list(cases(template, SETS, availability.regions()))
+def launches(template: dict[str, Any]) -> list[PreparedLaunch]:
+    """Every launch in which an edition is checked."""
+    return list(prepare_launches(template, SETS, availability.regions()))
 
 
-def test_every_region_is_rendered(checked):
-    assert {launch.region for _, launch in checked} == set(availability.regions())
+def sets_in(region: str, launches: list[PreparedLaunch]) -> list[str]:
+    """The names of the parameter sets that are launched in a Region."""
+    names = {id(values): name for name, values in SETS.items()}
+    return [names[id(each.parameter_values)] for each in launches if each.region == region]
 
 
-def test_each_region_shows_both_sides_of_every_condition_unless_the_template_refuses_one(template, checked):
+def test_each_region_shows_both_values_of_every_condition_that_the_template_allows_there(
+    template: dict[str, Any], launches: list[PreparedLaunch]
+) -> None:
     for region in availability.regions():
-        here = [launch for _, launch in checked if launch.region == region]
+        here = [each for each in launches if each.region == region]
         # Without Amazon SES a host has to be given.
         no_ses = {("HasSmtpHost", False)} if region in ("ap-east-1", "cn-north-1", "cn-northwest-1") else set()
-        assert set(unseen_sides(template["Conditions"], here)) == no_ses, region
+        assert set(unseen_condition_values(template["Conditions"], here)) == no_ses, region
 
 
-def test_each_region_shows_both_documented_sizes_unless_it_lacks_one(checked):
+def test_each_region_shows_both_documented_sizes_unless_it_lacks_one(launches: list[PreparedLaunch]) -> None:
     lacking = {"ap-east-2", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "mx-central-1", "ca-west-1"}
     for region in availability.regions():
-        here = [launch.parameters for _, launch in checked if launch.region == region]
+        here = [each.evaluator.values for each in launches if each.region == region]
         sizes = {(values["InstanceType"], values["DBInstanceType"]) for values in here}
         assert ("t3.small", "db.t3.small") in sizes, region
         assert (("m5.large", "db.m5.large") in sizes) == (region not in lacking), region
 
 
-def test_no_form_is_judged_that_shows_nothing_new(checked):
-    assert [parameter_values for parameter_values, launch in checked if launch.region == "us-east-1"] == [
-        "documented",
-        "options-large",
-    ]
-    assert [parameter_values for parameter_values, launch in checked if launch.region == "mx-central-1"] == [
-        "documented",
-        "options",
-    ]
-    assert [parameter_values for parameter_values, launch in checked if launch.region == "cn-north-1"] == [
-        "options-large",
-        "options",
-        "mail-host",
-    ]
+def test_no_parameter_set_is_launched_that_shows_nothing_new(launches: list[PreparedLaunch]) -> None:
+    assert sets_in("us-east-1", launches) == ["documented", "options-large"]
+    assert sets_in("mx-central-1", launches) == ["documented", "options"]
+    assert sets_in("cn-north-1", launches) == ["options-large", "options", "mail-host"]
 
 
-def test_the_linters_share_the_forms(checked):
-    """cfn-lint takes the defaults in every Region; cloudformation-validate the fullest form, and in one Region all."""
-    given = list(shared([(launch.region, SETS[parameter_values]) for parameter_values, launch in checked]))
-    fullest = {region: parameter_values for region, parameter_values in given if region != THOROUGH}
-    assert set(fullest) == set(availability.regions()) - {THOROUGH}
-    assert all(parameter_values["SmtpHost"] and parameter_values["AlarmEmail"] for parameter_values in fullest.values())
+def test_cloudformation_validate_checks_the_fullest_parameter_set_and_in_one_region_all(
+    template: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[tuple[str, Any]] = []
+    module = "quilt_cfn.cloudformation.checks.check.cloudformation_validate"
+
+    def record(_: Path, launches: list[tuple[str, Any]]) -> list[Finding]:
+        checked.extend(launches)
+        return []
+
+    monkeypatch.setattr(module, record)
+    validate_launches(as_parsed(template), CONTRACT, availability.regions())
+    fullest = {region: values for region, values in checked if region != REGION_OF_ALL_SETS}
+    assert set(fullest) == set(availability.regions()) - {REGION_OF_ALL_SETS}
+    assert all(values["SmtpHost"] and values["AlarmEmail"] for values in fullest.values())
     assert fullest["eu-west-1"] == SETS["options-large"]
     assert fullest["mx-central-1"] == SETS["options"]
-    assert [parameter_values for region, parameter_values in given if region == THOROUGH] == [
-        SETS["documented"],
-        SETS["options-large"],
-    ]
+    all_sets = [values for region, values in checked if region == REGION_OF_ALL_SETS]
+    assert all_sets == [SETS["documented"], SETS["options-large"]]
 
 
-def test_a_condition_that_no_form_decides_both_ways_is_reported(template, tmp_path):
+def test_a_condition_that_no_parameter_set_makes_true_is_reported(template: dict[str, Any]) -> None:
     changed = {**template, "Conditions": {**template["Conditions"], "IsMoon": {"Fn::Equals": ["moon", "earth"]}}}
-    file = tmp_path / "quilt-registry.yaml"
-    file.write_text(json.dumps(changed))
-    (found,) = unseen_conditions(Subject(file, CONTRACT), ["us-east-1"])
+    (found,) = unseen_conditions(as_parsed(changed), CONTRACT, ["us-east-1"])
     assert (found.rule, found.resource) == ("unseen-condition", "IsMoon")
     assert "The condition IsMoon is never true in any parameter set" in found.message
 
 
-def test_a_finding_has_the_line_of_its_place_and_its_regions(edition, tmp_path):
+def test_a_finding_has_the_line_of_its_place_and_its_regions(edition: str, tmp_path: Path) -> None:
     """A zone out of range is one where a Region has two, and not where it has three."""
-    name = EDITIONS[edition].file
-    text = (TEMPLATES / name).read_text()
-    old = "AvailabilityZone: !Select [1, !GetAZs '']"
-    assert text.count(old) == 1
-    file = tmp_path / name
-    file.write_text(text.replace(old, "AvailabilityZone: !Select [2, !GetAZs '']"))
-    found = [each for each in check_launches(subject(file, edition), ("us-east-1", "us-west-1")) if each.rule == "W03"]
-    line = 1 + text[: text.index(old)].count("\n")
+    file, line = variant_of(edition, tmp_path / "variant.yaml")
+    contract = CONTRACT.for_template(EDITIONS[edition].file)
+    checked = check_launches(read_template(file), contract, ("us-east-1", "us-west-1"))
+    found = [each for each in checked if each.rule == "W03"]
     assert [(each.line, each.resource, each.regions) for each in found] == [(line, "PrivateSubnet2", ("us-west-1",))]
 
 
-def test_both_engines_and_our_rules_judge_an_edition(tmp_path):
-    name = EDITIONS["registry"].file
-    found = check_launches(subject(TEMPLATES / name, "registry"), ("us-east-1",))
-    assert {each.engine for each in found} == {"quilt-cfn", "cloudformation-validate"}
-    assert {each.rule for each in found} == {"M08", "W1011", "W9008"}, "what suppressions.yaml explains"
+def variant_of(edition: str, file: Path, comment: int = 0) -> tuple[Path, int]:
+    """A variant of an edition whose second subnet asks for a third zone, with a comment of so many characters.
+
+    Returns the file and the line of the zone.
+    """
+    text = (TEMPLATES / EDITIONS[edition].file).read_text()
+    assert text.count(ZONE) == 1
+    file.write_text(text.replace(ZONE, ZONE.replace("[1,", "[2,")) + f"# {'-' * comment}\n")
+    return file, 1 + text[: text.index(ZONE)].count("\n")
 
 
-def test_merged_findings_name_the_regions_unless_it_is_all_of_them():
-    judged = check_launches(subject(TEMPLATES / EDITIONS["registry"].file, "registry"), ("eu-west-1", "us-west-2"))
-    assert {each.regions for each in merged(judged, ["eu-west-1", "us-west-2"])} == {()}
-    more = list(merged(judged, ["eu-west-1", "us-west-2", "us-east-2"]))
-    assert {each.regions for each in more if each.engine != "quilt-cfn"} == {("eu-west-1", "us-west-2")}
+def test_a_variant_of_an_edition_is_checked_as_the_edition_and_one_that_is_too_large_not_at_all(
+    tmp_path: Path,
+) -> None:
+    variant, _ = variant_of("registry", tmp_path / "variant.yaml", comment=200_000)
+    variant.write_text(variant.read_text().replace("  Vpc:\n", "  Vpc:\n    Colour: red\n"))
+    huge, _ = variant_of("registry", tmp_path / "huge.yaml", comment=1_000_000)
+    report = check(read_subjects([variant, huge], "registry", TEMPLATES), ["us-west-1"])
+
+    def about(file: Path, findings: list[Finding]) -> list[tuple[str, str]]:
+        return sorted((each.engine, each.rule) for each in findings if each.file == str(file))
+
+    assert about(variant, list(report.findings)) == [
+        ("cfn-lint", "E3001"),
+        ("cloudformation-validate", "E3001"),
+        ("quilt-cfn", "W03"),
+        ("quilt-cfn", "template-size"),
+    ]
+    assert about(variant, [finding for finding, _ in report.suppressed]) == [
+        ("cfn-lint", "W1011"),
+        ("cloudformation-validate", "W1011"),
+        ("cloudformation-validate", "W9008"),
+        ("quilt-cfn", "M08"),
+        ("quilt-cfn", "M08"),
+    ]
+    assert about(huge, list(report.findings)) == [("quilt-cfn", "template-size")]
+    sizes = [each.message for each in report.findings if each.rule == "template-size"]
+    assert all("may have 200,000: shorten the scripts" in each for each in sizes)
+    assert [each.endswith("It was not checked any further.") for each in sizes] == [True, False]
+    assert report.summary == "2 templates in 1 Region: 5 findings, 5 suppressed with a reason."
 
 
-STRANGER = """\
+OTHER = """\
 Parameters:
   Size: {Type: String, AllowedValues: [small, large]}
   Key: {Type: String, NoEcho: true}
@@ -139,47 +163,48 @@ Resources:
 
 
 @pytest.fixture
-def stranger(tmp_path):
+def other(tmp_path: Path) -> Path:
+    """The file of a template that is not ours."""
     file = tmp_path / "stack.yaml"
-    file.write_text(STRANGER)
+    file.write_text(OTHER)
     return file
 
 
-def test_a_stranger_s_template_is_judged_as_its_form_makes_it(stranger):
-    assert check_one_launch(stranger, {"Size": "small"}, "us-east-1").findings == ()
-    (found,) = check_one_launch(stranger, {"Size": "large"}, "us-east-1").findings
+def test_any_other_template_is_checked_with_the_parameter_values_of_one_launch(other: Path) -> None:
+    assert check_one_launch(other, {"Size": "small"}, "us-east-1").findings == ()
+    (found,) = check_one_launch(other, {"Size": "large"}, "us-east-1").findings
     assert (found.rule, found.resource, found.line) == ("S04", "Topic", 10)
 
 
-def test_a_form_that_cloudformation_would_refuse_is_told_in_its_words(stranger):
-    with pytest.raises(UserError, match="Parameter 'Size' must be one of AllowedValues") as trouble:
-        check_one_launch(stranger, {"Size": "huge"}, "us-east-1")
-    assert "--parameters" in trouble.value.next_step
+def test_parameter_values_that_cloudformation_would_refuse_are_refused_in_its_words(other: Path) -> None:
+    with pytest.raises(UserError, match="Parameter 'Size' must be one of AllowedValues") as refused:
+        check_one_launch(other, {"Size": "huge"}, "us-east-1")
+    assert "--parameters" in refused.value.next_step
 
 
-def test_what_marketplace_asks_is_asked_of_strangers_only_on_demand(stranger):
-    assert not [each for each in check_one_launch(stranger, {}, "us-east-1").findings if each.rule.startswith("M")]
-    demanded = check_one_launch(stranger, {}, "us-east-1", marketplace=True)
+def test_the_rules_of_aws_marketplace_are_used_for_other_templates_only_on_demand(other: Path) -> None:
+    assert not [each for each in check_one_launch(other, {}, "us-east-1").findings if each.rule.startswith("M")]
+    demanded = check_one_launch(other, {}, "us-east-1", marketplace=True)
     assert "M14" in {each.rule for each in demanded.findings}
 
 
-def test_a_default_that_its_own_parameter_refuses_hides_nothing(stranger):
-    text = STRANGER.replace(
+def test_a_default_that_its_own_parameter_refuses_hides_no_other_finding(other: Path) -> None:
+    text = OTHER.replace(
         "{Type: String, AllowedValues: [small, large]}", "{Type: String, AllowedValues: [large], Default: big}"
     )
-    stranger.write_text(text)
-    assert [each.rule for each in check_one_launch(stranger, {}, "us-east-1").findings] == ["F03"]
-    assert {each.rule for each in check_one_launch(stranger, {"Size": "large"}, "us-east-1").findings} == {"F03", "S04"}
+    other.write_text(text)
+    assert [each.rule for each in check_one_launch(other, {}, "us-east-1").findings] == ["F03"]
+    assert {each.rule for each in check_one_launch(other, {"Size": "large"}, "us-east-1").findings} == {"F03", "S04"}
 
 
-def test_more_resources_than_cloudformation_takes_are_told_with_the_line(tmp_path):
+def test_more_resources_than_cloudformation_takes_are_refused_with_the_line(tmp_path: Path) -> None:
     file = tmp_path / "many.yaml"
     file.write_text("Resources:\n" + "".join(f"  A{number}: {{Type: AWS::SNS::Topic}}\n" for number in range(501)))
     with pytest.raises(UserError, match="line 502: CloudFormation takes 500 resources, and here are 501"):
         check_one_launch(file, {}, "us-east-1")
 
 
-def test_values_that_go_too_deep_are_told_with_the_line(tmp_path):
+def test_values_that_refer_to_one_another_too_deeply_are_refused_with_the_line(tmp_path: Path) -> None:
     file = tmp_path / "chain.yaml"
     topic = "{{Type: AWS::SNS::Topic, Properties: {{DisplayName: !GetAtt A{}.TopicName}}}}"
     chain = "".join(f"  A{number}: {topic.format(number + 1)}\n" for number in range(499))

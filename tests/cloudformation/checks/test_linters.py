@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quilt_cfn.cloudformation.checks.linters import cfn_lint, cloudformation_validate
-from quilt_cfn.cloudformation.checks.pool import merged
+from quilt_cfn.cloudformation.checks.report import merge_regions
 from quilt_cfn.cloudformation.facts import availability
 
 
@@ -47,7 +47,7 @@ def test_a_fault_is_found_with_its_resource_and_line(tmp_path, engine):
     path = tmp_path / "faulty.yaml"
     path.write_text(FAULTY)
     found = [finding for finding in engine(path) if finding.severity == "error"]
-    found = list(merged(found, availability.regions()))
+    found = list(merge_regions(found, availability.regions()))
     assert [(finding.file, finding.resource) for finding in found] == [(str(path), "Topic")]
     assert found[0].line in (8, 9)
 
@@ -63,7 +63,7 @@ def test_neither_a_directive_nor_a_configuration_file_hides_it(tmp_path, monkeyp
 def test_a_fault_that_only_some_regions_have_names_them(tmp_path):
     path = tmp_path / "regional.yaml"
     path.write_text(REGIONAL)
-    found = list(merged(validate(path), availability.regions()))
+    found = list(merge_regions(validate(path), availability.regions()))
     regions = {region for finding in found if "t2.small" in finding.message for region in finding.regions}
     assert "eu-north-1" in regions
     assert "us-east-1" not in regions

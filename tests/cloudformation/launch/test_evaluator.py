@@ -12,8 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quilt_cfn.cloudformation.launch import Base64Value, Launch, Origin, UnknownList, ValidationError, Value, evaluate
-from quilt_cfn.cloudformation.launch.evaluator import DEEPEST, MOST
+from quilt_cfn.cloudformation.launch.evaluator import MAX_CHARACTERS, MAX_DEPTH
+from quilt_cfn.cloudformation.launch.functions import FUNCTIONS
 from quilt_cfn.cloudformation.launch.values import is_known, origins_of
+from quilt_cfn.cloudformation.template.intrinsic_functions import INTRINSIC_FUNCTIONS
 from quilt_cfn.cloudformation.template.read import DEEPEST as DEEPEST_READ
 from quilt_cfn.cloudformation.template.walk import strings_in
 from tests.cloudformation.launch.conftest import launch_of
@@ -22,6 +24,10 @@ SECRET = {"Secret": {"Type": "String", "NoEcho": True}}
 FORM = {"Secret": "swordfish"}
 THE_SECRET = Origin("parameter", "Secret")
 QUEUE = {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs"}}}
+
+
+def test_every_intrinsic_function_that_is_read_can_be_computed() -> None:
+    assert tuple(FUNCTIONS) == INTRINSIC_FUNCTIONS
 
 
 # References.
@@ -522,7 +528,7 @@ def test_a_loop_is_no_resource_and_what_it_makes_is_not_called_missing():
 # Whatever the template, an answer.
 
 NAMES = st.sampled_from(["A", "B", "C", "P", "L", "M", "AWS::Region", "AWS::NoValue", "Nobody", "A.Arn", ""])
-FUNCTIONS = [
+FUNCTION_NAMES = [
     *("Ref", "Condition", "Fn::And", "Fn::Base64", "Fn::Cidr", "Fn::Contains", "Fn::EachMemberEquals"),
     *("Fn::EachMemberIn", "Fn::Equals", "Fn::FindInMap", "Fn::ForEach::Loop", "Fn::GetAtt", "Fn::GetAZs"),
     *("Fn::GetStackOutput", "Fn::If"),
@@ -542,7 +548,7 @@ LEAVES = (
 def calls(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     arguments = inner | st.lists(inner, max_size=4) | st.tuples(NAMES, inner).map(list)
     return (
-        st.builds(lambda name, argument: {name: argument}, st.sampled_from(FUNCTIONS), arguments)
+        st.builds(lambda name, argument: {name: argument}, st.sampled_from(FUNCTION_NAMES), arguments)
         | st.lists(inner, max_size=3)
         | st.dictionaries(NAMES, inner, max_size=3)
     )
@@ -651,7 +657,7 @@ def test_a_chain_of_references_is_followed_and_an_endless_one_given_up():
     conditions = {f"C{index}": {"Fn::Not": [{"Condition": f"C{index + 1}"}]} for index in range(500)}
     launch = answer({"Conditions": {**conditions, "C500": {"Fn::Equals": ["a", "a"]}}, "Resources": {"It": {}}})
     assert {each.kind for each in launch.errors} == {"Size"}
-    assert DEEPEST == 150, "see there what it has to do with Python's own bound"
+    assert MAX_DEPTH == 150, "see there what it has to do with Python's own bound"
 
 
 def doubled(length: int) -> dict[str, Any]:
@@ -698,5 +704,5 @@ def test_a_small_template_can_t_make_large_values(resources):
     written = sum(
         {id(text): len(text) for text, _ in strings_in(dict(launch.resources)) if isinstance(text, Value)}.values()
     )
-    assert written < 3 * MOST
+    assert written < 3 * MAX_CHARACTERS
     assert time.process_time() - before < 30

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from botocore import loaders
-from cfnlint.helpers import REGIONS
 
-from quilt_cfn.cloudformation.facts import partitions
 from quilt_cfn.cloudformation.launch import ValidationError, evaluate
 
 TEMPLATE = {
@@ -111,35 +108,3 @@ def test_a_misshapen_section_is_no_exception(section, shape):
     template = {**TEMPLATE, section: shape}
     launch = evaluate(template, {}, allow_missing=True)
     assert json.dumps(launch.outputs) is not None
-
-
-# Places.
-
-
-@pytest.fixture(scope="module")
-def botocore_partitions():
-    """botocore's own list of them."""
-    return loaders.create_loader().load_data("partitions")["partitions"]
-
-
-@pytest.mark.parametrize("region", REGIONS)
-def test_partition_and_suffix_of_every_region_are_botocore_s(region, botocore_partitions):
-    (partition,) = [each for each in botocore_partitions if region in each["regions"]]
-    assert partitions.partition(region) == partition["id"]
-    assert partitions.url_suffix(region) == partition["outputs"]["dnsSuffix"]
-
-
-def test_so_are_those_of_partitions_that_no_linter_knows(botocore_partitions):
-    for partition in botocore_partitions:
-        for region in partition["regions"]:
-            if "global" not in region:
-                assert partitions.partition(region) == partition["id"]
-                assert partitions.url_suffix(region) == partition["outputs"]["dnsSuffix"]
-
-
-@pytest.mark.parametrize("region", REGIONS)
-def test_every_region_has_its_zones_in_order(region):
-    zones = partitions.zones(region)
-    assert zones == sorted(set(zones))
-    assert all(zone[:-1] == region for zone in zones)
-    assert len(zones) >= (2 if region == "us-west-1" else 3)
