@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from quilt_cfn.commands.arguments import Parser, add_command
 
 if TYPE_CHECKING:
-    from quilt_cfn.delivery.marketplace.submit import Wait
+    from quilt_cfn.delivery.marketplace.submit import Polling
 
 
 def add_to(commands: Any) -> None:
@@ -66,7 +66,7 @@ def _validate(options: argparse.Namespace) -> int:
     from quilt_cfn.delivery.marketplace import catalog, submit
     from quilt_cfn.delivery.marketplace.plan import plan_submission
 
-    return _print(submit.validate(catalog.connect(), plan_submission(Path()), _wait(options)))
+    return _print(submit.validate(catalog.connect(), plan_submission(Path()), _polling(options)))
 
 
 def _submit(options: argparse.Namespace) -> int:
@@ -75,14 +75,14 @@ def _submit(options: argparse.Namespace) -> int:
 
     submission = plan_submission(Path())
     verified = functools.partial(preflight.verify_published, Path())
-    return _print(submit.submit(catalog.connect(), submission, verified, _wait(options)))
+    return _print(submit.submit(catalog.connect(), submission, verified, _polling(options)))
 
 
 def _status(options: argparse.Namespace) -> int:
     from quilt_cfn.delivery.marketplace import catalog, preflight, submit
 
     about = options.about or preflight.product(Path())
-    return _print(submit.status(catalog.connect(), about, options.follow, _wait(options)))
+    return _print(submit.status(catalog.connect(), about, options.follow, _polling(options)))
 
 
 def _drift(options: argparse.Namespace) -> int:
@@ -110,8 +110,8 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _wait(options: argparse.Namespace) -> Wait:
+def _polling(options: argparse.Namespace) -> Polling:
     from quilt_cfn.delivery.marketplace import submit
 
     every = options.every
-    return submit.PATIENTLY._replace(first=every, most=every) if every else submit.PATIENTLY
+    return submit.POLLING._replace(first=every, longest=every) if every else submit.POLLING

@@ -1,7 +1,6 @@
-"""The changelog, read: what CHANGELOG.md says about a version.
+"""Reads CHANGELOG.md, in which the entry of a version begins with a heading of the second level.
 
-The rule: the file is what people read, and nothing is kept beside it. An entry begins with a heading of the second
-level, ``## 1.0.0 (2026-11-23)``, or ``## 1.0.0 (unreleased)`` as long as nobody knows the day.
+The heading is ``## 1.0.0 (2026-11-23)``, or ``## 1.0.0 (unreleased)`` as long as the day is not decided.
 """
 
 from __future__ import annotations
@@ -10,14 +9,18 @@ import datetime
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
+
+CHANGELOG = Path("CHANGELOG.md")
+"""Where the changelog of a checkout is, seen from its top folder."""
 
 _HEADING = re.compile(r"## +(?P<version>[0-9]+\.[0-9]+\.[0-9]+)(?: +\((?P<day>[^()]*)\))? *")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 
 class Entry(NamedTuple):
-    """What a version brings."""
+    """What the changelog says about a version."""
 
     version: str
     date: str | None
@@ -27,7 +30,7 @@ class Entry(NamedTuple):
 
 
 def changelog_entry(changelog: str, version: str) -> Entry | None:
-    """The entry of a version, the first if there are several; None if there is none."""
+    """The entry of a version in the text of a changelog; the first of several, None if there is none."""
     return next((entry for entry in _entries(changelog) if entry.version == version), None)
 
 
@@ -40,7 +43,7 @@ def _entries(changelog: str) -> Iterator[Entry]:
 
 
 def _headings(lines: Iterable[str]) -> Iterator[int]:
-    """Where the headings of the second level are; what looks like one in a block of code is none."""
+    """The numbers of the lines with headings of the second level; lines in blocks of code don't count."""
     fenced = False
     for number, line in enumerate(lines):
         fenced ^= bool(_FENCE.match(line))
@@ -49,7 +52,7 @@ def _headings(lines: Iterable[str]) -> Iterator[int]:
 
 
 def _date(text: str | None) -> str | None:
-    """A day as ISO 8601 writes it, if that is what it is."""
+    """The text if it is a day as ISO 8601 writes it, otherwise None."""
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text or ""):
         return None
     try:

@@ -1,7 +1,6 @@
-"""The AWS Marketplace Catalog API, as far as a submission needs it.
+"""The calls of the AWS Marketplace Catalog API that a submission needs; no other module calls that API.
 
-The rule: this is the only module that talks to that API. What comes back is a value, and what goes wrong is a
-``UserError`` whose sentence says what it means for a product.
+Answers become values, and errors become ``UserError`` with a sentence that says what they mean for the product.
 
 Source: https://docs.aws.amazon.com/marketplace/latest/APIReference/catalog-apis.html. The API has one endpoint, in
 us-east-1; AWS_ENDPOINT_URL_MARKETPLACE_CATALOG names another.
@@ -20,24 +19,24 @@ from quilt_cfn.errors import UserError
 CATALOG = "AWSMarketplace"
 REGION = "us-east-1"
 REQUESTS = "https://aws.amazon.com/marketplace/management/requests/"
-"""A change set's page in the Management Portal is this and its ID."""
+"""URL of a change set's page in the Management Portal, without the change set's ID at the end."""
 
 ACTIVE = frozenset({"PREPARING", "APPLYING"})
 """The statuses in which a change set locks its product; SUCCEEDED, CANCELLED and FAILED are final."""
 
 
 class Entity(NamedTuple):
-    """A product as DescribeEntity shows it."""
+    """A product as DescribeEntity describes it."""
 
     identifier: str
     revision: str
-    """A number that grows with every change; empty if the answer has none."""
+    """A number that grows with every change; empty if the API returned none."""
     document: Mapping[str, Any]
-    """DetailsDocument: Description, Versions, …; the shape of Versions is described in ``drift``."""
+    """DetailsDocument: Description, Versions, …; ``drift`` describes the shape of Versions."""
 
 
 class ChangeSet(NamedTuple):
-    """A change set as ListChangeSets or DescribeChangeSet shows it."""
+    """A change set as ListChangeSets or DescribeChangeSet describes it."""
 
     identifier: str
     name: str
@@ -46,13 +45,13 @@ class ChangeSet(NamedTuple):
     """UTC, such as 2026-02-27T13:45:22Z."""
     ended: str = ""
     intent: str = ""
-    """VALIDATE or APPLY; ListChangeSets doesn't tell."""
+    """VALIDATE or APPLY; empty from ListChangeSets."""
     revision: str = ""
-    """Of the product, when the change set was started; ListChangeSets doesn't tell."""
+    """Of the product, when the change set was started; empty from ListChangeSets."""
     failure: str = ""
     """CLIENT_ERROR or SERVER_FAULT, if it failed."""
     description: str = ""
-    """Of a failure that no single change is to blame for."""
+    """Of a failure of the change set as a whole."""
     errors: tuple[tuple[str, str], ...] = ()
     """Code and message of each error."""
 
@@ -60,26 +59,16 @@ class ChangeSet(NamedTuple):
     def active(self) -> bool:
         return self.status in ACTIVE
 
-    @property
-    def url(self) -> str:
-        return REQUESTS + self.identifier
+
+class ApiError(UserError):
+    """The API answered with an error, one of ``_MEANINGS``."""
 
 
-class Refused(UserError):
-    """AWS answered, and did not do it; ``code`` is AWS's name for the reason."""
+class ProductLocked(ApiError):
+    """Change sets that have not ended keep a new one from starting; AWS names some of them, or none."""
 
-    def __init__(self, what: str, next_step: str, code: str) -> None:
+    def __init__(self, what: str, next_step: str, change_sets: tuple[str, ...]) -> None:
         super().__init__(what, next_step)
-        self.args = (what, next_step, code)
-        self.code = code
-
-
-class Locked(Refused):
-    """Change sets that are going on keep a new one from starting; AWS names some of them, or none."""
-
-    def __init__(self, what: str, next_step: str, code: str, change_sets: tuple[str, ...]) -> None:
-        super().__init__(what, next_step, code)
-        self.args = (what, next_step, code, change_sets)
         self.change_sets = change_sets
 
 
@@ -89,14 +78,14 @@ class Catalog(NamedTuple):
     client: Any
 
     def entity(self, product: str) -> Entity:
-        """A product, as it is now."""
+        """A product in its present state."""
         answer = self._call(f"The product {product} could not be read", "describe_entity", EntityId=product)
         identifier, _, revision = answer.get("EntityIdentifier", product).partition("@")
         document = answer.get("DetailsDocument") or json.loads(answer.get("Details") or "{}")
         return Entity(identifier, revision, document)
 
     def change_sets(self, product: str) -> list[ChangeSet]:
-        """The change sets of a product in the last 60 days, newest first. A new one takes a moment to be listed."""
+        """The change sets of a product in the last 60 days, newest first. A new one is listed after a moment."""
         what = f"The change sets of the product {product} could not be listed"
         request = {
             "FilterList": [{"Name": "EntityId", "ValueList": [product]}],
@@ -113,12 +102,12 @@ class Catalog(NamedTuple):
             token = {"NextToken": answer["NextToken"]}
 
     def describe(self, change_set: str) -> ChangeSet:
-        """A change set, as it is now."""
+        """A change set in its present state."""
         what = f"The change set {change_set} could not be read"
         return _change_set(self._call(what, "describe_change_set", ChangeSetId=change_set))
 
     def start(self, request: Mapping[str, Any]) -> str:
-        """Start a change set, or find the one that the request's token has started; returns its ID."""
+        """Starts a change set and returns its ID; if the request's token has started one before, the ID of that."""
         what = f"The change set “{request['ChangeSetName']}” could not be started"
         identifier: str = self._call(what, "start_change_set", **request)["ChangeSetId"]
         return identifier
@@ -129,12 +118,12 @@ class Catalog(NamedTuple):
         try:
             return getattr(self.client, operation)(**{"Catalog": CATALOG, **arguments})
         except ClientError as error:
-            raise _refusal(error, what, operation) from None
+            raise _api_error(error, what, operation) from None
         except ParamValidationError as error:
-            problems = "; ".join(str(error).splitlines()[1:]).rstrip(".")
-            raise UserError(f"{what}: it is not a request that the API knows ({problems}).", _MEND) from None
+            errors = "; ".join(str(error).splitlines()[1:]).rstrip(".")
+            raise UserError(f"{what}: the request does not fit the API ({errors}).", _FIX) from None
         except BotoCoreError as error:
-            raise aws.trouble(error, what) from None
+            raise aws.user_error(error, what) from None
 
 
 def connect() -> Catalog:
@@ -163,21 +152,21 @@ def _change_set(answer: Mapping[str, Any]) -> ChangeSet:
     )
 
 
-_MEND = "Mend what is named here, and run the command again."
-_NEXT = {
+_FIX = "Fix what is named here, and run the command again."
+_NEXT_STEPS = {
     "AccessDeniedException": "Use credentials of the seller's account whose policy allows aws-marketplace:{action}.",
     "ResourceNotFoundException": "Check the ID, and that the credentials are those of the seller's account.",
     "ResourceNotSupportedException": "Name the ID of an AMI product, prod-…",
-    "ResourceInUseException": "Wait until what is going on has ended, then run the command again.",
+    "ResourceInUseException": "Wait until that change set has ended, then run the command again.",
     "ServiceQuotaExceededException": "Wait until some of the account's open change sets have ended, then run the "
     "command again.",
-    "ValidationException": _MEND,
+    "ValidationException": _FIX,
 }
-_MEANS = {
+_MEANINGS = {
     "AccessDeniedException": "the credentials don't allow it",
-    "ResourceNotFoundException": "AWS Marketplace does not know it",
+    "ResourceNotFoundException": "there is none with this ID",
     "ResourceNotSupportedException": "the Catalog API does not support it",
-    "ResourceInUseException": "another change set is going on, and a product takes one at a time",
+    "ResourceInUseException": "another change set of the product has not ended, and a product takes one at a time",
     "ServiceQuotaExceededException": "the account has as many open change sets as AWS allows",
     "ValidationException": "AWS finds the request invalid",
 }
@@ -185,20 +174,20 @@ _MEANS = {
 _LOCKED_BY = re.compile(r"change sets:\s*([\w-]+(?:\s*,\s*[\w-]+)*)")
 
 
-def _refusal(error: Any, what: str, operation: str) -> UserError:
-    """What an answer of the API means."""
+def _api_error(error: Any, what: str, operation: str) -> UserError:
+    """The ``UserError`` for an error that the API answered with."""
     code = aws.code(error)
-    if code not in _NEXT:
-        return aws.trouble(error, what)
+    if code not in _NEXT_STEPS:
+        return aws.user_error(error, what)
     message = str(error.response["Error"].get("Message") or error.response.get("Message") or "")
     fields = error.response.get("ValidationExceptionFieldList") or []
     parts = [message, *(f"{each.get('Field', '')}: {each.get('Message', '')}" for each in fields)]
-    # Who was denied what is the reader's to know, but a policy's words are many; the action says it.
-    said = "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part.strip())
-    says = f" ({said})" if said and code != "AccessDeniedException" else ""
+    details = "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part.strip())
+    # AWS's message about denied access is long and names the caller; the action in the next step is enough.
+    details = f" ({details})" if details and code != "AccessDeniedException" else ""
     action = "".join(word.capitalize() for word in operation.split("_"))
-    sentence, step = f"{what}: {_MEANS[code]}{says}.", _NEXT[code].format(action=action)
+    sentence, next_step = f"{what}: {_MEANINGS[code]}{details}.", _NEXT_STEPS[code].format(action=action)
     if code == "ResourceInUseException":
         named = _LOCKED_BY.search(message)
-        return Locked(sentence, step, code, tuple(re.split(r"\s*,\s*", named[1])) if named else ())
-    return Refused(sentence, step, code)
+        return ProductLocked(sentence, next_step, tuple(re.split(r"\s*,\s*", named[1])) if named else ())
+    return ApiError(sentence, next_step)

@@ -1,19 +1,19 @@
 """What buyers get from AWS Marketplace, compared with what was released.
 
-The rule: everything is compared but the AMI parameter, which Marketplace rewrites for each Region; each difference is a
-sentence that begins with its place.
+Everything is compared but the declaration of the AMI's parameter, which AWS Marketplace writes anew in its copy of a
+template. ``explanations`` explains the ids of the findings.
 
-What the entity of an AMI product looks like, AWS publishes as types
+AWS publishes what the entity of an AMI product looks like as types
 (https://github.com/awslabs/aws-marketplace-catalog-api-shapes-for-python, amiproduct_1_0_entitytype) and as an example
 (https://github.com/aws-samples/aws-marketplace-api-samples, catalog-api/products/ami/describe-entity):
 
     Versions[]              Id, VersionTitle, ReleaseNotes, UpgradeInstructions, CreationDate
-      Sources[]             Id, Type, and for CloudFormationTemplate: Template (the URL of Marketplace's own copy),
+      Sources[]             Id, Type, and for CloudFormationTemplate: Template (the URL of AWS Marketplace's copy),
                             NestedDocuments, ConsumedSources, ArchitectureDiagram
       DeliveryOptions[]     Id, Type, SourceId, Title, ShortDescription, LongDescription, Visibility,
                             Instructions.Usage, Recommendations.InstanceType
 
-A product's document need not have any of it, so what isn't there is not compared; but an option without a copy is told.
+All of it is optional. A text that the entity does not have is not compared; an option without a copy is a finding.
 """
 
 from __future__ import annotations
@@ -24,25 +24,29 @@ from itertools import takewhile
 from typing import Any
 
 from quilt_cfn.cloudformation.facts.quotas import TEMPLATE_AT_A_URL
-from quilt_cfn.cloudformation.template.read import parse_template
+from quilt_cfn.cloudformation.template.coerce import get_section
+from quilt_cfn.cloudformation.template.read import ParsedTemplate, parse_template
+from quilt_cfn.cloudformation.template.walk import Path
 from quilt_cfn.delivery.marketplace.catalog import Catalog
 from quilt_cfn.delivery.marketplace.submission import Submission
 from quilt_cfn.errors import UserError
+from quilt_cfn.finding import QUILT_CFN, Finding, Severity
 
 TEMPLATE = "CloudFormationTemplate"
-"""The type of the source that is a template."""
+"""The type of a source that is a template."""
 
 Fetch = Callable[[str], bytes]
-"""From a URL to what is there; raises ``UserError``."""
+"""Takes a URL and returns what is there; raises ``UserError``."""
 
 _LONGEST = 80
+"""Characters of a value that are shown."""
 _TEXTS = {
     "ShortDescription": ("ShortDescription",),
     "LongDescription": ("LongDescription",),
     "UsageInstructions": ("Instructions", "Usage"),
     "RecommendedInstanceType": ("Recommendations", "InstanceType"),
 }
-"""What a delivery option is submitted with -> where the entity has it."""
+"""Field of a submitted delivery option -> where the entity has it."""
 
 
 def fetch(url: str) -> bytes:
@@ -54,24 +58,22 @@ def fetch(url: str) -> bytes:
     folder, _, name = url.rpartition("/")
     stored = Web(folder).read(name)
     if stored is None:
-        raise UserError(f"Nothing can be read at {url}.", "Open it in a browser; Marketplace's copies are public.")
+        raise UserError(f"Nothing can be read at {url}.", "Open it in a browser; AWS Marketplace's copies are public.")
     if len(stored.content) > TEMPLATE_AT_A_URL:
         raise UserError(f"What is at {url} is larger than a template may be.", "Open it in a browser.")
     return stored.content
 
 
-def drift(catalog: Catalog, submission: Submission, fetch: Fetch = fetch) -> list[str]:
-    """In what the version that buyers get differs from what was released: a sentence each; none when it doesn't.
+def drift(catalog: Catalog, submission: Submission, fetch: Fetch = fetch) -> list[Finding]:
+    """How the version that buyers get differs from what was released; empty if it does not.
 
-    Raises ``UserError`` when the product, or a copy that it names, can't be read.
+    Raises ``UserError`` when the product, or a copy of a template that it names, can't be read.
     """
     version = find_version(catalog.entity(submission.product).document, submission.title)
     if version is None:
-        return [
-            f"Versions: the product {submission.product} has no version “{submission.title}”; it was not submitted, or "
-            "is not through yet."
-        ]
-    return [*texts(version, submission.details), *_templates(version, submission, fetch)]
+        message = f"There is no version “{submission.title}”: it was not submitted, or its change set has not ended."
+        return [_finding("D01", "error", submission.product, message)]
+    return [*text_differences(version, submission), *_templates(version, submission, fetch)]
 
 
 def versions(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -84,110 +86,116 @@ def find_version(document: Mapping[str, Any], title: str) -> Mapping[str, Any] |
     return next((each for each in versions(document) if each.get("VersionTitle") == title), None)
 
 
-def texts(version: Mapping[str, Any], details: Mapping[str, Any]) -> list[str]:
-    """In what a version's words and options differ from those that were submitted."""
-    released = details["Version"]
-    found = [*_text("ReleaseNotes", version.get("ReleaseNotes"), released.get("ReleaseNotes"))]
+def text_differences(version: Mapping[str, Any], submission: Submission) -> list[Finding]:
+    """How the texts and the delivery options of a version in AWS Marketplace differ from those that were submitted."""
+    product, released = submission.product, submission.details["Version"]
+    found = [*_text(product, "ReleaseNotes", version.get("ReleaseNotes"), released.get("ReleaseNotes"))]
     options = _options(version)
-    for title, submitted in _submitted(details).items():
+    for title, submitted in _submitted(submission).items():
         option = options.pop(title, None)
         if option is None:
-            found.append(f"DeliveryOptions: Marketplace has no option “{title}”, which we released.")
+            message = f"There is no delivery option “{title}”, which was released."
+            found.append(_finding("D03", "error", product, message))
             continue
-        for name, path in _TEXTS.items():
-            found += _text(f"DeliveryOptions.{title}.{name}", _at(option, path), submitted.get(name))
-    found += [f"DeliveryOptions: Marketplace has an option “{title}”, which we didn't release." for title in options]
+        for field, path in _TEXTS.items():
+            found += _text(product, f"“{title}”, {field}", _at(option, path), submitted.get(field))
+    for title in options:
+        message = f"There is a delivery option “{title}”, which was not released."
+        found.append(_finding("D03", "error", product, message))
     return found
 
 
-def _templates(version: Mapping[str, Any], submission: Submission, fetch: Fetch) -> Iterator[str]:
-    """In what Marketplace's copies differ from the released templates, option by option."""
+def _finding(rule: str, severity: Severity, file: object, message: str, line: int = 0, path: Path = ()) -> Finding:
+    resource = str(path[1]) if len(path) > 1 else ""
+    return Finding(str(file), line, QUILT_CFN, rule, severity, resource, message, path=path)
+
+
+def _templates(version: Mapping[str, Any], submission: Submission, fetch: Fetch) -> Iterator[Finding]:
+    """How AWS Marketplace's copies differ from the released templates, option by option."""
     sources = {str(each.get("Id")): each for each in _maps(version.get("Sources")) if each.get("Type") == TEMPLATE}
     options = _options(version)
-    for title, submitted in _submitted(submission.details).items():
+    for title, submitted in _submitted(submission).items():
         if title not in options:
-            continue  # which was told with the texts
+            continue  # text_differences reports that
         copy = sources.get(str(options[title].get("SourceId")), {}).get("Template")
         if not isinstance(copy, str) or not copy:
-            yield f"DeliveryOptions.{title}: Marketplace names no copy of our template."
+            message = f"AWS Marketplace names no copy of the template of the delivery option “{title}”."
+            yield _finding("D04", "warning", submission.product, message)
             continue
-        theirs = _read(fetch(copy), copy)
         url = submitted["Template"]
-        ours = _read(submission.templates[url], url)
+        theirs = _parse(fetch(copy), copy)
+        ours = _parse(submission.templates[url], url.rpartition("/")[2])
         rewritten = {source["ParameterName"] for source in submitted["TemplateSources"]}
-        for sentence in differences(_without(theirs, rewritten), _without(ours, rewritten)):
-            yield f"{title}: {sentence}"
-        for name in sorted(rewritten - set(_parameters(theirs))):
-            yield f"{title}: Parameters.{name}: Marketplace has no such parameter, which is the AMI's."
+        for path, message in differences(_without(theirs.data, rewritten), _without(ours.data, rewritten)):
+            place = ".".join(map(str, path[2:] if len(path) > 1 else path))
+            message = f"{place}: {message}" if place else message
+            yield _finding("D05", "error", ours.file, message, ours.line(path), path)
+        for name in sorted(rewritten - set(get_section(theirs.data, "Parameters"))):
+            path = ("Parameters", name)
+            message = "AWS Marketplace's copy does not declare this parameter, which is the AMI's."
+            yield _finding("D06", "error", ours.file, message, ours.line(path), path)
 
 
-def differences(theirs: Any, ours: Any, place: str = "") -> Iterator[str]:
-    """A sentence for each place where two templates differ. Numbers, texts and booleans are what JSON says they are."""
+def differences(theirs: Any, ours: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Each place where two templates differ, and a sentence about it. Scalars are compared as JSON writes them."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for key in [*ours, *(key for key in theirs if key not in ours)]:
-            inner = f"{place}.{key}" if place else str(key)
             if key not in theirs:
-                yield f"{inner}: Marketplace has nothing, we released {_shown(ours[key])}."
+                yield (*path, key), f"AWS Marketplace has nothing, the release has {_shown(ours[key])}."
             elif key not in ours:
-                yield f"{inner}: Marketplace has {_shown(theirs[key])}, we released nothing."
+                yield (*path, key), f"AWS Marketplace has {_shown(theirs[key])}, the release has nothing."
             else:
-                yield from differences(theirs[key], ours[key], inner)
+                yield from differences(theirs[key], ours[key], (*path, key))
     elif isinstance(theirs, list) and isinstance(ours, list):
         for number, (their, our) in enumerate(zip(theirs, ours, strict=False)):
-            yield from differences(their, our, f"{place}.{number}")
+            yield from differences(their, our, (*path, number))
         if len(theirs) != len(ours):
-            yield f"{place}: Marketplace has {len(theirs)} entries, we released {len(ours)}."
+            yield path, f"AWS Marketplace has {len(theirs)} entries, the release has {len(ours)}."
     elif json.dumps(theirs) != json.dumps(ours):  # 1 and True are equal in Python, and two values of a property
-        yield f"{place}: {_both(theirs, ours)}"
+        yield path, _both(theirs, ours)
 
 
-def _read(content: bytes, url: str) -> dict[str, Any]:
-    """A template, or ``UserError`` that names its URL."""
+def _parse(content: bytes, name: str) -> ParsedTemplate:
+    """A template; raises ``UserError`` that begins with ``name``."""
     try:
-        return parse_template(content, url).data
-    except UserError as trouble:
-        raise UserError(trouble.what, "Look at what is there in a browser.") from None
+        return parse_template(content, name)
+    except UserError as error:
+        raise UserError(error.what, "Look at what is there in a browser.") from None
 
 
 def _without(template: Mapping[str, Any], parameters: set[str]) -> dict[str, Any]:
     """A template without the declarations of these parameters; what refers to them stays."""
-    rest = {name: each for name, each in _parameters(template).items() if name not in parameters}
-    return {**template, "Parameters": rest} if _parameters(template) else dict(template)
+    declared = get_section(template, "Parameters")
+    rest = {name: each for name, each in declared.items() if name not in parameters}
+    return {**template, "Parameters": rest} if declared else dict(template)
 
 
-def _parameters(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Name -> declaration of the parameters of a template, which may be anybody's."""
-    declared = template.get("Parameters")
-    return declared if isinstance(declared, dict) else {}
-
-
-def _submitted(details: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Title -> what was submitted, for each delivery option that is a template."""
+def _submitted(submission: Submission) -> dict[str, dict[str, Any]]:
+    """Title -> what was submitted, for each delivery option."""
     return {
         option["DeliveryOptionTitle"]: option["Details"]["DeploymentTemplateDeliveryOptionDetails"]
-        for option in details["DeliveryOptions"]
+        for option in submission.details["DeliveryOptions"]
     }
 
 
 def _options(version: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Title -> delivery option of a version in Marketplace."""
+    """Title -> delivery option of a version in AWS Marketplace."""
     return {str(each.get("Title", "")): each for each in _maps(version.get("DeliveryOptions"))}
 
 
-def _text(place: str, theirs: Any, ours: Any) -> Iterator[str]:
-    """A difference between two texts but for their white space, if Marketplace tells its own."""
-    if theirs is None or ours is None or str(theirs).split() == str(ours).split():
-        return
-    yield f"{place}: {_both(theirs, ours)}"
+def _text(product: str, place: str, theirs: Any, ours: Any) -> Iterator[Finding]:
+    """A finding if two texts differ in more than white space; none if one of them is missing."""
+    if theirs is not None and ours is not None and str(theirs).split() != str(ours).split():
+        yield _finding("D02", "warning", product, f"{place}: {_both(theirs, ours)}")
 
 
 def _both(theirs: Any, ours: Any) -> str:
-    """Two values that differ; of long texts what is around the place where they begin to."""
+    """A sentence with two values that differ; long texts are shown from where they begin to differ."""
     if isinstance(theirs, str) and isinstance(ours, str):
         alike = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(theirs, ours, strict=False))))
         start = max(0, alike - 20)
         theirs, ours = (f"…{text[start:]}" if start else text for text in (theirs, ours))
-    return f"Marketplace has {_shown(theirs)}, we released {_shown(ours)}."
+    return f"AWS Marketplace has {_shown(theirs)}, the release has {_shown(ours)}."
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:
@@ -197,7 +205,7 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def _maps(value: Any) -> list[Mapping[str, Any]]:
-    """The maps in a list, and nothing else: nobody promised what an entity's document is."""
+    """The maps in a list; empty for anything else, because AWS does not promise the shape of an entity's document."""
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 

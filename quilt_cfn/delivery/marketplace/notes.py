@@ -1,14 +1,13 @@
-"""Release notes: what the changelog says about a version, and how a running stack gets there.
+"""The release notes of a version: its entry in the changelog as plain text, and how to update a running stack.
 
-The rule: nobody writes them a second time. The changelog is Markdown and the Marketplace shows plain text, so links
-become their words, and every paragraph a line.
+The changelog is Markdown and AWS Marketplace shows plain text, so a link becomes its words and a paragraph one line.
 """
 
 from __future__ import annotations
 
 import re
 
-from quilt_cfn.delivery.marketplace.texts import in_ascii
+from quilt_cfn.delivery.marketplace.text_limits import in_ascii
 from quilt_cfn.inputs.changelog import changelog_entry
 
 UPDATE = """\
@@ -22,13 +21,13 @@ aws cloudformation get-template-summary --template-url URL \
 --query "Parameters[?ParameterKey=='{parameter}'].DefaultValue" --output text
 4. Leave the other values as they are. The preview of the changes may replace the instance, but neither the database \
 nor the bucket: if it does, stop there. Otherwise submit."""
-"""What CloudFormation does with the values of a stack that is updated (UsePreviousValue):
+"""Why step 3 is needed (UsePreviousValue):
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-direct.html"""
 
 _MARKED = re.compile(
-    r"(?P<ticks>`+)(?P<code>.+?)(?P=ticks)|!?\[(?P<linked>[^\]]*)\]\((?:[^()]|\([^()]*\))*\)|(?P<stars>\*{1,3})(?P<stressed>\S.*?)(?P=stars)"
+    r"(?P<ticks>`+)(?P<code>.+?)(?P=ticks)|!?\[(?P<link>[^\]]*)\]\((?:[^()]|\([^()]*\))*\)|(?P<stars>\*{1,3})(?P<emphasized>\S.*?)(?P=stars)"
 )
-"""A span of code, a link, or words that are stressed."""
+"""A span of code, a link, or emphasized words."""
 
 
 def release_notes(changelog: str, version: str, parameter: str = "AmiId") -> str:
@@ -43,7 +42,7 @@ def release_notes(changelog: str, version: str, parameter: str = "AmiId") -> str
 
 
 def plain_text(markdown: str) -> str:
-    """Markdown as plain text: paragraphs and bullets a line each, without marks; in ASCII where there is a way."""
+    """Markdown as plain text without its marks, each paragraph and bullet on one line; in ASCII as far as possible."""
     blocks: list[str] = []
     for line in markdown.splitlines():
         bullet = re.match(r"\s*[-*+]\s+", line)
@@ -63,5 +62,5 @@ def _unmarked(block: str) -> str:
 
 
 def _without_marks(match: re.Match[str]) -> str:
-    # What stands between code marks is kept as it is: a star in it is a star.
-    return match["code"] or _MARKED.sub(_without_marks, match["linked"] or match["stressed"] or "")
+    # Code is kept as it is: a star in it is a star.
+    return match["code"] or _MARKED.sub(_without_marks, match["link"] or match["emphasized"] or "")

@@ -1,46 +1,50 @@
-"""The plan of a submission: released files, listing, changelog and AMI become one value, without asking anybody.
+"""Plans a submission: makes one value of the released files, the listing, the changelog and the AMI's ID.
 
-The rule: the same checkout gives the same bytes, and whatever can be refused is refused here, all of it at once.
+Nothing is read but the checkout, so the same checkout gives the same bytes. What AWS Marketplace would refuse is
+reported here, all of it at once, before anything is sent.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from quilt_cfn.cloudformation.template.read import parse_template
 from quilt_cfn.delivery.marketplace.notes import release_notes
-from quilt_cfn.delivery.marketplace.refusals import Draft, Refusal, refusals
+from quilt_cfn.delivery.marketplace.refusals import Draft, refusals
 from quilt_cfn.delivery.marketplace.submission import Submission
 from quilt_cfn.delivery.marketplace.usage import usage_instructions
 from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix, object_url
 from quilt_cfn.delivery.release.artifact import PRODUCT, RELEASES, read_artifact
 from quilt_cfn.errors import UserError
+from quilt_cfn.inputs.changelog import CHANGELOG
 from quilt_cfn.inputs.listing import LISTING, DeliveryOption, Listing, read_listing
 from quilt_cfn.inputs.release import IN_CHECKOUT, read_release
 
-CHANGELOG = Path("CHANGELOG.md")
-NEXT = "Mend what is listed and run the command again; nothing was sent."
-
 
 def plan_submission(root: Path) -> Submission:
-    """What the checkout at ``root`` submits; raises ``UserError`` that lists everything in its way."""
-    made = draft(root)
-    found = refusals(made)
+    """What the checkout at ``root`` submits; raises ``UserError`` with a line for each thing that would be refused."""
+    draft = make_draft(root)
+    found = refusals(draft)
     if found:
-        raise refused(made.version, found)
-    return Submission(made.listing.product or "", made.version, made.details, dict(made.released))
+        lines = "".join(f"\n  {finding}" for finding in dict.fromkeys(found))
+        raise UserError(
+            f"Release {draft.version} can't be submitted to AWS Marketplace:{lines}",
+            "Fix what is listed and run the command again; nothing was sent. quilt-cfn check --explain ID explains "
+            "each.",
+        )
+    return Submission(draft.listing.product or "", draft.version, draft.details, dict(draft.released))
 
 
-def draft(root: Path) -> Draft:
+def make_draft(root: Path) -> Draft:
     """What the checkout would submit, complete or not; raises ``UserError`` for files that can't be read."""
     listing = read_listing(root / LISTING)
     release = read_release(root / IN_CHECKOUT)
     artifact = read_artifact(root / RELEASES / release.version)
     files = {edition: formats["yaml"] for edition, formats in artifact.manifest.editions.items()}
-    templates = {edition: parse_template(artifact.contents[name], name).data for edition, name in files.items()}
+    templates = {edition: parse_template(artifact.contents[name], name) for edition, name in files.items()}
     diagram = artifact.manifest.diagram
     url = {name: published_url(listing, f"{PRODUCT}/{release.version}/{name}") for name in artifact.contents}
     source = {
@@ -55,7 +59,7 @@ def draft(root: Path) -> Draft:
         "DeliveryOptions": [
             _delivery_option(
                 option,
-                usage=usage_instructions(templates[option.edition]) if option.edition in templates else "",
+                usage=usage_instructions(templates[option.edition].data) if option.edition in templates else "",
                 template=url.get(files.get(option.edition, ""), ""),
                 diagram=url.get(diagram or "", ""),
                 source={"ParameterName": listing.parameter, "AmiSource": source},
@@ -76,29 +80,23 @@ def draft(root: Path) -> Draft:
 
 
 def published_url(listing: Listing, path: str) -> str:
-    """The https URL of a published file; empty as long as the listing does not say where versions are published."""
+    """The https URL of a published file; empty as long as the listing does not say where releases are published."""
     if not listing.published or not listing.region:
         return ""
     bucket, prefix = bucket_and_prefix(listing.published)
     return object_url(bucket, listing.region, f"{prefix}/{path}" if prefix else path)
 
 
-def refused(version: str, found: Iterable[Refusal]) -> UserError:
-    """What is told about a version that AWS Marketplace would refuse: everything that is in the way, a line each."""
-    lines = "".join(f"\n  {refusal}" for refusal in found)
-    return UserError(f"Release {version} can't be submitted to AWS Marketplace:{lines}", NEXT)
-
-
 def as_json(submission: Submission) -> str:
     """The request as the AWS CLI takes it: aws marketplace-catalog start-change-set --cli-input-json file://plan.json.
 
-    It is the rehearsal, ``Intent=VALIDATE``, and locks no revision, because that is known only when it is sent.
+    It only validates (``Intent=VALIDATE``), and names no revision of the product, which is read when a request is sent.
     """
     return json.dumps(submission.request("VALIDATE", ""), indent=2) + "\n"
 
 
 def _notes(root: Path, version: str, listing: Listing) -> str:
-    """The release notes; empty if there is nothing to make them of."""
+    """The release notes; empty if the changelog has no entry for the version."""
     try:
         changelog = (root / CHANGELOG).read_text(encoding="utf-8")
     except OSError:

@@ -1,6 +1,6 @@
-"""What the commands ask of the checkout beside its plan: which product it is, and whether its version is published.
+"""Checks before a submission: which product the checkout belongs to, and whether its version is published.
 
-The rule: what AWS Marketplace will fetch is looked at as AWS Marketplace does, without credentials.
+What AWS Marketplace will download is read as AWS Marketplace reads it, without credentials.
 """
 
 from __future__ import annotations
@@ -19,26 +19,21 @@ from quilt_cfn.inputs.release import IN_CHECKOUT, read_release
 
 
 def product(root: Path) -> str:
-    """The identifier of the listing's product; raises ``UserError`` as long as the vendor has not supplied it."""
+    """The identifier of the listing's product; raises ``UserError`` if the listing has none."""
     identifier = read_listing(root / LISTING).product
     if identifier is None:
-        raise UserError(
-            f"{LISTING} has no product.", "Give it the AMI product's identifier, prod-…, or name an ID here."
-        )
+        raise UserError(f"{LISTING} has no product.", "Add the AMI product's ID, prod-…, or name an ID after status.")
     return identifier
 
 
 def verify_published(root: Path) -> None:
-    """Ask whether everybody can read, where the listing says, exactly what was released.
-
-    Raises ``UserError`` when that is not so.
-    """
+    """Raises ``UserError`` unless everybody can read, where the listing says, exactly what was released."""
     from quilt_cfn.delivery.publish.stores.s3 import open_public  # late: imports boto3, 0.2 s
 
     listing = read_listing(root / LISTING)
     version = read_release(root / IN_CHECKOUT).version
     if listing.published is None or listing.region is None:
-        raise UserError(f"{LISTING} does not say where {version} is published.", "Give it published and region.")
+        raise UserError(f"{LISTING} does not say where {version} is published.", "Add published and region.")
     store = open_public(*bucket_and_prefix(listing.published), listing.region)
     if store.read(version_key(version, MANIFEST)) is None:
         raise UserError(
@@ -47,11 +42,12 @@ def verify_published(root: Path) -> None:
         )
     with ThreadPoolExecutor(READERS) as requests:
         verification = verify(store, version, None, requests)
-    findings = list(verification.findings)
+    findings = [*map(str, verification.findings)]
     if verification.manifest.content != read_artifact(root / RELEASES / version).manifest.content:
-        findings.append("The manifest there is another one than that of this checkout.")
+        findings.append("Its manifest is not the one in this checkout.")
     if findings:
+        lines = "".join(f"\n  {finding}" for finding in findings)
         raise UserError(
-            f"{version} at {listing.published} is not what was released, as everybody reads it: {' '.join(findings)}",
-            f"Look at it with quilt-cfn verify --version {version} {listing.published}",
+            f"{version} at {listing.published} is not what was released:{lines}",
+            f"Run quilt-cfn verify --version {version} {listing.published}, which checks what everybody can read.",
         )

@@ -1,13 +1,14 @@
 """What AWS Marketplace would refuse about a submission, found before anything is sent.
 
-The rule: everything that is wrong is said at once, each in a sentence that names the rule and the field; what is judged
-is what would be sent. Not asked here, because it doesn't show offline: whether the AMI lies in us-east-1 in the
-seller's account, is HVM, unencrypted and younger than two years (M26), and whether the product has a version of this
-title (M27). ``Intent=VALIDATE`` asks AWS both.
+``refusals`` checks what would be sent, and returns everything that is wrong at once; ``explanations`` explains each id.
+Not checked here, because nothing offline shows it: whether the AMI is in us-east-1 in the seller's account, HVM,
+unencrypted and younger than two years (M26), and whether the product has a version of this title already (M27). AWS
+checks both when the submission is validated (``Intent=VALIDATE``).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,28 +16,24 @@ from typing import Any, NamedTuple
 
 from quilt_cfn.cloudformation.analysis.instances import LAUNCHED, instances
 from quilt_cfn.cloudformation.analysis.parameter_use import declaration, parameter_behind
+from quilt_cfn.cloudformation.checks.engine import run_rules
 from quilt_cfn.cloudformation.checks.rules import RULES
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
-from quilt_cfn.delivery.marketplace import texts
-from quilt_cfn.inputs.listing import DeliveryOption, Listing
+from quilt_cfn.cloudformation.template.read import ParsedTemplate
+from quilt_cfn.delivery.marketplace import text_limits
+from quilt_cfn.delivery.release.artifact import DIAGRAM
+from quilt_cfn.editions import EDITIONS
+from quilt_cfn.finding import QUILT_CFN, Finding
+from quilt_cfn.inputs.changelog import CHANGELOG
+from quilt_cfn.inputs.listing import LISTING, DeliveryOption, Listing
+from quilt_cfn.inputs.release import IN_CHECKOUT
 
 RECOMMENDABLE = re.compile(r"[a-z]+[0-9]+[a-z]*\.[0-9]*[a-z]+")
+"""AWS's pattern of RecommendedInstanceType."""
 MOST_OPTIONS = 3
 PNG = b"\x89PNG\r\n\x1a\n"
-ELSEWHERE = {"registry": "It is launched from its own S3 URL."}
-"""Editions that are not for AWS Marketplace -> how one gets them instead."""
-
-
-class Refusal(NamedTuple):
-    """A reason not to submit: the rule that says so, where a rule does, and a sentence."""
-
-    rule: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.sentence}" if self.rule else self.sentence
 
 
 class Draft(NamedTuple):
@@ -46,17 +43,18 @@ class Draft(NamedTuple):
     version: str
     ami: str | None
     details: dict[str, Any]
-    """The DetailsDocument; what the vendor has not supplied is an empty text."""
-    templates: Mapping[str, Mapping[str, Any]]
-    """Edition -> its template, of every released one."""
+    """The DetailsDocument; what the vendor has not supplied is an empty string."""
+    templates: Mapping[str, ParsedTemplate]
+    """Edition -> its template, of every edition in the release."""
     released: Mapping[str, bytes]
-    """URL of a delivery option's template -> the bytes behind it."""
+    """URL of a delivery option's template -> its released bytes."""
     diagram: bytes | None
+    """The PNG of the release."""
 
 
-def refusals(draft: Draft) -> list[Refusal]:
-    """Everything that keeps a draft from being submitted."""
-    found = [*_inputs(draft), *_options(draft), *_texts(draft), *_urls(draft), *_diagram(draft)]
+def refusals(draft: Draft) -> list[Finding]:
+    """Everything that keeps a draft from being submitted. The file of a finding is the one to edit."""
+    found = [*_vendor_inputs(draft), *_options(draft), *_texts(draft), *_urls(draft), *_diagram(draft)]
     for option in draft.listing.delivery_options:
         template = draft.templates.get(option.edition)
         if template is not None:
@@ -64,62 +62,75 @@ def refusals(draft: Draft) -> list[Refusal]:
     return found
 
 
-def _inputs(draft: Draft) -> Iterator[Refusal]:
+def _refusal(rule: str, file: object, message: str, line: int = 0) -> Finding:
+    return Finding(str(file), line, QUILT_CFN, rule, "error", "", message)
+
+
+def _vendor_inputs(draft: Draft) -> Iterator[Finding]:
+    """What only the vendor can supply."""
     listing = draft.listing
     if not draft.ami:
-        yield Refusal(
-            "M26", "marketplace/release.yaml has no ami.id: it is the product's AMI in us-east-1, the vendor's input."
-        )
+        yield _refusal("M26", IN_CHECKOUT, "There is no ami.id, the ID of the product's AMI in us-east-1.")
     if not listing.product:
-        yield Refusal("", "marketplace/listing.yaml has no product: it is the AMI product's identifier, prod-...")
+        yield _refusal("M29", LISTING, "There is no product, the ID of the AMI product, prod-...")
     if not listing.access_role:
-        yield Refusal("", "marketplace/listing.yaml has no ami.access_role: with it AWS Marketplace copies the AMI.")
-    for field, value in (("published", listing.published), ("region", listing.region)):
-        if not value:
-            yield Refusal("M22", f"marketplace/listing.yaml has no {field}: it says where the release is published.")
+        yield _refusal(
+            "M30", LISTING, "There is no ami.access_role, the role with which AWS Marketplace copies the AMI."
+        )
+    if not listing.published:
+        yield _refusal("M22", LISTING, "There is no published, the place where the release is published.")
+    if not listing.region:
+        yield _refusal("M22", LISTING, "There is no region, the Region of the bucket in published.")
 
 
-def _options(draft: Draft) -> Iterator[Refusal]:
+def _options(draft: Draft) -> Iterator[Finding]:
     options = draft.listing.delivery_options
     if len(options) > MOST_OPTIONS:
-        yield Refusal("M23", f"There are {len(options)} delivery options, and a version takes at most {MOST_OPTIONS}.")
+        message = f"There are {len(options)} delivery options, and a version takes at most {MOST_OPTIONS}."
+        yield _refusal("M23", LISTING, message)
     for field, values in (("title", [it.title for it in options]), ("edition", [it.edition for it in options])):
         for value, number in Counter(values).items():
             if number > 1:
-                yield Refusal("M23", f"{number} delivery options have the {field} {value}.")
+                yield _refusal("M23", LISTING, f"{number} delivery options have the {field} {value}.")
     for option in options:
         if option.edition not in draft.templates:
-            known = ", ".join(sorted(draft.templates))
-            yield Refusal("M22", f"Release {draft.version} has no edition {option.edition}; it has: {known or 'none'}.")
+            released = ", ".join(sorted(draft.templates)) or "none"
+            message = f"Release {draft.version} has no edition {option.edition}; its editions: {released}."
+            yield _refusal("M22", LISTING, message)
 
 
-def _texts(draft: Draft) -> Iterator[Refusal]:
+def _texts(draft: Draft) -> Iterator[Finding]:
     version = draft.details["Version"]
-    yield from _text("M27", "The version title", version["VersionTitle"], texts.VERSION_TITLE)
-    if version["ReleaseNotes"]:
-        yield from _text("M27", "The text of the release notes", version["ReleaseNotes"], texts.RELEASE_NOTES)
+    yield from _text("M27", IN_CHECKOUT, "The version title", version["VersionTitle"], text_limits.VERSION_TITLE)
+    notes = version["ReleaseNotes"]
+    if notes:
+        yield from _text("M27", CHANGELOG, "The text of the release notes", notes, text_limits.RELEASE_NOTES)
     else:
         heading = f'"## {draft.version} (YYYY-MM-DD)"'
-        yield Refusal("M27", f"CHANGELOG.md says nothing about {draft.version}: release notes stand under {heading}.")
+        yield _refusal("M27", CHANGELOG, f"There are no release notes: nothing stands under a heading {heading}.")
     for number, option in enumerate(draft.details["DeliveryOptions"], 1):
         details = option["Details"]["DeploymentTemplateDeliveryOptionDetails"]
-        of = f"of delivery option {number}"
-        yield from _text("M27", f"The title {of}", option["DeliveryOptionTitle"], texts.OPTION_TITLE)
-        yield from _text("M27", f"The short description {of}", details["ShortDescription"], texts.SHORT_DESCRIPTION)
-        yield from _text("M27", f"The long description {of}", details["LongDescription"], texts.LONG_DESCRIPTION)
-        # An edition that was not released has no usage instructions, and is refused for that.
-        if details["UsageInstructions"]:
-            usage = details["UsageInstructions"]
-            yield from _text("M25", f"The text of the usage instructions {of}", usage, texts.USAGE_INSTRUCTIONS)
+        for name, text, most in (
+            ("title", option["DeliveryOptionTitle"], text_limits.OPTION_TITLE),
+            ("short description", details["ShortDescription"], text_limits.SHORT_DESCRIPTION),
+            ("long description", details["LongDescription"], text_limits.LONG_DESCRIPTION),
+        ):
+            yield from _text("M27", LISTING, f"The {name} of delivery option {number}", text, most)
+        # An edition that the release does not have has no usage instructions, and is refused for that already.
+        usage = details["UsageInstructions"]
+        template = draft.templates.get(draft.listing.delivery_options[number - 1].edition)
+        if usage and template:
+            subject = f"The text of the usage instructions of delivery option {number}"
+            yield from _text("M25", template.file, subject, usage, text_limits.USAGE_INSTRUCTIONS)
 
 
-def _text(rule: str, subject: str, text: str, most: int) -> Iterator[Refusal]:
-    for mistake in texts.mistakes(text, most):
-        yield Refusal(rule, f"{subject} {mistake}.")
+def _text(rule: str, file: object, subject: str, text: str, most: int) -> Iterator[Finding]:
+    for violation in text_limits.violations(text, most):
+        yield _refusal(rule, file, f"{subject} {violation}.")
 
 
-def _urls(draft: Draft) -> Iterator[Refusal]:
-    """Where the templates and the diagram are, unless nobody said where they are published."""
+def _urls(draft: Draft) -> Iterator[Finding]:
+    """URLs of templates and diagrams; they are empty as long as nobody said where the release is published."""
     urls = [
         url
         for option in draft.details["DeliveryOptions"]
@@ -128,29 +139,30 @@ def _urls(draft: Draft) -> Iterator[Refusal]:
     ]
     for url in dict.fromkeys(urls):
         if not url.startswith("https://"):
-            yield Refusal("M22", f"{url} is no https address.")
+            yield _refusal("M22", LISTING, f"{url} is not an https URL.")
         if "latest" in url.lower():
-            yield Refusal("M22", f"{url} says latest: it has to be the address of one version for ever.")
+            yield _refusal("M22", LISTING, f"{url} says latest, but has to be the URL of this one version for ever.")
         if draft.version not in url.split("/"):
-            yield Refusal("M22", f"{url} has no folder {draft.version} in its path.")
+            yield _refusal("M22", LISTING, f"{url} has no folder {draft.version} in its path.")
 
 
-def _diagram(draft: Draft) -> Iterator[Refusal]:
+def _diagram(draft: Draft) -> Iterator[Finding]:
     if draft.diagram is None:
-        yield Refusal("M24", f"Release {draft.version} has no architecture diagram.")
+        yield _refusal("M24", DIAGRAM, f"Release {draft.version} has no architecture diagram.")
         return
     size = png_size(draft.diagram)
     width, height = draft.listing.diagram
     if size is None:
-        yield Refusal("M24", "The architecture diagram is no PNG.")
+        yield _refusal("M24", DIAGRAM, "The architecture diagram is not a PNG.")
     elif size != (width, height):
-        yield Refusal("M24", f"The architecture diagram has {size[0]} x {size[1]} pixels, not {width} x {height}.")
+        message = f"The architecture diagram has {size[0]} x {size[1]} pixels, not {width} x {height}."
+        yield _refusal("M24", DIAGRAM, message)
 
 
 def png_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height that the header of a PNG says, https://www.w3.org/TR/png-3/#5PNG-file-signature and #11IHDR.
+    """Width and height in pixels that the header of a PNG says; None if there is no such header.
 
-    Only the first 24 bytes are read; None if they are no such header.
+    Only the first 24 bytes are read: https://www.w3.org/TR/png-3/#5PNG-file-signature and #11IHDR.
     """
     if len(content) < 24 or content[:8] != PNG or content[8:16] != b"\x00\x00\x00\rIHDR":
         return None
@@ -158,44 +170,52 @@ def png_size(content: bytes) -> tuple[int, int] | None:
     return (width, height) if width and height else None
 
 
-def _template(listing: Listing, option: DeliveryOption, template: Mapping[str, Any]) -> Iterator[Refusal]:
-    launch = evaluate({**template, "Rules": {}}, {}, allow_missing=True)
-    elsewhere = f" {ELSEWHERE[option.edition]}" if option.edition in ELSEWHERE else ""
-    for rule in RULES.values():
-        if rule.id.startswith("M"):
-            for _, message in rule.find(launch, EMPTY_CONTRACT):
-                yield Refusal(rule.id, f"Edition {option.edition}: {message}{elsewhere}")
-    yield from _parameter(listing, option, launch)
-    yield from _instance_types(listing, option, launch)
+def _template(listing: Listing, option: DeliveryOption, template: ParsedTemplate) -> Iterator[Finding]:
+    """What the rules about AWS Marketplace find in a template, and how it disagrees with the listing."""
+    launch = evaluate({**template.data, "Rules": {}}, {}, allow_missing=True)
+    edition = EDITIONS.get(option.edition)
+    outside = f" {edition.outside_marketplace}" if edition and edition.outside_marketplace else ""
+    rules = [rule for rule in RULES.values() if rule.id.startswith("M")]
+    for finding in run_rules(template, [launch], EMPTY_CONTRACT, rules):
+        yield dataclasses.replace(finding, message=f"{finding.message}{outside}", regions=())
+    yield from _ami_parameter(listing, template, launch)
+    yield from _instance_types(listing, option, template, launch)
 
 
-def _parameter(listing: Listing, option: DeliveryOption, launch: Launch) -> Iterator[Refusal]:
+def _ami_parameter(listing: Listing, template: ParsedTemplate, launch: Launch) -> Iterator[Finding]:
     if not declaration(launch, listing.parameter):
-        yield Refusal(
-            "M04", f"Edition {option.edition} has no parameter {listing.parameter}, which is to take the AMI."
-        )
+        message = f"{template.file} has no parameter {listing.parameter}, which ami.parameter names for the AMI."
+        yield _refusal("M04", LISTING, message)
         return
     for name in launch.of_type(*LAUNCHED):
         launched = launch.properties(name)
         for key in LAUNCHED[launch.type_of(name)]:
             launched = dict_or_empty(launched.get(key))
         if "ImageId" in launched and parameter_behind(launch, launched["ImageId"]) != listing.parameter:
-            yield Refusal("M04", f"Edition {option.edition}: the ImageId of {name} is not {listing.parameter}.")
+            path = ("Resources", name, "Properties", *LAUNCHED[launch.type_of(name)], "ImageId")
+            message = f"The ImageId of {name} is not the parameter {listing.parameter}."
+            yield _refusal("M04", template.file, message, template.line(path))
 
 
-def _instance_types(listing: Listing, option: DeliveryOption, launch: Launch) -> Iterator[Refusal]:
+def _instance_types(
+    listing: Listing, option: DeliveryOption, template: ParsedTemplate, launch: Launch
+) -> Iterator[Finding]:
     recommended = option.instance_type
     if not RECOMMENDABLE.fullmatch(recommended):
-        yield Refusal("M28", f"{recommended} can't be recommended: AWS Marketplace takes types such as m5.large there.")
-    for machine in instances(launch):
-        parameter = parameter_behind(launch, machine.settings.get("InstanceType"))
+        message = f"{recommended} can't be recommended: AWS Marketplace takes types such as m5.large there."
+        yield _refusal("M28", LISTING, message)
+    for instance in instances(launch):
+        parameter = parameter_behind(launch, instance.settings.get("InstanceType"))
         allowed = [as_text(each) for each in as_list(declaration(launch, parameter).get("AllowedValues"))]
         if not allowed:
-            yield Refusal("M28", f"Edition {option.edition} does not say which instance types {machine.name} may have.")
+            line = template.line(("Parameters", parameter) if parameter else ("Resources", instance.name))
+            message = f"Nothing lists the instance types that {instance.name} may have."
+            yield _refusal("M31", template.file, message, line)
             continue
         if recommended not in allowed:
-            yield Refusal("M28", f"Edition {option.edition} does not offer {recommended}, which is to be recommended.")
+            message = f"{recommended} is recommended, and {template.file} does not allow it."
+            yield _refusal("M31", LISTING, message)
         others = [each for each in allowed if each not in listing.instance_types]
         if others:
-            named = ", ".join(others)
-            yield Refusal("M28", f"Edition {option.edition} offers {named}, not among instance_types of the listing.")
+            message = f"{template.file} allows {', '.join(others)}, which instance_types does not list."
+            yield _refusal("M31", LISTING, message)

@@ -1,7 +1,7 @@
-"""What a version submits to AWS Marketplace, as a value.
+"""What a version submits to AWS Marketplace, as a value that depends on nothing but the release and the listing.
 
-The rule: it is content, the same for every run. What differs from run to run, such as the revision of the product that
-was read a moment ago, is an argument of the request and no part of what tells one submission from another.
+What differs from run to run, such as the revision of the product, is an argument of the request, and no part of the
+name and the token by which one submission is told from another.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ NAME = "Quilt Teams Registry"
 
 
 class Submission(NamedTuple):
-    """What a version submits to AWS Marketplace: content only, the same for every run."""
+    """A version as it is submitted to AWS Marketplace."""
 
     product: str
     """Entity identifier of the AMI product, prod-…"""
@@ -23,31 +23,32 @@ class Submission(NamedTuple):
     details: dict[str, Any]
     """The DetailsDocument of AddDeliveryOptions: Version and DeliveryOptions."""
     templates: dict[str, bytes]
-    """URL of each delivery option's template -> the released bytes behind it."""
+    """URL of each delivery option's template -> its released bytes."""
 
     @property
     def title(self) -> str:
-        """What buyers see of the version; unique among the product's versions."""
+        """What buyers see as the name of the version; unique among the product's versions."""
         title: str = self.details["Version"]["VersionTitle"]
         return title
 
     @property
     def fingerprint(self) -> str:
-        """64 hexadecimal digits that stand for the product and the details. (The templates' URLs are in the details,
-        and what is behind the URL of a version never changes.)"""
-        return _digest({"Product": self.product, "Details": self.details})
+        """SHA-256 of the product and the details, as 64 hexadecimal digits. The details have the templates' URLs, and
+        what is at the URL of a version never changes."""
+        return _sha256({"Product": self.product, "Details": self.details})
 
     @property
     def name(self) -> str:
-        """What the change sets of this content are called: readable, and never that of another content."""
+        """The beginning of its change sets' names: readable, and another one for any other content."""
         return f"{NAME} {self.version} {self.fingerprint[:12]}"
 
-    def request(self, intent: str, revision: str, after: str = "") -> dict[str, Any]:
-        """The arguments of StartChangeSet: ``intent`` is VALIDATE or APPLY, ``revision`` that of the product's entity.
+    def request(self, intent: str, revision: str, retry_of: str = "") -> dict[str, Any]:
+        """The arguments of StartChangeSet.
 
-        AWS refuses it when the product has another revision by then; without a revision nothing is locked. The token is
-        that of the content: AWS answers a repeated call with the change set that it has. ``after`` is the ID of the
-        last change set of the same name that failed: with it, a retry is a new attempt, while a repeated retry is not.
+        ``intent`` is VALIDATE or APPLY. ``revision`` is that of the product's entity, or empty: AWS refuses the request
+        if the product has another revision by then. ``retry_of`` is the ID of the last change set of the same name if
+        that failed. The token depends on the content and on ``retry_of``, but not on the revision: AWS answers a
+        repeated request with the change set that it has, and a retry after a failure starts a new one.
         https://docs.aws.amazon.com/marketplace/latest/APIReference/API_StartChangeSet.html
         """
         change = {
@@ -63,9 +64,9 @@ class Submission(NamedTuple):
         }
         identifier = f"{self.product}@{revision}" if revision else self.product
         locked = {**change, "Entity": {"Type": "AmiProduct@1.0", "Identifier": identifier}}
-        return {**content, "ChangeSet": [locked], "ClientRequestToken": _digest({**content, "After": after})}
+        return {**content, "ChangeSet": [locked], "ClientRequestToken": _sha256({**content, "RetryOf": retry_of})}
 
 
-def _digest(value: Any) -> str:
-    """SHA-256 of the one way to write a value as JSON (https://www.rfc-editor.org/rfc/rfc8785 for ASCII texts)."""
+def _sha256(value: Any) -> str:
+    """SHA-256 of a value as canonical JSON (https://www.rfc-editor.org/rfc/rfc8785 for ASCII strings)."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,14 +1,14 @@
-"""Validating a submission, applying it, and following what AWS Marketplace makes of it.
+"""Validates a submission, applies it, and follows its change sets to their end.
 
-The rule: there is never a second change set of the same content and intent while the first one is going on or after it
-has succeeded, however often the command is interrupted and repeated, and on however many machines. Nothing is
-remembered here for that: ``next_step`` decides from what AWS shows, the change sets' names say what is ours, and
-where the list is late (ListChangeSets shows a new change set only after a moment), the token of the request makes AWS
-answer with the change set that it has.
+``next_step`` decides what to do from what AWS shows, ``_execute`` does it until nothing is left to do. However often
+the command is interrupted and repeated, and on however many computers, there is never a second change set of the same
+content and intent while the first has not ended or after it has succeeded. Nothing is stored for that: the change sets'
+names tell which are ours, and where ListChangeSets does not show a new change set yet, the token of the request makes
+AWS answer with the change set that it has.
 
-Applying locks the product's revision: AWS refuses it when somebody has changed the product since it was read. A
-validation is good for the product as it was. When the product has changed since, it is validated once more; when it
-changes during that as well, the command gives up, because somebody is working on the product.
+Applying names the product's revision, so AWS refuses it if the product was changed since it was read. A validation is
+only valid for the product as it was: if the product has changed since, it is validated once more, and if it changes
+during that as well, the command gives up, because somebody else is editing the product.
 """
 
 from __future__ import annotations
@@ -20,104 +20,104 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from quilt_cfn.delivery.marketplace.catalog import REQUESTS, Catalog, ChangeSet, Entity, Locked, Refused
-from quilt_cfn.delivery.marketplace.drift import find_version, texts, versions
+from quilt_cfn.delivery.marketplace.catalog import REQUESTS, ApiError, Catalog, ChangeSet, Entity, ProductLocked
+from quilt_cfn.delivery.marketplace.drift import find_version, text_differences, versions
 from quilt_cfn.delivery.marketplace.submission import Submission
 from quilt_cfn.errors import UserError
 
 VALIDATE = "VALIDATE"
 APPLY = "APPLY"
 
-_PATIENCE = 4
-"""How often the change sets are read again when AWS says that there is one and doesn't list it."""
-_LISTED = 10
+_MOST_RETRIES = 4
+"""How often the change sets are read again when AWS says that there is one and does not list it."""
+_MOST_SHOWN = 10
 """How many change sets of a product ``status`` shows."""
-_AGAIN = "Run the command again: it starts a new attempt."
+_RUN_AGAIN = "Run the command again: it starts a new attempt."
 
 
-class Wait(NamedTuple):
-    """How the end of a change set is waited for, which takes from half a minute to a day."""
+class Polling(NamedTuple):
+    """How to wait for the end of a change set, which takes from half a minute to a day."""
 
     first: float = 15.0
-    """Seconds to the first look."""
-    most: float = 60.0
-    """Seconds between two looks, later on."""
-    pause: Callable[[float], None] = time.sleep
-    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)
-    """Progress, which is no result."""
+    """Seconds before the first call."""
+    longest: float = 60.0
+    """Seconds between two calls, later on."""
+    sleep: Callable[[float], None] = time.sleep
+    report: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)
+    """Prints a line of progress."""
 
 
-PATIENTLY = Wait()
+POLLING = Polling()
 
 
-class Look(NamedTuple):
-    """What AWS showed, and what this run has seen before."""
+class State(NamedTuple):
+    """What AWS shows of a product, and what this run knows about it."""
 
     entity: Entity
     change_sets: Sequence[ChangeSet]
-    """Newest first, those that matter with all that DescribeChangeSet tells."""
+    """Newest first; those that matter as DescribeChangeSet describes them."""
     followed: frozenset[str] = frozenset()
-    """The change sets that this run started or waited for."""
+    """IDs of the change sets that this run started or waited for."""
     documents: Mapping[str, Mapping[str, Any]] = {}
-    """Revision -> the product's document, as this run has seen them."""
+    """Revision -> the product's document, as this run has read it."""
 
 
 class Start(NamedTuple):
-    """Start a change set; ``after`` is the ID of the one of the same name that it comes after, or empty."""
+    """Start a change set; ``retry_of`` is the ID of the last one of the same name, or empty."""
 
     intent: str
-    after: str
+    retry_of: str
 
 
-class Join(NamedTuple):
-    """Wait for the end of a change set that is going on."""
+class Follow(NamedTuple):
+    """Wait for the end of a change set that has been started."""
 
     change_set: ChangeSet
 
 
 class Done(NamedTuple):
-    """There is nothing left to do."""
+    """Nothing is left to do; ``what`` is the result, a sentence."""
 
     what: str
 
 
-class Refuse(NamedTuple):
-    """There is nothing that may be done."""
+class Stop(NamedTuple):
+    """Nothing can be done: the two sentences of a ``UserError``."""
 
     what: str
     next_step: str
 
 
-Step = Start | Join | Done | Refuse
+Step = Start | Follow | Done | Stop
 
 
-def validate(catalog: Catalog, submission: Submission, wait: Wait = PATIENTLY) -> Iterator[str]:
-    """Have AWS rehearse the submission (Intent=VALIDATE), which changes nothing; yields lines about it.
+def validate(catalog: Catalog, submission: Submission, polling: Polling = POLLING) -> Iterator[str]:
+    """Have AWS validate the submission (Intent=VALIDATE), which changes nothing; yields lines about it.
 
     Returns when AWS has found nothing to refuse; raises ``UserError`` otherwise.
     """
-    return _carry_out(catalog, submission, VALIDATE, wait)
+    return _execute(catalog, submission, VALIDATE, polling)
 
 
 def submit(
-    catalog: Catalog, submission: Submission, verified: Callable[[], object], wait: Wait = PATIENTLY
+    catalog: Catalog, submission: Submission, verify_published: Callable[[], object], polling: Polling = POLLING
 ) -> Iterator[str]:
-    """Validate the submission, then apply it, and follow it to the end; yields lines about it.
+    """Validate the submission, then apply it, and follow it to its end; yields lines about it.
 
-    ``verified`` raises ``UserError`` unless the version is published as it was released; it is asked before AWS is.
-    Returns when the product has the version; raises ``UserError`` otherwise.
+    ``verify_published`` raises ``UserError`` unless the version is published as it was released; it is called before
+    AWS is. Returns when the product has the version; raises ``UserError`` otherwise.
     """
-    verified()
-    yield from _carry_out(catalog, submission, APPLY, wait)
+    verify_published()
+    yield from _execute(catalog, submission, APPLY, polling)
 
 
-def status(catalog: Catalog, about: str, follow: bool = False, wait: Wait = PATIENTLY) -> Iterator[str]:
+def status(catalog: Catalog, about: str, follow: bool = False, polling: Polling = POLLING) -> Iterator[str]:
     """Lines about a product's change sets, or about one change set, and what happens next.
 
-    ``about`` is a product's ID or a change set's. With ``follow``, waits for the end of what is going on.
+    ``about`` is the ID of a product or of a change set. With ``follow``, waits for the end of the newest change set.
     """
     if not _PRODUCT.fullmatch(about):
-        yield from _told(catalog, catalog.describe(about), follow, wait)
+        yield from _report(catalog, catalog.describe(about), follow, polling)
         return
     entity = catalog.entity(about)
     titles = [str(each.get("VersionTitle", "")) for each in versions(entity.document)]
@@ -125,52 +125,51 @@ def status(catalog: Catalog, about: str, follow: bool = False, wait: Wait = PATI
     change_sets = catalog.change_sets(about)
     if not change_sets:
         yield "There was no change set in the last 60 days."
-    for change_set in change_sets[1:_LISTED][::-1]:
+    for change_set in change_sets[1:_MOST_SHOWN][::-1]:
         yield _line(change_set)
     for change_set in change_sets[:1]:
-        yield from _told(catalog, catalog.describe(change_set.identifier), follow, wait)
+        yield from _report(catalog, catalog.describe(change_set.identifier), follow, polling)
 
 
-def next_step(goal: str, submission: Submission, look: Look) -> Step:
-    """What to do about a submission; ``goal`` is VALIDATE or APPLY. It asks nobody."""
-    applied = _newest(look, submission, APPLY)
-    validated = _newest(look, submission, VALIDATE)
+def next_step(goal: str, submission: Submission, state: State) -> Step:
+    """What to do next about a submission, decided from ``state`` alone; ``goal`` is VALIDATE or APPLY."""
+    applied = _newest(state, submission, APPLY)
+    validated = _newest(state, submission, VALIDATE)
     title = submission.title
     if applied and applied.active and goal == VALIDATE:
         return Done(f"Version “{title}” is being applied already, as change set {applied.identifier}.")
     if applied and applied.active:
-        return Join(applied)
+        return Follow(applied)
     if applied and applied.status == "SUCCEEDED":
         return Done(f"The product {submission.product} has version “{title}”, from change set {applied.identifier}.")
-    version = find_version(look.entity.document, title)
+    version = find_version(state.entity.document, title)
     if version is not None:
-        return _taken(submission, texts(version, submission.details))
+        return _title_exists(submission, version)
     if validated and validated.active:
-        return Join(validated)
-    for mine in (applied, validated):
-        if mine and mine.identifier in look.followed and mine.status != "SUCCEEDED":
-            return Refuse(*explain(mine))
-    ours = {applied, validated}
-    other = next((each for each in look.change_sets if each.active and each not in ours), None)
+        return Follow(validated)
+    for ours in (applied, validated):
+        if ours and ours.identifier in state.followed and ours.status != "SUCCEEDED":
+            return Stop(*explain(ours))
+    other = next((each for each in state.change_sets if each.active and each not in (applied, validated)), None)
     if other:
-        return Refuse(
-            f"Another change set is going on: {_named(other)}, and a product takes one at a time.",
+        return Stop(
+            f"Another change set has not ended: {_name_of(other)}, and a product takes one at a time.",
             f"Wait for its end (quilt-cfn marketplace status {other.identifier} --follow), then run the command again.",
         )
-    if not look.entity.revision:
-        return Refuse(
-            f"AWS doesn't tell the revision of {submission.product}, which keeps two changes apart.",
+    if not state.entity.revision:
+        return Stop(
+            f"AWS returned no revision of {submission.product}, without which nothing can be submitted safely.",
             "Check that it is the ID of an AMI product, prod-….",
         )
     if validated is None:
         return Start(VALIDATE, "")
     if validated.status != "SUCCEEDED":
         return Start(VALIDATE, validated.identifier)
-    if not _holds(validated, look):
-        if _validations(submission, look) > 1:
-            return Refuse(
+    if not _is_valid_still(validated, state):
+        if _followed_validations(submission, state) > 1:
+            return Stop(
                 f"The product {submission.product} changed while it was being validated, twice.",
-                "Ask who else is working on it, then run the command again.",
+                "Find out who else is editing it, then run the command again.",
             )
         return Start(VALIDATE, validated.identifier)
     if goal == VALIDATE:
@@ -179,104 +178,106 @@ def next_step(goal: str, submission: Submission, look: Look) -> Step:
 
 
 def explain(change_set: ChangeSet) -> tuple[str, str]:
-    """Why a change set came to nothing, and what to do: two texts of plain sentences."""
+    """Why a change set failed or was cancelled, and what to do about it."""
     what = "The validation" if change_set.intent == VALIDATE else "The change set"
     if change_set.status == "CANCELLED":
-        return f"{what} was cancelled: {_named(change_set)}.", _AGAIN
-    said = [change_set.description, *(f"{message.rstrip('. ')} ({code})" for code, message in change_set.errors)]
-    reasons = "; ".join(" ".join(each.split()).rstrip(".") for each in said if each.strip())
-    sentence = f"{what} failed: {_named(change_set)}{f': {reasons}' if reasons else ''}."
+        return f"{what} was cancelled: {_name_of(change_set)}.", _RUN_AGAIN
+    errors = [change_set.description, *(f"{message.rstrip('. ')} ({code})" for code, message in change_set.errors)]
+    reasons = "; ".join(" ".join(each.split()).rstrip(".") for each in errors if each.strip())
+    sentence = f"{what} failed: {_name_of(change_set)}{f': {reasons}' if reasons else ''}."
     if change_set.failure == "SERVER_FAULT":
-        return sentence, f"That is a fault on AWS's side. {_AGAIN}"
-    known = dict.fromkeys(_MENDS[code] for code, _ in change_set.errors if code in _MENDS)
-    return sentence, f"{' '.join(known) or 'Mend what AWS names.'} {_AGAIN}"
+        return sentence, f"The error is on AWS's side. {_RUN_AGAIN}"
+    remedies = dict.fromkeys(_REMEDIES[code] for code, _ in change_set.errors if code in _REMEDIES)
+    return sentence, f"{' '.join(remedies) or 'Fix what AWS names.'} {_RUN_AGAIN}"
 
 
-# Codes of AddDeliveryOptions: "Asynchronous errors" of AWS's pages on AMI and container products
+# Error codes of AddDeliveryOptions: "Asynchronous errors" of AWS's pages on AMI and container products
 # (https://docs.aws.amazon.com/marketplace/latest/APIReference/work-with-single-ami-products.html), and sellers'
-# reports.
-# Another code is told in AWS's own words.
-_LISTING = "Correct the texts of the listing."
-_ROLE = "Check the AccessRoleArn: AWS Marketplace has to be able to assume the role and read the AMI."
-_MENDS = {
+# reports. An error with another code is reported in AWS's own words.
+_TEXTS = "Correct the texts in marketplace/listing.yaml."
+_ROLE = "Check ami.access_role: AWS Marketplace has to be able to assume the role and read the AMI."
+_REMEDIES = {
     "INVALID_PRODUCT": "Versions can only be added to a product that is limited or public.",
     "INCOMPATIBLE_PRODUCT_STATUS": "Versions can only be added to a product that is limited or public.",
     "DUPLICATE_VERSION_TITLE": "The title is taken by another version: release a new version.",
-    "INVALID_VERSION_TITLE": _LISTING,
-    "INVALID_RELEASE_NOTES": _LISTING,
-    "INVALID_USAGE_INSTRUCTIONS": _LISTING,
-    "INVALID_SHORT_DESCRIPTION": _LISTING,
-    "INVALID_LONG_DESCRIPTION": _LISTING,
-    "INVALID_FULFILLMENT_OPTION_TITLE": _LISTING,
-    "DUPLICATE_DELIVERY_OPTION_TITLES": _LISTING,
-    "INVALID_DELIVERY_OPTION_TITLES": _LISTING,
-    "RECOMMENDED_INSTANCE_TYPE_NOT_AVAILABLE": "Recommend an instance type that the product offers.",
+    "INVALID_VERSION_TITLE": _TEXTS,
+    "INVALID_RELEASE_NOTES": _TEXTS,
+    "INVALID_USAGE_INSTRUCTIONS": _TEXTS,
+    "INVALID_SHORT_DESCRIPTION": _TEXTS,
+    "INVALID_LONG_DESCRIPTION": _TEXTS,
+    "INVALID_FULFILLMENT_OPTION_TITLE": _TEXTS,
+    "DUPLICATE_DELIVERY_OPTION_TITLES": _TEXTS,
+    "INVALID_DELIVERY_OPTION_TITLES": _TEXTS,
+    "RECOMMENDED_INSTANCE_TYPE_NOT_AVAILABLE": "Recommend an instance type that is enabled for the product.",
     "INVALID_AMI_ARCHITECTURE": "A product keeps the CPU architecture of its first version: build that.",
     "INVALID_ARN": _ROLE,
     "IMAGE_INACCESSIBLE": _ROLE,
     "IMAGE_NOT_FOUND": "Check the AMI's ID: it has to be in us-east-1, in the seller's own account.",
-    "SCAN_ERROR": "Mend what the scan found in the AMI; the report behind the link is kept for 60 days.",
+    "SCAN_ERROR": "Fix what the scan found in the AMI; the report behind the link is kept for 60 days.",
 }
 
-# prod-… and, for products of before 2021, a UUID; a change set's ID has neither form.
+# prod-… and, for products of before 2021, a UUID; a change set's ID is neither.
 _PRODUCT = re.compile(r"prod-[\w-]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-_HAPPENS = {
-    ("PREPARING", VALIDATE): "AWS checks the texts, the templates and the AMI, and changes nothing",
-    ("APPLYING", VALIDATE): "AWS checks the texts, the templates and the AMI, and changes nothing",
-    (
-        "PREPARING",
-        APPLY,
-    ): "AWS checks the request and scans the AMI; until that has ended it can be cancelled",
+_VALIDATING = "AWS checks the texts, the templates and the AMI, and changes nothing"
+_MEANINGS = {
+    ("PREPARING", VALIDATE): _VALIDATING,
+    ("APPLYING", VALIDATE): _VALIDATING,
+    ("PREPARING", APPLY): "AWS checks the request and scans the AMI; until that has ended it can be cancelled",
     ("APPLYING", APPLY): "AWS copies the templates and the AMI to all Regions, which takes up to a day",
     ("SUCCEEDED", VALIDATE): "AWS found nothing to refuse; quilt-cfn marketplace submit applies it",
     ("SUCCEEDED", APPLY): "the product has the change; quilt-cfn marketplace drift compares what buyers get",
 }
+"""(status, intent) of a change set -> what it means, and what comes next."""
 
 
-def _carry_out(catalog: Catalog, submission: Submission, goal: str, wait: Wait) -> Iterator[str]:
-    """Look, decide, do, until there is nothing left to do."""
+def _execute(catalog: Catalog, submission: Submission, goal: str, polling: Polling) -> Iterator[str]:
+    """Take one step after the other, each decided from AWS's present state, until nothing is left to do."""
     followed: list[str] = []
-    named: list[str] = []  # by AWS, as what keeps ours from starting
+    locking: list[str] = []  # the change sets that AWS has named as keeping ours from starting
     documents: dict[str, Mapping[str, Any]] = {}
-    refusals = 0
+    errors = 0
     while True:
-        entity, change_sets = _look(catalog, submission, [*followed, *named])
+        entity, change_sets = _read(catalog, submission, [*followed, *locking])
         documents.setdefault(entity.revision, entity.document)
-        step = next_step(goal, submission, Look(entity, change_sets, frozenset(followed), documents))
+        step = next_step(goal, submission, State(entity, change_sets, frozenset(followed), documents))
         if isinstance(step, Done):
             yield step.what
             return
-        if isinstance(step, Refuse):
+        if isinstance(step, Stop):
             raise UserError(*step)
-        if isinstance(step, Join):
+        if isinstance(step, Follow):
             followed.append(step.change_set.identifier)
-            yield _line(_followed(catalog, step.change_set, wait))
+            yield _line(_follow(catalog, step.change_set, polling))
             continue
         try:
-            with _said_on_interrupt(wait, "A change set may have been started. The same command joins it."):
-                identifier = catalog.start(submission.request(step.intent, entity.revision, step.after))
-        except Refused as refusal:
-            refusals += 1
-            locked_by = [each for each in getattr(refusal, "change_sets", ()) if each not in named]
+            with _report_on_interrupt(polling, "A change set may have been started. The same command follows it."):
+                identifier = catalog.start(submission.request(step.intent, entity.revision, step.retry_of))
+        except ApiError as error:
+            errors += 1
+            locked_by = [each for each in getattr(error, "change_sets", ()) if each not in locking]
             moved = catalog.entity(submission.product).revision != entity.revision
-            if refusals > _PATIENCE or not (locked_by or moved or _will_be_listed(refusal)):
+            if errors > _MOST_RETRIES or not (locked_by or moved or _will_be_listed(error)):
                 raise
-            named += locked_by
+            locking += locked_by
             if not (locked_by or moved):
-                wait.pause(wait.first)
+                polling.sleep(polling.first)
             continue
         followed.append(identifier)
         doing = "Validating" if step.intent == VALIDATE else "Applying"
         yield f"{doing}: change set {identifier}, {REQUESTS}{identifier}"
 
 
-def _look(catalog: Catalog, submission: Submission, known: Sequence[str]) -> tuple[Entity, list[ChangeSet]]:
-    """The product and its change sets, newest first; those that decide are described, as the list may be late."""
+def _read(catalog: Catalog, submission: Submission, known: Sequence[str]) -> tuple[Entity, list[ChangeSet]]:
+    """The product and its change sets, newest first.
+
+    Those on which ``next_step`` depends are described one by one, and so are those in ``known`` that are not listed
+    yet: ListChangeSets is late, and leaves out intent and revision.
+    """
     entity = catalog.entity(submission.product)
     listed = catalog.change_sets(submission.product)
     unlisted = [each for each in dict.fromkeys(reversed(known)) if each not in {each.identifier for each in listed}]
-    names = {_name(submission, intent) for intent in (VALIDATE, APPLY)}
+    names = {_change_set_name(submission, intent) for intent in (VALIDATE, APPLY)}
     described: list[ChangeSet] = [catalog.describe(each) for each in unlisted]
     seen = {each.name for each in described} & names
     for change_set in listed:
@@ -286,96 +287,97 @@ def _look(catalog: Catalog, submission: Submission, known: Sequence[str]) -> tup
     return entity, described
 
 
-def _followed(catalog: Catalog, change_set: ChangeSet, wait: Wait) -> ChangeSet:
-    """A change set at its end."""
+def _follow(catalog: Catalog, change_set: ChangeSet, polling: Polling) -> ChangeSet:
+    """Waits for the end of a change set and returns it as it is then."""
     from tqdm import tqdm  # late: only who waits needs it
 
-    identifier, seconds, told = change_set.identifier, wait.first, ""
+    identifier, seconds, reported = change_set.identifier, polling.first, ""
     goes_on = (
-        f"The change set {identifier} goes on without us. The same command joins it again; "
-        f"quilt-cfn marketplace status {identifier} shows how it stands."
+        f"The change set {identifier} continues in AWS Marketplace. The same command follows it again; "
+        f"quilt-cfn marketplace status {identifier} shows its status."
     )
     clock = tqdm(disable=not sys.stderr.isatty(), leave=False, bar_format="{desc} for {elapsed}")
-    with clock, _said_on_interrupt(wait, goes_on):
+    with clock, _report_on_interrupt(polling, goes_on):
         while change_set.active:
-            if change_set.status != told:
-                wait.say(_line(change_set))
-                told = change_set.status
-            clock.set_description_str(told)
-            wait.pause(seconds)
-            seconds = min(seconds * 1.5, wait.most)
+            if change_set.status != reported:
+                polling.report(_line(change_set))
+                reported = change_set.status
+            clock.set_description_str(reported)
+            polling.sleep(seconds)
+            seconds = min(seconds * 1.5, polling.longest)
             change_set = catalog.describe(identifier)
     return change_set
 
 
 @contextlib.contextmanager
-def _said_on_interrupt(wait: Wait, what: str) -> Iterator[None]:
-    """On Ctrl-C says what that does not stop."""
+def _report_on_interrupt(polling: Polling, line: str) -> Iterator[None]:
+    """On Ctrl-C reports what goes on in spite of it."""
     try:
         yield
     except KeyboardInterrupt:
-        wait.say(f"\n{what}")
+        polling.report(f"\n{line}")
         raise
 
 
-def _told(catalog: Catalog, change_set: ChangeSet, follow: bool, wait: Wait) -> Iterator[str]:
-    """Lines about one change set, at its end if it is to be followed."""
+def _report(catalog: Catalog, change_set: ChangeSet, follow: bool, polling: Polling) -> Iterator[str]:
+    """Lines about one change set, with ``follow`` when it has ended."""
     if follow and change_set.active:
-        change_set = _followed(catalog, change_set, wait)
+        change_set = _follow(catalog, change_set, polling)
     yield _line(change_set)
     if change_set.status in ("FAILED", "CANCELLED"):
         yield from explain(change_set)
 
 
 def _line(change_set: ChangeSet) -> str:
-    happens = _HAPPENS.get((change_set.status, change_set.intent), "")
+    meaning = _MEANINGS.get((change_set.status, change_set.intent), "")
     when = change_set.ended or change_set.started
-    return f"{when} {change_set.status}: {_named(change_set)}{f'; {happens}' if happens else ''}."
+    return f"{when} {change_set.status}: {_name_of(change_set)}{f'; {meaning}' if meaning else ''}."
 
 
-def _named(change_set: ChangeSet) -> str:
+def _name_of(change_set: ChangeSet) -> str:
     return f"{change_set.identifier} “{change_set.name}”" if change_set.name else change_set.identifier
 
 
-def _name(submission: Submission, intent: str) -> str:
-    """What the change sets of this content and intent are called."""
+def _change_set_name(submission: Submission, intent: str) -> str:
+    """The name of the change sets with this content and intent."""
     name: str = submission.request(intent, "")["ChangeSetName"]
     return name
 
 
-def _newest(look: Look, submission: Submission, intent: str) -> ChangeSet | None:
-    name = _name(submission, intent)
-    return next((each for each in look.change_sets if each.name == name), None)
+def _newest(state: State, submission: Submission, intent: str) -> ChangeSet | None:
+    name = _change_set_name(submission, intent)
+    return next((each for each in state.change_sets if each.name == name), None)
 
 
-def _holds(validated: ChangeSet, look: Look) -> bool:
-    """Is the product still what it was when this validation began?"""
-    if validated.revision in ("", look.entity.revision):
+def _is_valid_still(validated: ChangeSet, state: State) -> bool:
+    """Whether the product is what it was when this validation began."""
+    if validated.revision in ("", state.entity.revision):
         return True
-    # A revision may be new and the product the same: what this run saw at the validation's revision decides.
-    return look.documents.get(validated.revision) == look.entity.document
+    # A new revision may have the same content: compare with the document that this run has read at the old one.
+    return state.documents.get(validated.revision) == state.entity.document
 
 
-def _validations(submission: Submission, look: Look) -> int:
-    """How many validations this run has followed to their success."""
-    name = _name(submission, VALIDATE)
+def _followed_validations(submission: Submission, state: State) -> int:
+    """How many validations this run has followed until they succeeded."""
+    name = _change_set_name(submission, VALIDATE)
     return sum(
-        each.identifier in look.followed and each.name == name and each.status == "SUCCEEDED"
-        for each in look.change_sets
+        each.identifier in state.followed and each.name == name and each.status == "SUCCEEDED"
+        for each in state.change_sets
     )
 
 
-def _taken(submission: Submission, differences: Sequence[str]) -> Done | Refuse:
-    """The product has a version of this title: ours, or another one."""
+def _title_exists(submission: Submission, version: Mapping[str, Any]) -> Done | Stop:
+    """What to do when the product has a version of this title, which is this submission or another one."""
     has = f"The product {submission.product} has a version “{submission.title}” already"
+    differences = text_differences(version, submission)
     if not differences:
         return Done(f"{has}, with the texts of this one; quilt-cfn marketplace drift compares the templates.")
-    return Refuse(
-        f"{has}, and it is another one. {differences[0]}",
-        "What was submitted can't be replaced: release a new version.",
+    return Stop(
+        f"{has}, and it is another one. {differences[0].message}",
+        "A version can't be replaced: release a new version.",
     )
 
 
-def _will_be_listed(refusal: Refused) -> bool:
-    """Is the reason a change set that the list doesn't show yet, ours perhaps?"""
-    return isinstance(refusal, Locked) or "token" in refusal.what.lower()
+def _will_be_listed(error: ApiError) -> bool:
+    """Whether the cause is a change set that ListChangeSets does not show yet; it may be ours."""
+    return isinstance(error, ProductLocked) or "token" in error.what.lower()

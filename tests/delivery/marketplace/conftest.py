@@ -1,4 +1,4 @@
-"""A Catalog API, a product, and a version to submit to it."""
+"""A Catalog API, and a version to submit to it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from botocore.config import Config
 
 from quilt_cfn.delivery.marketplace.catalog import Catalog
 from quilt_cfn.delivery.marketplace.submission import Submission
-from quilt_cfn.delivery.marketplace.submit import Wait
+from quilt_cfn.delivery.marketplace.submit import Polling
 from tests.delivery.marketplace.stand_in import PRODUCT, StandIn
 from tests.delivery.publish.conftest import aws_environment, bucket, s3, s3_server
 
 __all__ = ["aws_environment", "bucket", "s3", "s3_server"]  # the fixtures of publishing serve here as well
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-"""The secret key of AWS's own examples; it is on no account."""
+"""The secret key of AWS's own examples, which belongs to no account."""
 
 TEMPLATE = b"""\
 Parameters:
@@ -29,21 +29,22 @@ Resources:
     Type: AWS::EC2::Instance
     Properties: {ImageId: !Ref AmiId, Tags: [{Key: a, Value: b}], Monitoring: true}
 """
-CLUSTER = TEMPLATE.replace(b"Server:", b"Fleet:")
+TEMPLATES = {"one": TEMPLATE, "cluster": TEMPLATE.replace(b"Server:", b"Fleet:")}
+"""Name of the file, and title of the delivery option -> template."""
 
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[StandIn]:
     """One API for all tests of a worker."""
     with StandIn() as stand_in, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("NO_PROXY", "*")  # nothing here is for a developer's proxy
+        environment.setenv("NO_PROXY", "*")  # no request may go to a developer's proxy
         environment.setenv("no_proxy", "*")
         yield stand_in
 
 
 @pytest.fixture(scope="session")
 def client(served: StandIn) -> Iterator[Any]:
-    """Its client; nothing is tried twice, so that every fault is seen."""
+    """Its client, which tries nothing twice."""
     session = boto3.session.Session("AKIAIOSFODNN7EXAMPLE", SECRET, region_name="us-east-1")
     config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=5)
     client = session.client("marketplace-catalog", endpoint_url=served.url, config=config)
@@ -52,11 +53,10 @@ def client(served: StandIn) -> Iterator[Any]:
 
 
 @pytest.fixture
-def stand_in(served: StandIn) -> Iterator[StandIn]:
-    """An API that nobody has called yet; every request that it gets is one that AWS's model allows."""
+def stand_in(served: StandIn) -> StandIn:
+    """An API that nobody has called yet."""
     served.restart()
-    yield served
-    assert not served.broken
+    return served
 
 
 @pytest.fixture
@@ -69,68 +69,47 @@ def submission() -> Submission:
     return made()
 
 
-def made(**texts: Any) -> Submission:
-    """A version with two delivery options, with other texts where some are given."""
+def made(**version: Any) -> Submission:
+    """A version with two delivery options; ``version`` replaces its texts."""
+    url = "https://example.org/quilt-registry/1.0.0"
     return Submission(
         PRODUCT,
         "1.0.0",
         {
-            "Version": {"VersionTitle": "1.0.0", "ReleaseNotes": "The first.", **texts},
-            "DeliveryOptions": [
-                option("One machine", "https://example.org/quilt-registry/1.0.0/one.yaml"),
-                option("A cluster", "https://example.org/quilt-registry/1.0.0/cluster.yaml"),
-            ],
+            "Version": {"VersionTitle": "1.0.0", "ReleaseNotes": "The first.", **version},
+            "DeliveryOptions": [option(name, f"{url}/{name}.yaml") for name in TEMPLATES],
         },
-        {
-            "https://example.org/quilt-registry/1.0.0/one.yaml": TEMPLATE,
-            "https://example.org/quilt-registry/1.0.0/cluster.yaml": CLUSTER,
-        },
+        {f"{url}/{name}.yaml": template for name, template in TEMPLATES.items()},
     )
 
 
 def option(title: str, url: str) -> dict[str, Any]:
-    return {
-        "DeliveryOptionTitle": title,
-        "Details": {
-            "DeploymentTemplateDeliveryOptionDetails": {
-                "ShortDescription": f"{title}, in short.",
-                "LongDescription": f"{title}, at length.",
-                "UsageInstructions": "Launch it.",
-                "RecommendedInstanceType": "t3.small",
-                "ArchitectureDiagram": "https://example.org/quilt-registry/1.0.0/diagram.png",
-                "Template": url,
-                "TemplateSources": [
-                    {
-                        "ParameterName": "AmiId",
-                        "AmiSource": {
-                            "AmiId": "ami-0123456789abcdef0",
-                            "AccessRoleArn": "arn:aws:iam::123456789012:role/AwsMarketplaceAmiIngestion",
-                            "UserName": "ec2-user",
-                            "OperatingSystemName": "AMAZONLINUX",
-                            "OperatingSystemVersion": "2023",
-                        },
-                    }
-                ],
-            }
-        },
+    details = {
+        "ShortDescription": f"{title}, in short.",
+        "LongDescription": f"{title}, at length.",
+        "UsageInstructions": "Launch it.",
+        "RecommendedInstanceType": "t3.small",
+        "Template": url,
+        "TemplateSources": [{"ParameterName": "AmiId", "AmiSource": {"AmiId": "ami-0123456789abcdef0"}}],
     }
+    return {"DeliveryOptionTitle": title, "Details": {"DeploymentTemplateDeliveryOptionDetails": details}}
 
 
-class Patience:
-    """Waits no time, and remembers for how long it would have waited and what was said meanwhile."""
+class Waiting:
+    """Waits no time, and records for how long it would have waited and what was reported meanwhile."""
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
-        self.said: list[str] = []
-        self.at: dict[int, Callable[[], None]] = {}
+        self.reported: list[str] = []
+        self.during: dict[int, Callable[[], None]] = {}
         """Number of a pause, from 0 -> what happens meanwhile."""
-        self.wait = Wait(pause=self._pause, say=self.said.append)
+        self.polling = Polling(sleep=self._sleep, report=self.reported.append)
 
-    def _pause(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
-        self.at.get(len(self.pauses) - 1, lambda: None)()
+        self.during.get(len(self.pauses) - 1, lambda: None)()
 
 
 @pytest.fixture
-def patience() -> Patience:
-    return Patience()
+def waiting() -> Waiting:
+    return Waiting()

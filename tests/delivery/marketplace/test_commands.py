@@ -6,12 +6,12 @@ import json
 import os
 
 import pytest
-import yaml
 
 from quilt_cfn.cli import main
 from quilt_cfn.delivery.publish.bucket_policy import policy
 from quilt_cfn.delivery.release.artifact import RELEASES, read_artifact
-from tests.delivery.marketplace.checkouts import VERSION, checkout, listing_document, put, write, write_release
+from quilt_cfn.editions import MARKETPLACE, REGISTRY
+from tests.delivery.marketplace.checkouts import VERSION, change, checkout, write_release
 from tests.delivery.marketplace.stand_in import PRODUCT
 
 EVERY = ("--every", "0.01")
@@ -19,13 +19,10 @@ EVERY = ("--every", "0.01")
 
 @pytest.fixture
 def root(tmp_path, monkeypatch, stand_in, aws_environment, bucket):
-    """A checkout whose release is nearly submitted: published nowhere yet."""
+    """A checkout whose release can be submitted once it is published."""
     checkout(tmp_path)
-    document = listing_document()
-    put(document, "product", PRODUCT)
-    put(document, "published", f"s3://{bucket}/quilt")
-    put(document, "region", "us-east-1")
-    write(tmp_path / "marketplace/listing.yaml", document)
+    for field, value in (("product", PRODUCT), ("published", f"s3://{bucket}/quilt"), ("region", "us-east-1")):
+        change(tmp_path, "listing.yaml", field, value)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_CATALOG", stand_in.url)
     return tmp_path
@@ -34,8 +31,12 @@ def root(tmp_path, monkeypatch, stand_in, aws_environment, bucket):
 @pytest.fixture
 def published(root, s3, bucket, capsys):
     assert main(["publish", f"s3://{bucket}/quilt"]) == 0
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy(bucket, "quilt", "us-east-1")))
+    open_to_everybody(s3, bucket)
     capsys.readouterr()
+
+
+def open_to_everybody(s3, bucket):
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy(bucket, "quilt", "us-east-1")))
 
 
 @pytest.fixture
@@ -49,107 +50,71 @@ def run(root, capsys):
     return run
 
 
-def change_sets(stand_in):
+def intents(stand_in):
     return [request.arguments["Intent"] for request in stand_in.requests if request.operation == "StartChangeSet"]
 
 
-def test_a_plan_is_the_request_as_json_and_asks_nobody(run, stand_in):
+def test_a_plan_is_the_request_as_json_and_calls_nobody(run, stand_in):
     code, out, err = run("plan")
-    request = json.loads(out)
     assert (code, err) == (0, "")
-    assert request["Catalog"] == "AWSMarketplace"
-    (change,) = request["ChangeSet"]
-    assert change["ChangeType"] == "AddDeliveryOptions"
+    (change,) = json.loads(out)["ChangeSet"]
     assert change["Entity"] == {"Type": "AmiProduct@1.0", "Identifier": PRODUCT}
     (option,) = change["DetailsDocument"]["DeliveryOptions"]
     details = option["Details"]["DeploymentTemplateDeliveryOptionDetails"]
-    assert f"/quilt/quilt-registry/{VERSION}/quilt-registry-marketplace.yaml" in details["Template"]
+    assert details["Template"].endswith(f"/quilt/quilt-registry/{VERSION}/{MARKETPLACE.file}")
     assert not stand_in.requests
 
 
-def test_a_published_version_is_validated_applied_and_shown(run, published, stand_in):
-    code, out, _ = run("submit", *EVERY)
-    assert code == 0
-    assert out.splitlines()[-1].startswith(f"The product {PRODUCT} has version “{VERSION}”")
-    assert change_sets(stand_in) == ["VALIDATE", "APPLY"]
-    code, out, _ = run("submit", *EVERY)
-    assert code == 0
-    assert change_sets(stand_in) == ["VALIDATE", "APPLY"]
-    assert f"versions: {VERSION}" in run("status")[1]
-
-
-def test_validate_applies_nothing(run, stand_in):
+def test_a_published_version_is_validated_then_applied_and_its_status_and_drift_are_shown(run, published, stand_in):
     code, out, _ = run("validate", *EVERY)
     assert code == 0
     assert "AWS found nothing to refuse" in out
-    assert change_sets(stand_in) == ["VALIDATE"]
+    assert intents(stand_in) == ["VALIDATE"]
+    for _ in range(2):  # a second run starts nothing
+        code, out, _ = run("submit", *EVERY)
+        assert code == 0
+        assert out.splitlines()[-1].startswith(f"The product {PRODUCT} has version “{VERSION}”")
+        assert intents(stand_in) == ["VALIDATE", "APPLY"]
+    assert f"versions: {VERSION}" in run("status")[1]
+    del stand_in.document["Versions"][0]["Sources"][1]["Template"]
+    code, out, _ = run("drift")
+    assert code == 1
+    assert out.startswith(f"{PRODUCT}: warning D04 [quilt-cfn] AWS Marketplace names no copy of the template")
 
 
-def test_a_version_that_is_not_published_is_not_submitted(run, stand_in, bucket):
-    code, _, err = run("submit", *EVERY)
-    assert code == 2
-    assert f"{VERSION} is not published at s3://{bucket}/quilt, or not everybody can read it there." in err
-    assert not stand_in.requests
-
-
-def test_a_version_that_not_everybody_can_read_is_not_submitted(run, published, stand_in, s3, bucket):
+def test_a_version_that_not_everybody_can_read_as_it_was_released_is_not_submitted(
+    run, root, published, stand_in, s3, bucket
+):
+    key = f"quilt/quilt-registry/{VERSION}/{MARKETPLACE.file}"
+    content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     s3.delete_bucket_policy(Bucket=bucket)
     code, _, err = run("submit", *EVERY)
     assert code == 2
     assert f"{VERSION} is not published at s3://{bucket}/quilt, or not everybody can read it there." in err
-    assert not stand_in.requests
-
-
-def test_a_version_that_was_published_with_other_bytes_is_not_submitted(run, published, stand_in, s3, bucket):
-    s3.delete_bucket_policy(Bucket=bucket)
-    key = f"quilt/quilt-registry/{VERSION}/quilt-registry-marketplace.yaml"
     s3.put_object(Bucket=bucket, Key=key, Body=b"Resources: {}")
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy(bucket, "quilt", "us-east-1")))
-    code, _, err = run("submit", *EVERY)
-    assert code == 2
-    assert "quilt-registry-marketplace.yaml is not what was released." in err
+    open_to_everybody(s3, bucket)
+    assert f"{MARKETPLACE.file} is not what was released." in run("submit", *EVERY)[2]
+    s3.delete_bucket_policy(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key=key, Body=content)
+    open_to_everybody(s3, bucket)
+    write_release(root, {**read_artifact(root / RELEASES / VERSION).contents, "instance.md": b"another"}, "diagram.png")
+    assert "Its manifest is not the one in this checkout." in run("submit", *EVERY)[2]
     assert not stand_in.requests
 
 
-def test_a_version_that_another_checkout_published_is_not_submitted(run, root, published, stand_in):
-    contents = read_artifact(root / RELEASES / VERSION).contents
-    write_release(root, {**contents, "instance.md": b"another"}, "diagram.png")
-    code, _, err = run("submit", *EVERY)
-    assert code == 2
-    assert "The manifest there is another one than that of this checkout." in err
-    assert not stand_in.requests
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "sentence"),
-    [
-        ("product", None, "marketplace/listing.yaml has no product"),
-        ("ami.parameter", "ImageId", "M04: Edition marketplace has no parameter ImageId"),
-        ("diagram", "1560 x 878", "M24: The architecture diagram has 1100 x 700 pixels, not 1560 x 878."),
-    ],
-)
-@pytest.mark.parametrize("step", ["plan", "validate", "submit"])
-def test_what_would_be_refused_is_refused_before_any_call(run, root, stand_in, step, field, value, sentence):
-    document = yaml.safe_load((root / "marketplace/listing.yaml").read_text())
-    put(document, field, value)
-    write(root / "marketplace/listing.yaml", document)
+@pytest.mark.parametrize("step", ["plan", "validate", "submit", "drift"])
+def test_what_would_be_refused_is_listed_before_any_call(run, root, stand_in, step):
+    change(root, "listing.yaml", "product", None)
+    change(root, "listing.yaml", "diagram", "1560 x 878")
+    change(root, "listing.yaml", "delivery_options.0.edition", REGISTRY.name)
     code, out, err = run(step)
     assert (code, out) == (2, "")
-    assert sentence in err
-    assert not stand_in.requests
-
-
-def test_the_registry_edition_is_refused_with_the_reason(run, root, stand_in):
-    document = yaml.safe_load((root / "marketplace/listing.yaml").read_text())
-    document["delivery_options"][0]["edition"] = "registry"
-    write(root / "marketplace/listing.yaml", document)
-    code, _, err = run("submit")
-    assert code == 2
-    assert "M08: Edition registry:" in err
-    assert "It is launched from its own S3 URL." in err
+    assert "\n  marketplace/listing.yaml: error M29 [quilt-cfn] There is no product" in err
+    assert "M24 [quilt-cfn] The architecture diagram has 1100 x 700 pixels, not 1560 x 878." in err
+    assert f"M08 [quilt-cfn] RegistryUserKey: RegistryUserKey is an access key. {REGISTRY.outside_marketplace}" in err
     assert not stand_in.requests
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon", "1e9"])
-def test_a_wait_that_is_none_is_refused(run, seconds):
+def test_an_interval_that_is_not_one_is_refused(run, seconds):
     assert run("status", "--every", seconds)[0] == 2

@@ -1,4 +1,4 @@
-"""Release notes are the changelog, as plain text, and the way to the new version."""
+"""Release notes are the changelog as plain text, and how to update a running stack."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quilt_cfn.delivery.marketplace.notes import plain_text, release_notes
-from quilt_cfn.delivery.marketplace.texts import RELEASE_NOTES, mistakes
+from quilt_cfn.delivery.marketplace.text_limits import RELEASE_NOTES, violations
 from tests.delivery.marketplace.checkouts import TOP
 
 CHANGELOG = "## 1.1.0 (2026-12-01)\n\n- New.\n\n## 1.0.0 (2026-11-23)\n\n- Old.\n"
@@ -33,30 +33,30 @@ def test_markdown_becomes_plain_text(markdown, text):
     assert plain_text(markdown) == text
 
 
-def test_only_the_entry_of_the_version_is_told():
+def test_the_notes_are_those_of_the_version():
     notes = release_notes(CHANGELOG, "1.0.0")
     assert notes.startswith("- Old.\n\n")
     assert "New." not in notes
 
 
 def test_the_notes_say_how_a_running_stack_gets_the_new_image():
-    notes = release_notes(CHANGELOG, "1.1.0", "ImageOfOurs")
+    notes = release_notes(CHANGELOG, "1.1.0", "OtherAmi")
     assert "CloudFormation keeps the value of every parameter" in notes
-    assert "Change the value of ImageOfOurs." in notes
-    assert "ParameterKey=='ImageOfOurs'" in notes
+    assert "Change the value of OtherAmi." in notes
+    assert "ParameterKey=='OtherAmi'" in notes
     assert "{" not in notes
 
 
 @pytest.mark.parametrize(
     "changelog", ["", "## 2.0.0 (2026-11-23)\nx", "## 1.0.0 (2026-11-23)\n\n## 0.9.0 (2026-01-01)\nx"]
 )
-def test_nothing_said_makes_no_notes(changelog):
+def test_a_version_without_an_entry_has_no_notes(changelog):
     assert release_notes(changelog, "1.0.0") == ""
 
 
-def test_ours_can_be_sent():
+def test_our_notes_are_accepted():
     notes = release_notes((TOP / "CHANGELOG.md").read_text(encoding="utf-8"), "1.0.0")
-    assert not list(mistakes(notes, RELEASE_NOTES))
+    assert not list(violations(notes, RELEASE_NOTES))
     assert "`" not in notes
     assert "](" not in notes
 
