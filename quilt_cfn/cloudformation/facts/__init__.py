@@ -1,4 +1,4 @@
-"""Facts about AWS that are true without any template: partitions, Regions, availability, quotas, IAM actions.
+"""Facts about AWS that don't depend on a template: partitions, Regions, availability, quotas, IAM actions.
 
-Each says where it was read. This package imports no other of ``quilt_cfn.cloudformation``.
+Each module names its source. This package imports no other of ``quilt_cfn.cloudformation``.
 """

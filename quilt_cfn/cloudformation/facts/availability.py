@@ -1,6 +1,6 @@
-"""What AWS offers where: instance types and database classes, as cfn-lint's data of the Regions has them.
+"""What is available in which Region: instance types and database classes, from the data in cfn-lint's package.
 
-The rule: a fact that the data doesn't have is no answer (None), and nobody is told anything then.
+A function returns None where that data says nothing; nothing is reported then.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ def _data(path: str) -> dict[str, Any]:
 
 @cache
 def regions() -> tuple[str, ...]:
-    """Every Region that cfn-lint knows, those of other partitions included."""
+    """Every Region in cfn-lint's data, of all partitions, sorted."""
     schemas = file_of("cfnlint", "data/schemas/providers").glob("*-*.json")
     return tuple(sorted({*(each.stem for each in schemas), *_data("aws_ec2_instance/instancetype_enum.json")}))
 
 
 @cache
 def instance_types(region: str) -> frozenset[str] | None:
-    """The EC2 instance types that a Region offers."""
+    """The EC2 instance types that are available in a Region; None if unknown."""
     schema = _data("aws_ec2_instance/instancetype_enum.json").get(region)
     return frozenset(schema["enum"]) if schema else None
 
 
 @cache
 def database_classes(region: str, engine: str) -> frozenset[str] | None:
-    """The instance classes that RDS offers in a Region for an engine."""
+    """The instance classes that are available in a Region for an engine of RDS; None if unknown."""
     schema = _data("aws_rds_dbinstance/dbinstanceclass_enum.json").get(region)
     if not schema:
         return None
-    offered: set[str] = set()
+    available: set[str] = set()
     for each in schema["allOf"]:
         if each["if"]["properties"].get("Engine") == {"const": engine}:
-            offered |= set(each["then"]["properties"]["DBInstanceClass"]["enum"])
-    return frozenset(offered) or None
+            available |= set(each["then"]["properties"]["DBInstanceClass"]["enum"])
+    return frozenset(available) or None
 
 
 @cache
 def load_balancer_attributes(shape: str) -> frozenset[str]:
-    """The attributes that ELB knows, by the documentation of a shape in botocore's model of elbv2.
+    """The names of a load balancer's or target group's attributes, from botocore's documentation of elbv2.
 
     ``shape`` is ``LoadBalancerAttribute`` or ``TargetGroupAttribute``.
     """

@@ -1,7 +1,6 @@
-"""The actions of IAM: which there are, which ARNs they apply to, and what an API operation is called among them.
+"""IAM actions: which exist, which ARNs they apply to, and which one allows an API operation.
 
-The rule: the list is AWS's, as cfn-lint carries it; its package is found and not imported, which would cost 0.8 s. What
-is not in the list is not judged.
+The list is AWS's, from the data in cfn-lint's package, which is read without importing cfn-lint (that takes 0.8 s).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _SERVICES = {
     "sfn": "states",
     "stepfunctions": "states",
 }
-"""What the command line, the SDKs and Step Functions call a service -> what IAM calls it."""
+"""A service's name in the AWS CLI, the SDKs or Step Functions -> its prefix in IAM."""
 
 _OPERATIONS = {
     ("lambda", "invoke"): "InvokeFunction",
@@ -37,16 +36,16 @@ _OPERATIONS = {
     ("s3", "listobjects"): "ListBucket",
     ("s3", "listobjectsv2"): "ListBucket",
 }
-"""Operations whose action has another name, from
+"""(service, operation in lower case) -> action, where the names differ. Sources:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html and
 https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html."""
 
 
 def action_of(service: str, operation: str) -> str | None:
-    """The action that allows an operation, ``logs`` and ``put-log-events`` for instance; None if there is none.
+    """The action that allows an operation such as ``put-log-events`` of ``logs``; None if there is none.
 
-    Of STS there is none: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html needs no
-    permission, and assuming a role is a matter of its trust policy.
+    It is always None for STS: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html needs no
+    permission, and a role's trust policy says who may assume it.
     """
     service = _SERVICES.get(service, service)
     name = _OPERATIONS.get((service, _squashed(operation)))
@@ -55,18 +54,19 @@ def action_of(service: str, operation: str) -> str | None:
 
 
 def arns_of(action: str) -> tuple[tuple[str, str], ...] | None:
-    """(kind, ARN with ``*`` for what varies) of each kind of resource that an action applies to; None for no action.
+    """(resource type, ARN with ``*`` for what varies) for each resource type that an action applies to.
 
-    Empty for an action that applies to no resource in particular: only ``*`` allows it.
+    Empty for an action that applies to no particular resource, which only ``*`` allows; None if there is no such
+    action.
     """
     service, _, name = action.lower().partition(":")
     known = _services().get(service, {"Actions": {}, "Resources": {}})
     if name not in known["Actions"]:
         return None
     return tuple(
-        (kind, re.sub(r"\$\{[^}]*\}|\.\*", "*", arn))
-        for kind in known["Actions"][name].get("Resources", ())
-        for arn in known["Resources"].get(kind, {}).get("ARNFormats", ())
+        (resource_type, re.sub(r"\$\{[^}]*\}|\.\*", "*", arn))
+        for resource_type in known["Actions"][name].get("Resources", ())
+        for arn in known["Resources"].get(resource_type, {}).get("ARNFormats", ())
         if arn.count(":") >= 5
     )
 
@@ -80,9 +80,9 @@ def is_action(pattern: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def glob(pattern: str, ignore_case: bool = False) -> re.Pattern[str]:
-    """A pattern of IAM's, in which ``*`` is any text and ``?`` any character."""
+    """The regular expression of an IAM pattern, in which ``*`` is any string and ``?`` any character."""
     wild = {"*": ".*", "?": "."}
-    # Stars in a row are one: each more would only make the search longer.
+    # Several stars in a row mean the same as one, and would make the search slower.
     expression = "".join(wild.get(each, re.escape(each)) for each in re.sub(r"\*+", "*", pattern))
     return re.compile(expression, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 

@@ -1,8 +1,8 @@
-"""Partitions: the DNS suffix, the zones and the console of a Region.
+"""The partition, DNS suffix, Availability Zones and console of a Region.
 
-Sources: partitions and suffixes are botocore's endpoint data, zones AWS's page "AWS Availability Zones"
-(https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html): at least three
-everywhere, but an account sees only two of us-west-1's.
+Partitions and suffixes are from botocore's endpoint data; zones from AWS's page "AWS Availability Zones"
+(https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html): every Region has at
+least three, but an account sees only two of us-west-1's.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def zones(region: str) -> list[str]:
     return [f"{region}{letter}" for letter in _ZONES.get(region, "abc")]
 
 
-# https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html for aws; the others as public launch links have them,
-# of AWS itself among others. For the isolated partitions no public page names a console.
 CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
     "aws-eusc": "console.amazonaws-eusc.eu",
 }
+"""Partition -> host of the console, from https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html for aws and
+from public launch links for the others. For the isolated partitions no public page names a console."""

@@ -1,8 +1,8 @@
-"""What AWS lacks in which Region, as far as a template has to know it when it is built.
+"""What is not available in which Region, as far as our templates depend on it.
 
-A build reads nothing but this list, so that the same release gives the same bytes. ``tests/cloudformation/facts`` holds
-it against the data that AWS publishes (cfn-lint's region schemas and botocore's endpoints) in both directions, so a new
-Region shows as a failure. A Region that none of those sources knows is in no list: there EC2 and RDS answer themselves.
+These are lists rather than look-ups so that the same release always gives the same bytes. The tests of this package
+compare them with the data that AWS publishes (cfn-lint's schemas of the Regions and botocore's endpoints) and fail when
+they differ, for instance because of a new Region. A Region that is in none of these sources is in no list.
 """
 
 INSTANCE_FAMILIES_MISSING = {
@@ -30,17 +30,17 @@ INSTANCE_FAMILIES_MISSING = {
     "m5": ("ap-east-2", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "mx-central-1"),
     "m6i": ("ap-southeast-4", "eu-south-2"),
 }
-"""EC2 instance family -> Regions that do not offer it."""
+"""EC2 instance family -> Regions where it is not available."""
 
 DB_INSTANCE_FAMILIES_MISSING = {
     "db.m5": ("ap-east-2", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-west-1", "mx-central-1"),
 }
-"""RDS instance family -> Regions that do not offer it for PostgreSQL."""
+"""RDS instance family -> Regions where it is not available for PostgreSQL."""
 
 REGIONS_WITHOUT_SES = (
     "ap-east-1",
     "cn-north-1",
     "cn-northwest-1",
 )
-"""Regions without Amazon SES, where the customer has to name an SMTP host; the isolated partitions, which can't reach
-the sources of the container images anyway, are left out."""
+"""Regions without Amazon SES, where the customer has to name an SMTP host. The isolated partitions are left out: they
+can't reach the sources of the container images."""

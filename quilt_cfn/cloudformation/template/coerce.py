@@ -1,6 +1,6 @@
-"""A part of a template as the type that it should have.
+"""Conversions of a part of a template to the type that it should have.
 
-A template may be anybody's, so any part of it may be misshapen; the linters report that, and nothing here raises.
+Any part of a template may be misshapen. The linters report that; the functions here never raise.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def get_section(template: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A section of a template, such as ``Resources``; an absent or misshapen one is empty."""
+    """A section of a template, such as ``Resources``; empty if it is missing or not a map."""
     return dict_or_empty(template.get(name))
 
 
@@ -20,22 +20,22 @@ def dict_or_empty(value: Any) -> dict[str, Any]:
 
 
 def wrap(value: Any) -> list[Any]:
-    """A list as it is, and anything else, None included, as a list of itself."""
+    """A list as it is; anything else, None included, as a list with this one member."""
     return value if isinstance(value, list) else [value]
 
 
 def as_list(value: Any) -> list[Any]:
-    """The members of a property that may be left out (None), or written as one value, or as a list of values."""
+    """The members of a property that may be left out (None), one value, or a list of values."""
     return [] if value is None else wrap(value)
 
 
 def as_text(value: Any) -> str:
-    """A scalar as CloudFormation writes it: ``true`` and ``false`` for booleans."""
+    """A scalar as the string that CloudFormation makes of it: ``true`` and ``false`` for booleans."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else str(value)
 
 
 def is_true(value: Any) -> bool:
-    """Whether a value is CloudFormation's true, which may be a string."""
+    """Whether a value is true, or the string ``true``."""
     return as_text(value) == "true"

@@ -1,4 +1,4 @@
-"""The names of the intrinsic functions, and of ``Ref`` and ``Condition``, in their long form.
+"""The names of the intrinsic functions, with ``Ref`` and ``Condition``, as JSON spells them.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/rules-section-structure.html

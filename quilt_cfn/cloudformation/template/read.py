@@ -1,7 +1,7 @@
-"""A template's text as a plain dict, and the line in which each of its parts stands.
+"""Reads a template into a plain dict, and remembers the line of each of its parts.
 
-The rule: whatever the file holds, the answer is a template or one sentence that names the line. So nothing here
-recurses or follows anything, no more is read than CloudFormation takes, and what it refuses to read is refused.
+Whatever the file holds, the result is a template or a ``UserError`` that names the line. So nothing here recurses, no
+more bytes are read than CloudFormation takes, and the YAML that CloudFormation refuses is refused.
 
 Sources: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html (YAML 1.1 without aliases,
 without hash merges and without the tags binary, omap, pairs, set and timestamp) and cloudformation-limits.html (1 MB).
@@ -26,11 +26,11 @@ from quilt_cfn.cloudformation.template.walk import Path
 from quilt_cfn.errors import UserError
 
 STANDARD_INPUT = File("-")
-DEEPEST = 100
+MAX_DEPTH = 100
 """The longest path that is read; the longest of our own has 15 parts."""
 
 _NAMES = {f"!{name.removeprefix('Fn::')}": name for name in INTRINSIC_FUNCTIONS}
-"""Tag of a short form -> name of the function."""
+"""The tag of a short form, such as ``!Sub`` -> the name of the function."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YAML = "tag:yaml.org,2002:"
@@ -44,14 +44,16 @@ _MOST_TAG_DIRECTIVES = 1000
 
 
 class ParsedTemplate(NamedTuple):
-    """A template as it was read: ``data`` is as JSON has it, with every function in its long form."""
+    """A template that was read from a file."""
 
     data: dict[str, Any]
+    """As JSON would have it: every function in its long form."""
     file: File
     lines: Mapping[Path, int]
+    """Path -> line, counted from 1."""
 
     def line(self, path: Path) -> int:
-        """The line of a place in the template; of what is around it when the text has no such place."""
+        """The line of a path; if the template has no such path, the line of the longest beginning that it has."""
         while path not in self.lines:
             path = path[:-1]
         return self.lines[path]
@@ -60,14 +62,14 @@ class ParsedTemplate(NamedTuple):
 def read_template(path: File) -> ParsedTemplate:
     """The template in a YAML or JSON file, or in standard input if the path is ``-``.
 
-    Raises ``UserError`` that names the file, the line and what to do about it.
+    Raises ``UserError``, with the file and the line, for a file that can't be read and for one that is not a template.
     """
     name = "standard input" if path == STANDARD_INPUT else str(path)
     return parse_template(_content(path, name), name)._replace(file=path)
 
 
 def parse_template(content: bytes, name: str) -> ParsedTemplate:
-    """The template in these bytes, which sentences call ``name``. Raises ``UserError`` as ``read_template`` does."""
+    """The template in these bytes; errors call it ``name``. Raises ``UserError`` as ``read_template`` does."""
     if len(content) > TEMPLATE_AT_A_URL:
         raise UserError(
             f"{name} has more than {TEMPLATE_AT_A_URL:,} bytes, and CloudFormation takes no larger template.",
@@ -79,7 +81,7 @@ def parse_template(content: bytes, name: str) -> ParsedTemplate:
 
 
 def _content(path: File, name: str) -> bytes:
-    """The file's bytes, or one more than a template may have."""
+    """The file's bytes; of a file that is too large, one byte more than a template may have."""
     try:
         if path == STANDARD_INPUT:
             return sys.stdin.buffer.read(TEMPLATE_AT_A_URL + 1)
@@ -95,7 +97,7 @@ def _content(path: File, name: str) -> bytes:
         ) from None
 
 
-class _Open(NamedTuple):
+class _Unfinished(NamedTuple):
     """A map or list whose end has not been read yet."""
 
     value: Any
@@ -105,7 +107,7 @@ class _Open(NamedTuple):
 
 
 class _Reader:
-    """Builds a template out of the events of a YAML parser, which unlike its nodes come without recursion."""
+    """Builds a template out of a YAML parser's events. PyYAML makes its nodes by recursion, and events without."""
 
     def __init__(self, name: str, content: bytes) -> None:
         self.name = name
@@ -117,7 +119,7 @@ class _Reader:
     def template(self) -> dict[str, Any]:
         data = self._document(self._text())
         if not isinstance(data, dict):
-            self._fail(1, "a template is a map of sections, and this is none.", "Name a CloudFormation template.")
+            self._fail(1, "a template is a map of sections, and this is not a map.", "Name a CloudFormation template.")
         resources = data.get("Resources")
         if not isinstance(resources, dict) or not resources:
             line = self.lines.get(("Resources",), 1)
@@ -132,7 +134,7 @@ class _Reader:
         return data
 
     def _text(self) -> str:
-        """The content as text that a YAML parser understands."""
+        """The content, decoded, in a form that a YAML parser reads."""
         try:
             text = self.content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -148,12 +150,12 @@ class _Reader:
             json.loads(text)
         except (ValueError, RecursionError):
             return text
-        # JSON is YAML but for tabs, characters escaped in two halves, and 1e3, which is a text in YAML 1.1.
+        # JSON is YAML, except for tabs, surrogate pairs in escapes, and 1e3, which is a string in YAML 1.1.
         self.is_json = True
         return _SURROGATES.sub(_joined, text.replace("\t", " "))
 
     def _document(self, text: str) -> Any:
-        open_ones: list[_Open] = []
+        unfinished: list[_Unfinished] = []
         data: Any = None
         documents = 0
         for event in self._events(text):
@@ -169,9 +171,9 @@ class _Reader:
                     "Write the value out; aws cloudformation package does so for a whole template.",
                 )
             elif isinstance(event, yaml.CollectionEndEvent):
-                open_ones.pop()
+                unfinished.pop()
             elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
-                parent = open_ones[-1] if open_ones else None
+                parent = unfinished[-1] if unfinished else None
                 if parent and isinstance(parent.value, dict) and len(parent.keys) == len(parent.value):
                     self._key(event, parent, line)
                     continue
@@ -180,8 +182,8 @@ class _Reader:
                 function = _NAMES.get(event.tag or "")
                 inner = (*path, function) if function else path
                 self.lines.setdefault(inner, line)
-                if len(inner) > DEEPEST:
-                    self._fail(line, f"this is nested more than {DEEPEST} deep.", "Make the template flatter.")
+                if len(inner) > MAX_DEPTH:
+                    self._fail(line, f"this is nested more than {MAX_DEPTH} deep.", "Make the template flatter.")
                 value = self._value(event, inner, line, function)
                 whole = {function: value} if function else value
                 if parent is None:
@@ -191,7 +193,7 @@ class _Reader:
                 else:
                     parent.value.append(whole)
                 if isinstance(event, yaml.CollectionStartEvent):
-                    open_ones.append(_Open(value, inner, []))
+                    unfinished.append(_Unfinished(value, inner, []))
         if not documents:
             self._fail(1, "there is nothing in it.", "Name a CloudFormation template.")
         return data
@@ -207,15 +209,15 @@ class _Reader:
                 line, f"this is not well-formed YAML or JSON: {problem}.", "Look at this line and at the one before it."
             )
 
-    def _path(self, parent: _Open | None) -> Path:
+    def _path(self, parent: _Unfinished | None) -> Path:
         if parent is None:
             return ()
         return (*parent.path, parent.keys[-1] if isinstance(parent.value, dict) else len(parent.value))
 
-    def _key(self, event: Any, parent: _Open, line: int) -> None:
-        """A key of a map; CloudFormation takes every scalar as the text that is written there."""
+    def _key(self, event: Any, parent: _Unfinished, line: int) -> None:
+        """Read a key of a map; CloudFormation takes a scalar of any type as the string that is written there."""
         if not isinstance(event, yaml.ScalarEvent) or event.tag not in (None, "!", f"{_YAML}str"):
-            self._fail(line, "the key of a map has to be a text.", "Write a plain name before the colon.")
+            self._fail(line, "the key of a map has to be a string.", "Write a plain name before the colon.")
         key = event.value
         path = (*parent.path, key)
         if key == "<<" and event.implicit[0]:
@@ -249,7 +251,7 @@ class _Reader:
                 try:
                     return self._scalar(event.value, tag, path)
                 except (ValueError, KeyError):
-                    self._fail(line, f"{_shown(event.value)} is no {_shown(tag)}.", "Remove the tag.")
+                    self._fail(line, f"{_shown(event.value)} is not a valid {_shown(tag)}.", "Remove the tag.")
         self._fail(line, f"CloudFormation knows no tag {_shown(tag)} here.", "Correct or remove the tag.")
 
     def _scalar(self, text: str, tag: str, path: Path) -> Any:
@@ -258,7 +260,7 @@ class _Reader:
             return None
         if self.is_json and tag != "text":
             return json.loads(text)
-        # Dates stay texts, and so do numbers that nothing could use.
+        # Dates stay strings, and so do numbers that are too long for any use.
         construct = _CONSTRUCT.get(tag) if len(text) <= _LONGEST_NUMBER else None
         return construct(yaml.ScalarNode(tag, text)) if construct else text
 
@@ -275,13 +277,13 @@ _EXPLICIT = (*_CONSTRUCT, f"{_YAML}null", f"{_YAML}str")
 
 
 def _joined(match: re.Match[str]) -> str:
-    """A character that JSON escapes in two halves; any other escape as it is."""
+    """The character of a surrogate pair in JSON's escapes; any other escape as it is."""
     if not match[1]:
         return match[0]
     return bytes.fromhex(match[1] + match[2]).decode("utf-16-be")
 
 
 def _shown(text: str | None) -> str:
-    """A part of the file, fit for a sentence."""
+    """A part of the file for an error message: printable, and at most 100 characters."""
     text = "".join(each if each.isprintable() else "?" for each in (text or "").replace(_YAML, "!!"))
     return text if len(text) <= 100 else f"{text[:99]}…"

@@ -1,4 +1,4 @@
-"""Walking through a template: the strings and entries in a part of it, and what it refers to.
+"""Walking through a template: the strings in a part of it, its entries, and its references.
 
 A path is the keys and indices that lead to a place in a template.
 """
@@ -21,9 +21,9 @@ class Reference(NamedTuple):
     name: str
     """The parameter, pseudo parameter or logical ID."""
     attribute: str
-    """Empty for a reference to the thing itself."""
+    """The attribute's name; empty for a Ref."""
     path: Path
-    """Where the function stands, from where the walk began."""
+    """The path to the function."""
 
     def __str__(self) -> str:
         """As ``Fn::Sub`` spells it."""
@@ -33,7 +33,7 @@ class Reference(NamedTuple):
 def references(value: Any, path: Path = ()) -> list[Reference]:
     """Every reference in a part of a template that has not been evaluated, in order.
 
-    What is misshapen, and a name that another function gives (as AWS::LanguageExtensions allows), refers to nothing.
+    A misshapen function is left out, and so is one whose name is computed by another (AWS::LanguageExtensions).
     """
     found: list[Reference] = []
     _find_references(value, path, found)

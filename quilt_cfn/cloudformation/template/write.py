@@ -1,9 +1,8 @@
-"""A template as text, in the order in which a person reads it.
+"""Writes a template as YAML or JSON, in the order in which a person reads it.
 
-The rule: this module knows CloudFormation's syntax and nothing of our template. The dict that comes in is already in
-reading order (``stack`` adds things in that order); here it becomes YAML in which intrinsic functions have their short
-form, scripts are literal blocks and every byte is ASCII, because ``GetTemplate`` and the console show any other
-character as a question mark (cloudformation-coverage-roadmap issue 814).
+Any template can be written; nothing here is about ours. In YAML, intrinsic functions have their short form, scripts are
+literal blocks, and every byte is ASCII, because ``GetTemplate`` and the console show any other character as a question
+mark (cloudformation-coverage-roadmap issue 814). The entries of a dict keep their order.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _ATTRIBUTES = (
     "Metadata",
     "Properties",
 )
-"""A resource's attributes in reading order: what it is and when it lives, then what it is made of."""
+"""A resource's attributes in reading order: its type and policies first, its properties last."""
 
 
 def in_reading_order(template: TemplateDict) -> TemplateDict:
@@ -51,13 +50,13 @@ def in_reading_order(template: TemplateDict) -> TemplateDict:
 
 
 def to_yaml(template: TemplateDict) -> str:
-    """The template as YAML for CloudFormation; equal templates give equal text on every machine.
+    """The template as YAML for CloudFormation; equal templates give equal bytes everywhere.
 
     Raises ``UserError`` where PyYAML lacks libyaml: its own emitter is slower and quotes differently.
     """
     if not yaml.__with_libyaml__:
         raise UserError(
-            "PyYAML was installed without libyaml here, and would write other bytes than everywhere else.",
+            "PyYAML was installed without libyaml here, and would write other bytes than it does with libyaml.",
             "Install its wheel: pip install --force-reinstall --only-binary :all: PyYAML",
         )
     text: str = yaml.dump(
@@ -90,7 +89,7 @@ _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _TemplateDumper(_Base):  # type: ignore[misc]
-    """PyYAML's safe dumper with CloudFormation's short forms, without anchors, and with short things on one line."""
+    """PyYAML's safe dumper with CloudFormation's short forms, without anchors, and with short values on one line."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -111,7 +110,7 @@ def _mapping(dumper: Any, mapping: dict[str, Any]) -> Any:
     (value,) = mapping.values() if tag else (mapping,)
     if tag == "!GetAtt":
         value = ".".join(value)
-    # A short form can't follow another one directly ("!Base64 !Sub" is no YAML): the outer one stays long.
+    # A short form can't follow another one directly ("!Base64 !Sub" is not YAML): the outer one stays long.
     if tag and isinstance(value, dict) and (tag == "!Condition" or _short_form(value)):
         tag, value = None, mapping
     tag = tag or "tag:yaml.org,2002:map"
@@ -134,14 +133,14 @@ _LINE = 124
 
 
 def _fits_on_a_line(value: Any) -> bool:
-    """Whether a mapping or list is small enough to be read on one line; a list of mere words may go on below."""
+    """Whether a dict or list is written in flow style: if it fits on a line, or is a list of one-line strings."""
     if isinstance(value, list) and all(isinstance(item, str) and "\n" not in item for item in value):
         return True
     return _room_after(value, _LINE) >= 0
 
 
 def _room_after(value: Any, room: int) -> int:
-    """How many characters of a line are left after a value; less than none as soon as it doesn't fit."""
+    """How many characters of ``room`` are left after a value; negative as soon as it doesn't fit."""
     if isinstance(value, str):
         return -1 if "\n" in value else room - len(value) - 2
     if isinstance(value, dict):

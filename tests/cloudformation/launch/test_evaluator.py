@@ -16,7 +16,7 @@ from quilt_cfn.cloudformation.launch.evaluator import MAX_CHARACTERS, MAX_DEPTH
 from quilt_cfn.cloudformation.launch.functions import FUNCTIONS
 from quilt_cfn.cloudformation.launch.values import is_known, origins_of
 from quilt_cfn.cloudformation.template.intrinsic_functions import INTRINSIC_FUNCTIONS
-from quilt_cfn.cloudformation.template.read import DEEPEST as DEEPEST_READ
+from quilt_cfn.cloudformation.template.read import MAX_DEPTH as MAX_DEPTH_READ
 from quilt_cfn.cloudformation.template.walk import strings_in
 from tests.cloudformation.launch.conftest import launch_of
 
@@ -636,7 +636,7 @@ def test_as_deep_as_can_be_read_is_computed(inner):
         )
 
     value: Any = "x"
-    while depth(value) + 3 < DEEPEST_READ:
+    while depth(value) + 3 < MAX_DEPTH_READ:
         value = json.loads(json.dumps(inner).replace('"{}"', json.dumps(value)))
     launch = answer({"Resources": {"It": {"Properties": {"Value": value}}}})
     assert [each.kind for each in launch.errors if each.kind == "Size"] == []

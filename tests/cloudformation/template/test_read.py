@@ -192,11 +192,11 @@ def test_our_template_takes_a_fraction_of_a_second():
         ("Resources:\n  A: !!set {a}\n", "line 2: CloudFormation knows no tag !!set here."),
         ("Resources:\n  A: !!timestamp 2001-01-01\n", "line 2: CloudFormation knows no tag !!timestamp here."),
         ("Resources:\n  A: !!seq {}\n", "line 2: CloudFormation knows no tag !!seq here."),
-        ("Resources:\n  A: !!int x\n", "line 2: x is no !!int."),
+        ("Resources:\n  A: !!int x\n", "line 2: x is not a valid !!int."),
         ("A: &a [*a]\n", "line 1: YAML aliases are not allowed in CloudFormation templates, and *a is one."),
         ("A: &a 1\nB: *a\n", "line 2: YAML aliases are not allowed in CloudFormation templates, and *a is one."),
         ("Resources:\n  <<: {A: 1}\n", "line 2: CloudFormation does not support the merge key <<."),
-        ("Resources:\n  ? [A]\n  : 1\n", "line 2: the key of a map has to be a text."),
+        ("Resources:\n  ? [A]\n  : 1\n", "line 2: the key of a map has to be a string."),
         ("Resources:\n  A: 1\n---\nResources: {}\n", "line 3: a second document begins."),
         ("Resources:\n  A:\n    B:\n", "line 3: [/Resources/A/B] 'null' values are not allowed in templates."),
         ('{"Resources": {"A": [1, null]}}', "line 1: [/Resources/A/1] 'null' values are not allowed in templates."),
@@ -211,8 +211,8 @@ def test_our_template_takes_a_fraction_of_a_second():
         ("", "line 1: there is nothing in it."),
         ("# nothing but a comment\n", "line 1: there is nothing in it."),
         ("".join(f"%TAG !a{index}! b\n" for index in range(2000)), "line 1: there are too many %TAG directives."),
-        ("just a text", "line 1: a template is a map of sections, and this is none."),
-        ("[Resources]", "line 1: a template is a map of sections, and this is none."),
+        ("just a text", "line 1: a template is a map of sections, and this is not a map."),
+        ("[Resources]", "line 1: a template is a map of sections, and this is not a map."),
         ("Description: x", "line 1: at least one Resources member must be defined."),
         ("Description: x\nResources: {}", "line 2: at least one Resources member must be defined."),
         ("Description: x\nResources: [a]", "line 2: at least one Resources member must be defined."),
@@ -259,7 +259,7 @@ def test_hostile_texts_are_refused_at_once(refused, content):
 
 
 def test_as_deep_as_is_allowed_is_read(read, refused):
-    deep = "[" * (reading.DEEPEST - 1) + "]" * (reading.DEEPEST - 1)
+    deep = "[" * (reading.MAX_DEPTH - 1) + "]" * (reading.MAX_DEPTH - 1)
     assert resources(read, deep.replace("[", "{A: ").replace("]", "}").replace("A: }", "A: 1}"))
     assert "nested more than 100 deep" in refused(f"Resources: {{A: [[{deep}]]}}")
 
