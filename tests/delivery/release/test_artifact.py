@@ -1,22 +1,19 @@
-"""A version is its manifest's: whatever is edited, missing or added in a released folder is refused by name."""
+"""Whatever is edited, missing or added in a released folder is refused by name."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quilt_cfn.delivery.release.artifact import (
     MANIFEST,
-    PRODUCT,
     SIGNATURE,
     SUMS,
     compose,
-    newest,
     read_artifact,
     read_manifest,
     released_versions,
@@ -30,11 +27,11 @@ DOCUMENT = json.loads(SMALL.manifest.content)
 
 
 def refusal(content: bytes) -> str:
-    """What is said of bytes that are no manifest."""
-    with pytest.raises(UserError) as trouble:
+    """The sentence for bytes that are no manifest."""
+    with pytest.raises(UserError) as error:
         read_manifest(content, "here/manifest.json")
-    assert trouble.value.what.startswith("here/manifest.json is not a manifest of quilt-registry: ")
-    return trouble.value.what
+    assert error.value.what.startswith("here/manifest.json is not a manifest of quilt-registry: ")
+    return error.value.what
 
 
 def changed(path: list[str | int], value: object) -> bytes:
@@ -52,13 +49,6 @@ def test_a_released_folder_is_read_back_as_it_was_written(tmp_path):
     assert read_artifact(write_folder(written, tmp_path / "1.2.3")) == written
 
 
-def test_sha256sum_accepts_a_released_folder_to_the_last_file(tmp_path):
-    folder = write_folder(artifact(), tmp_path / "1.0.0")
-    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", SUMS], cwd=folder, check=True)
-    summed = {line.split("  ")[1] for line in (folder / SUMS).read_text().splitlines()}
-    assert summed == {path.name for path in folder.iterdir()} - {SUMS}
-
-
 def test_the_sums_are_what_sha256sum_prints_for_the_folder(tmp_path):
     folder = write_folder(artifact(), tmp_path / "1.0.0")
     names = sorted(path.name for path in folder.iterdir() if path.name != SUMS)
@@ -72,7 +62,7 @@ def test_the_sums_come_first_and_the_manifest_last():
 
 
 def test_the_same_files_and_facts_make_the_same_bytes_in_whatever_order_they_come():
-    again = compose(facts(), dict(reversed(SMALL.contents.items())))
+    again = compose(facts(), dict(reversed([*SMALL.contents.items()])))
     assert again.manifest == SMALL.manifest
     assert artifact(note="other", big=600).manifest.sums != SMALL.manifest.sums
 
@@ -82,19 +72,19 @@ def test_a_flipped_byte_in_any_file_of_a_released_folder_is_refused_with_its_nam
     folder = write_folder(SMALL, tmp_path_factory.mktemp("releases") / "1.0.0")
     content = SMALL.everything[name]
     (folder / name).write_bytes(flip(content, data.draw(st.integers(0, len(content) - 1))))
-    with pytest.raises(UserError) as trouble:
+    with pytest.raises(UserError) as error:
         read_artifact(folder)
-    assert name in trouble.value.what
+    assert name in error.value.what
 
 
 @pytest.mark.parametrize("name", sorted(SMALL.everything))
 def test_a_missing_file_is_refused_with_its_name(tmp_path, name):
     folder = write_folder(SMALL, tmp_path / "1.0.0")
     (folder / name).unlink()
-    with pytest.raises(UserError) as trouble:
+    with pytest.raises(UserError) as error:
         read_artifact(folder)
-    assert name in trouble.value.what
-    assert "restore" in trouble.value.next_step.lower()
+    assert name in error.value.what
+    assert "restore" in error.value.next_step.lower()
 
 
 def test_an_empty_file_that_is_missing_is_missed_too(tmp_path):
@@ -109,26 +99,17 @@ def test_an_empty_file_that_is_missing_is_missed_too(tmp_path):
 def test_a_file_more_is_refused_with_its_name(tmp_path, name):
     folder = write_folder(SMALL, tmp_path / "1.0.0")
     (folder / name).write_bytes(b"")
-    with pytest.raises(UserError) as trouble:
+    with pytest.raises(UserError) as error:
         read_artifact(folder)
-    assert trouble.value.what == f"{folder} is not as it was released: {name}."
+    assert error.value.what == f"{folder} is not as it was released: {name}."
 
 
 def test_a_folder_in_a_released_folder_is_refused_with_its_name(tmp_path):
     folder = write_folder(SMALL, tmp_path / "1.0.0")
     (folder / "more").mkdir()
-    with pytest.raises(UserError) as trouble:
+    with pytest.raises(UserError) as error:
         read_artifact(folder)
-    assert str(folder / "more") in trouble.value.what
-
-
-def test_a_released_file_that_became_a_folder_is_refused_with_its_name(tmp_path):
-    folder = write_folder(SMALL, tmp_path / "1.0.0")
-    (folder / "guide.md").unlink()
-    (folder / "guide.md").mkdir()
-    with pytest.raises(UserError) as trouble:
-        read_artifact(folder)
-    assert str(folder / "guide.md") in trouble.value.what
+    assert str(folder / "more") in error.value.what
 
 
 def test_sums_that_were_made_anew_do_not_cover_up_an_edited_file(tmp_path):
@@ -137,91 +118,32 @@ def test_sums_that_were_made_anew_do_not_cover_up_an_edited_file(tmp_path):
     (folder / "guide.md").write_bytes(edited)
     old, new = sha256(SMALL.contents["guide.md"]), sha256(edited)
     (folder / SUMS).write_bytes((folder / SUMS).read_bytes().replace(old.encode(), new.encode()))
-    with pytest.raises(UserError) as trouble:
+    with pytest.raises(UserError) as error:
         read_artifact(folder)
-    assert "guide.md" in trouble.value.what
-    assert SUMS in trouble.value.what
+    assert "guide.md" in error.value.what
+    assert SUMS in error.value.what
 
 
-def test_an_edited_manifest_does_not_hide_behind_sums_that_were_made_anew(tmp_path):
-    folder = write_folder(SMALL, tmp_path / "1.0.0")
-    edited = read_manifest(changed(["files", 0, "sha256"], "0" * 64), "edited")
-    (folder / MANIFEST).write_bytes(edited.content)
-    (folder / SUMS).write_bytes(edited.sums)
-    with pytest.raises(UserError) as trouble:
-        read_artifact(folder)
-    assert edited.files[0].name in trouble.value.what
-
-
-def test_a_folder_that_is_not_there_is_trouble(tmp_path):
-    with pytest.raises(UserError) as trouble:
+def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(UserError) as error:
         read_artifact(tmp_path / "9.9.9")
-    assert str(tmp_path / "9.9.9") in trouble.value.what
-    assert "quilt-cfn release" in trouble.value.next_step
-
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=5)
-    | st.sampled_from(sorted(SMALL.contents)),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-def reads_or_refuses(content: bytes) -> None:
-    """UserError and nothing else, or a manifest whose fields are what their types say."""
-    try:
-        manifest = read_manifest(content, "here/manifest.json")
-    except UserError as trouble:
-        assert trouble.what.startswith("here/manifest.json is not a manifest")  # noqa: PT017  # both ends are fine
-        return
-    names = {entry.name for entry in manifest.files}
-    assert len(names) == len(manifest.files) > 0
-    assert not names & {MANIFEST, SUMS, SIGNATURE}
-    assert all(set(formats) == {"yaml", "json"} for formats in manifest.editions.values())
-    assert {name for formats in manifest.editions.values() for name in formats.values()} <= names
-    assert manifest.diagram is None or manifest.diagram in names
-    assert all(type(entry.size) is int and entry.size >= 0 for entry in manifest.files)
-    assert json.loads(manifest.content)["version"] == manifest.version
-
-
-@given(st.binary(max_size=50))
-def test_any_bytes_are_refused(content):
-    refusal(content)
-
-
-@settings(max_examples=100)
-@given(JSON)
-def test_any_json_is_refused(document):
-    refusal(json.dumps(document).encode())
-
-
-PATHS: list[list[str | int]] = [
-    *([field] for field in DOCUMENT),
-    ["editions", "registry"],
-    ["editions", "registry", "yaml"],
-    ["editions", "registry", "more"],
-    ["files", 0],
-    ["files", 1, "name"],
-    ["files", 1, "sha256"],
-    ["files", 1, "size"],
-]
-
-
-@settings(max_examples=300)
-@given(st.sampled_from(PATHS), JSON)
-def test_a_manifest_with_any_value_anywhere_is_read_as_its_types_say_or_refused(path, value):
-    reads_or_refuses(changed(path, value))
+    assert str(tmp_path / "9.9.9") in error.value.what
+    assert "quilt-cfn release" in error.value.next_step
 
 
 @given(st.integers(0, len(SMALL.manifest.content) - 1), st.binary(max_size=3), st.integers(0, 3))
 def test_a_manifest_with_other_bytes_anywhere_is_read_as_its_types_say_or_refused(offset, bytes_, left_out):
     content = SMALL.manifest.content
-    reads_or_refuses(content[:offset] + bytes_ + content[offset + left_out :])
+    try:
+        manifest = read_manifest(content[:offset] + bytes_ + content[offset + left_out :], "here/manifest.json")
+    except UserError as error:
+        assert error.what.startswith("here/manifest.json is not a manifest")  # noqa: PT017  # either is right
+        return
+    names = {entry.name for entry in manifest.files}
+    assert len(names) == len(manifest.files) > 0
+    assert {name for formats in manifest.editions.values() for name in formats.values()} <= names
+    assert manifest.diagram is None or manifest.diagram in names
+    assert all(type(entry.size) is int and entry.size >= 0 for entry in manifest.files)
 
 
 @pytest.mark.parametrize(
@@ -257,15 +179,17 @@ def test_a_manifest_with_other_bytes_anywhere_is_read_as_its_types_say_or_refuse
         (["diagram"], ["diagram.png"], "its diagram is not one of its files"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_manifest_is_said(path, value, why):
+def test_the_error_names_what_is_wrong_with_a_manifest(path, value, why):
     assert why in refusal(changed(path, value))
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: b"[" * 100_000, lambda: b'{"a":' * 100_000, lambda: b"\xff\xfe", lambda: b"1" * 5000]
+    "content",
+    [b"", b"\xff\xfe", b"[]", b"null", b'"1.0.0"', b"[" * 100_000, b'{"a":' * 100_000, b"1" * 5000],
+    ids=lambda content: None,
 )
-def test_what_breaks_a_json_reader_is_refused(make: Callable[[], bytes]):
-    assert refusal(make())
+def test_other_bytes_and_other_json_are_refused(content):
+    assert refusal(content)
 
 
 def test_a_number_is_no_name_of_a_template_even_where_a_file_is_called_so():
@@ -279,25 +203,11 @@ def test_a_version_without_a_diagram_has_none():
     assert SMALL.manifest.diagram == "diagram.png"
 
 
-@given(st.lists(st.tuples(*[st.integers(0, 999999)] * 3), min_size=1))
-def test_the_newest_version_is_the_highest_by_its_numbers(numbers):
-    versions = [".".join(map(str, each)) for each in numbers]
-    assert newest(versions) == ".".join(map(str, max(numbers)))
-
-
-def test_there_is_no_newest_of_nothing():
-    assert newest([]) is None
-
-
-def test_the_released_versions_are_the_folders_that_are_called_so_lowest_first(tmp_path):
+def test_the_released_versions_are_the_folders_with_such_a_name_lowest_first(tmp_path):
     for name in ("1.10.0", "1.9.0", "0.0.1", ".1.11.0.new", "01.0.0", "latest", "1.0"):
         (tmp_path / name).mkdir()
     assert released_versions(tmp_path) == ["0.0.1", "1.9.0", "1.10.0"]
     assert released_versions(tmp_path / "nowhere") == []
-
-
-def test_the_folder_is_called_as_the_product():
-    assert DOCUMENT["product"] == PRODUCT == "quilt-registry"
 
 
 def test_a_size_that_is_not_the_files_is_refused(tmp_path):
