@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from quilt_cfn.finding import Explanation, Family
@@ -23,5 +24,6 @@ def page(families: Iterable[Family]) -> str:
     for family in families:
         lines += [f"## {family.title}", ""]
         for rule in family.explanations:
-            lines += [f"### {rule.id}", "", f"**{rule.sentence}**", "", rule.explanation, "", f"<{rule.link}>", ""]
+            text = re.sub("(?m)^(Why it is bad|Use instead):", r"**\1**:", rule.explanation)
+            lines += [f"### {rule.id}", "", f"**{rule.sentence}**", "", text, "", f"<{rule.link}>", ""]
     return "\n".join(lines)

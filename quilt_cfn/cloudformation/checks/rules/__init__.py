@@ -1,8 +1,6 @@
-"""All the rules, family by family; the letter of a family begins the ids of its rules."""
+"""All the rules, family by family; the ids of a family's rules begin with its letter."""
 
 from __future__ import annotations
-
-import inspect
 
 from quilt_cfn.cloudformation.checks.rules import (
     boot,
@@ -18,28 +16,25 @@ from quilt_cfn.cloudformation.checks.rules import (
 from quilt_cfn.cloudformation.checks.rules.rule import Rule
 from quilt_cfn.finding import Family
 
-_MODULES = {
-    "M": (marketplace, marketplace_access),
-    "R": (reachability,),
-    "S": (secrets,),
-    "L": (lifecycle,),
-    "P": (permissions,),
-    "W": (wiring, boot),
-    "F": (parameter_constraints,),
+_FAMILIES = {
+    "M": ("AWS Marketplace: what a template needs to be listed", (marketplace, marketplace_access)),
+    "R": ("Reachability: which network connections are needed, possible and allowed", (reachability,)),
+    "S": ("Secrets and free text: where they must not end", (secrets,)),
+    "L": ("Lifecycle: what a failed creation, a retry and a deletion run into", (lifecycle,)),
+    "P": ("Permissions: what IAM policies allow, and which calls are made", (permissions,)),
+    "W": ("Wiring: values that are valid by their schema and fail in a launch or at boot", (wiring, boot)),
+    "F": ("Parameters: which values they accept", (parameter_constraints,)),
 }
-"""Letter -> the modules with the rules whose ids begin with it."""
+"""Letter -> the title of the family, and the modules with its rules."""
 
 RULES: dict[str, Rule] = {
     each.id: each
-    for modules in _MODULES.values()
+    for _, modules in _FAMILIES.values()
     for each in sorted(each for module in modules for each in vars(module).values() if isinstance(each, Rule))
 }
 """Every rule by its id, in order."""
 
 FAMILIES = tuple(
-    Family(
-        f"{letter}: {' '.join((inspect.getdoc(module) or '').splitlines()[0] for module in modules)}",
-        tuple(rule.explanation for rule in RULES.values() if rule.id.startswith(letter)),
-    )
-    for letter, modules in _MODULES.items()
+    Family(f"{letter}: {title}", tuple(rule.explanation for rule in RULES.values() if rule.id.startswith(letter)))
+    for letter, (title, _) in _FAMILIES.items()
 )

@@ -1,4 +1,4 @@
-"""What makes a machine boot: user data, cfn-init, signals."""
+"""What an instance needs to boot: user data, cfn-init, signals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateRefere
 
 @rule("W14", "error", "The instance starts and does nothing.", f"{REFERENCE}/aws-resource-ec2-instance.html")
 def user_data_is_encoded(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """EC2 takes user data in base64 only; a plain text is refused, or is decoded to nonsense that nothing runs."""
+    """Finds user data that is not in base64.
+
+    Why it is bad: EC2 takes user data in base64 only. Plain text is refused, or decoded to something that nothing runs.
+
+    Use instead: ``Fn::Base64`` around the script.
+    """
     for path, data in user_data(launch):
         if isinstance(data, str) and decoded_user_data(data) is None and (is_known(data) or "\n" in data):
             yield (path, f"The user data of {path[1]} is not in base64: put Fn::Base64 around it.")
@@ -31,24 +36,34 @@ def user_data_is_encoded(launch: Launch, contract: Contract) -> Iterator[Violati
     "The launch fails when CloudFormation reads the timeout.",
     f"{REFERENCE}/aws-attribute-creationpolicy.html",
 )
-def signals_can_come(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A CreationPolicy waits at most twelve hours, in a duration of ISO 8601; a wait condition as long, in seconds."""
+def timeouts_are_valid(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds timeouts of a CreationPolicy or a wait condition that CloudFormation refuses.
+
+    Why it is bad: CloudFormation waits for signals at most twelve hours. A CreationPolicy takes an ISO 8601 duration, a
+    wait condition a number of seconds.
+
+    Use instead: a duration up to ``PT12H``, such as ``PT30M``; for a wait condition up to ``43200``.
+    """
     for name, resource in launch.resources.items():
         signal = dict_or_empty(dict_or_empty(resource).get("CreationPolicy")).get("ResourceSignal")
         path: Path = ("Resources", name, "CreationPolicy", "ResourceSignal")
         timeout = dict_or_empty(signal).get("Timeout", "PT5M")
         seconds = _seconds(as_text(timeout))
         if signal is not None and is_known(timeout) and (seconds is None or not 0 < seconds <= 12 * 3600):
-            yield ((*path, "Timeout"), f"{name} waits {timeout}; it takes an ISO 8601 duration up to PT12H.")
+            yield (
+                (*path, "Timeout"),
+                f"{name} has the timeout {timeout}; CloudFormation takes an ISO 8601 duration up to PT12H.",
+            )
     for name, properties in launch.of_type("AWS::CloudFormation::WaitCondition").items():
         timeout = properties.get("Timeout", "1")
         number = int(timeout) if re.fullmatch("[0-9]+", as_text(timeout)) else 0
         if is_known(timeout) and not 0 < number <= 12 * 3600:
             path = ("Resources", name, "Properties", "Timeout")
-            yield (path, f"{name} waits {timeout} seconds; it takes at most 43200.")
+            yield (path, f"{name} has the timeout {timeout}; CloudFormation takes 1 to 43200 seconds.")
 
 
 def _seconds(duration: str) -> int | None:
+    """The seconds of an ISO 8601 duration; None for other texts."""
     match = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", duration)
     if not match or not any(match.groups()):
         return None
@@ -62,7 +77,7 @@ OPTION = re.compile(r"(?<!\S)--?([a-z-]+)(?:\s+|=)[\"']?([^\s\"'\\-][^\s\"'\\]*)
 
 @lru_cache(maxsize=1)
 def _commands(launch: Launch) -> tuple[tuple[Path, str, dict[str, str]], ...]:
-    """Every call of cfn-init and cfn-signal that scripts make: its place, its name, and its options."""
+    """(path, "init" or "signal", options) of every call of cfn-init and cfn-signal in scripts."""
     return tuple(
         (path, command, dict(OPTION.findall(rest)))
         for name in launch.resources
@@ -76,12 +91,19 @@ def _commands(launch: Launch) -> tuple[tuple[Path, str, dict[str, str]], ...]:
 @rule(
     "W16",
     "error",
-    "The instance finds nothing to set up, or nobody hears its signal: the launch fails after a long wait.",
+    "The instance sets nothing up, or its signal reaches no waiting resource: the launch fails after a long wait.",
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-helper-scripts-reference.html",
 )
 def scripts_name_the_right_resource(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """cfn-init reads the metadata of the resource that it is given, cfn-signal reports to that resource: the first has
-    to have AWS::CloudFormation::Init, the second a CreationPolicy or an UpdatePolicy."""
+    """Finds calls of cfn-init and cfn-signal whose ``--resource`` doesn't fit.
+
+    Why it is bad: cfn-init reads AWS::CloudFormation::Init in the metadata of that resource, and does nothing where
+    there is none. cfn-signal signals that resource, and CloudFormation waits only if the resource has a CreationPolicy
+    or an UpdatePolicy.
+
+    Use instead: for cfn-init the logical ID of the resource with the metadata, often a launch template; for cfn-signal
+    that of the instance or the Auto Scaling group.
+    """
     for path, command, options in _commands(launch):
         resource = options.get("resource", options.get("r"))
         if resource is None or not re.fullmatch("[A-Za-z0-9]+", resource):
@@ -93,17 +115,23 @@ def scripts_name_the_right_resource(launch: Launch, contract: Contract) -> Itera
         elif command == "init" and INIT not in dict_or_empty(launch.resources[resource].get("Metadata")):
             yield (path, f"cfn-init reads the metadata of {resource}, which has no {INIT}.")
         elif command == "signal" and not {"CreationPolicy", "UpdatePolicy"} & set(launch.resources[resource]):
-            yield (path, f"cfn-signal reports to {resource}, which waits for no signal.")
+            yield (path, f"cfn-signal signals {resource}, which has neither a CreationPolicy nor an UpdatePolicy.")
 
 
 @rule(
     "W17",
     "error",
-    "cfn-init fails on the instance, or leaves out what it should do.",
+    "cfn-init fails on the instance, or ignores a part of its configuration.",
     f"{REFERENCE}/aws-resource-init.html",
 )
 def init_has_known_sections(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """cfn-init knows seven sections in a config and nine keys of a file; it silently passes over any other."""
+    """Finds sections and settings of files in AWS::CloudFormation::Init that cfn-init doesn't know.
+
+    Why it is bad: cfn-init silently ignores them.
+
+    Use instead: the sections packages, groups, users, sources, files, commands and services; in a file the settings
+    content, source, encoding, group, owner, mode, authentication and context.
+    """
     for name, resource in launch.resources.items():
         init = dict_or_empty(dict_or_empty(resource).get("Metadata")).get(INIT)
         for config, sections in dict_or_empty(init).items():
@@ -112,7 +140,7 @@ def init_has_known_sections(launch: Launch, contract: Contract) -> Iterator[Viol
             path: Path = ("Resources", name, "Metadata", INIT, config)
             for key, value in dict_or_empty(sections).items():
                 if key not in SECTIONS:
-                    yield ((*path, key), f"cfn-init has no section {key}; it knows {', '.join(SECTIONS)}.")
+                    yield ((*path, key), f"cfn-init has no section {key}, only {', '.join(SECTIONS)}.")
                 for file, settings in dict_or_empty(value).items() if key == "files" else ():
                     for setting in set(dict_or_empty(settings)) - FILE_KEYS:
                         yield ((*path, key, file, setting), f"A file of cfn-init has no setting {setting}.")
@@ -124,20 +152,25 @@ FILE_KEYS = {"content", "source", "encoding", "group", "owner", "mode", "authent
 
 @rule("W18", "error", "cfn-init fails on the instance, and so does the launch.", f"{REFERENCE}/aws-resource-init.html")
 def configsets_exist(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """cfn-init runs the configsets that it is given, or the one called default, or the config called config; a
-    configset lists configs and other configsets."""
+    """Finds configsets and configs that cfn-init is to run and that the metadata doesn't define.
+
+    Why it is bad: cfn-init runs the configsets in its option ``--configsets``, else the configset ``default``, else the
+    config ``config``, and fails if it doesn't exist. The same holds for what a configset includes.
+
+    Use instead: the name of a configset that the metadata of the resource defines.
+    """
     for path, command, options in _commands(launch):
         resource = options.get("resource", options.get("r", ""))
         init = dict_or_empty(dict_or_empty(dict_or_empty(launch.resources.get(resource)).get("Metadata")).get(INIT))
         if command != "init" or not init:
             continue
         sets = dict_or_empty(init.get("configSets"))
-        asked = options.get("configsets", options.get("c", "default" if sets else ""))
-        for each in filter(None, asked.split(",")):
+        chosen = options.get("configsets", options.get("c", "default" if sets else ""))
+        for each in filter(None, chosen.split(",")):
             if each not in sets and re.fullmatch("[A-Za-z0-9_-]+", each):
-                yield (path, f"cfn-init asks for the configset {each}, which {resource} doesn't define.")
-        if not asked and "config" not in init:
-            yield (path, f"cfn-init is given no configset, and {resource} has no config called config.")
+                yield (path, f"cfn-init is to run the configset {each}, which {resource} doesn't define.")
+        if not chosen and "config" not in init:
+            yield (path, f"cfn-init has no --configsets, and {resource} defines no config with the name config.")
     for name, declared in launch.resources.items():
         init = dict_or_empty(dict_or_empty(dict_or_empty(declared).get("Metadata")).get(INIT))
         sets = dict_or_empty(init.get("configSets"))

@@ -1,6 +1,6 @@
-"""what creation, failure, retry and deletion leave behind.
+"""what creation, failure, retry and deletion of a stack leave behind.
 
-The worst case of a creation is that the last resource fails: then everything exists.
+The worst case of a creation is that the last resource fails: then all others exist and have to be deleted.
 """
 
 from __future__ import annotations
@@ -28,16 +28,20 @@ GUIDE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide"
 @rule(
     "L01",
     "error",
-    "A launch that fails ends in ROLLBACK_FAILED, because a resource is protected from its first moment on.",
+    "A launch that fails ends in ROLLBACK_FAILED, because a resource is created with deletion protection.",
     f"{GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
 )
 def protected_from_the_start(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Deletion protection keeps CloudFormation from deleting, too, and CloudFormation never lifts it. When another
-    resource fails, the protected one blocks the rollback, and an administrator has to find it and switch the protection
-    off before the stack can be deleted and launched again. Switch protection on when the stack stands.
+    """Finds resources that are created with deletion protection or termination protection.
+
+    Why it is bad: protection stops CloudFormation too, and CloudFormation never switches it off. When another resource
+    fails, the protected one blocks the rollback; somebody has to find it and switch the protection off before the stack
+    can be deleted and launched again.
+
+    Use instead: create the resource without protection, and switch protection on once the stack is created.
     """
-    _, gone = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
-    yield from faults(protected_from_creation(launch, gone))
+    _, deleted = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
+    yield from _violations(protected_from_creation(launch, deleted))
 
 
 @rule(
@@ -47,26 +51,33 @@ def protected_from_the_start(launch: Launch, contract: Contract) -> Iterator[Vio
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
 def bucket_written_at_creation(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """S3 refuses to delete a bucket that holds objects. Elastic Load Balancing and Config write a test file when they
-    are given a bucket for their logs, CloudTrail and flow logs deliver within minutes: long before a launch is over.
-    Keep the bucket (DeletionPolicy Retain, with a generated name), or empty it with a custom resource.
+    """Finds buckets to which a service of the stack writes while the stack is still being created.
+
+    Why it is bad: S3 refuses to delete a bucket that holds objects. Elastic Load Balancing and Config write a test file
+    as soon as they get a bucket for their logs; CloudTrail and flow logs deliver within minutes.
+
+    Use instead: DeletionPolicy Retain and a generated name for the bucket, or a custom resource that empties it.
     """
-    _, gone = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
-    yield from faults(written_at_creation(launch, gone))
+    _, deleted = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
+    yield from _violations(written_at_creation(launch, deleted))
 
 
 @rule(
     "L03",
     "error",
-    "The launch after one that failed fails, too: a resource that was kept has the name.",
+    "The next launch after one that failed fails too: a retained resource has the name already.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
-def name_kept_by_a_failure(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """DeletionPolicy Retain also keeps what a creation made that is then rolled back. With a name of its own it is in
-    the way of the next stack with the same values. RetainExceptOnCreate keeps the resource in every other case.
+def name_retained_by_a_rollback(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds resources with a fixed name and DeletionPolicy Retain.
+
+    Why it is bad: with Retain, a resource also outlives the rollback of a creation. The next stack with the same
+    parameter values wants the same name and fails.
+
+    Use instead: RetainExceptOnCreate, which retains the resource in every other case, or no name of its own.
     """
-    kept, _ = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
-    yield from faults(retained_names(launch, kept))
+    retained, _ = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
+    yield from _violations(retained_names(launch, retained))
 
 
 @rule(
@@ -76,74 +87,95 @@ def name_kept_by_a_failure(launch: Launch, contract: Contract) -> Iterator[Viola
     f"{REFERENCE}/aws-attribute-dependson.html",
 )
 def address_before_gateway(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """CloudFormation deletes in the reverse order of dependency, and at the same time what nothing orders. EC2 refuses
-    to detach an Internet gateway while the VPC "has some mapped public address(es)". No property of an Elastic IP
-    address, a NAT gateway, a public instance, database or load balancer refers to the gateway: each needs a DependsOn,
-    on the attachment or on the default route that waits for it.
+    """Finds Elastic IP addresses, NAT gateways, and public instances, databases and load balancers, that don't depend
+    on the attachment of their VPC's Internet gateway.
+
+    Why it is bad: CloudFormation deletes in the reverse order of dependencies, and everything else at the same time.
+    EC2 refuses to detach an Internet gateway while the VPC "has some mapped public address(es)", and no property of
+    these resources refers to the gateway.
+
+    Use instead: DependsOn the attachment, or the default route that itself depends on the attachment.
+
+        Address:
+          Type: AWS::EC2::EIP
+          DependsOn: GatewayAttachment
     """
-    yield from faults(addresses_before_gateway(launch, launch.resources))
+    yield from _violations(addresses_before_gateway(launch, launch.resources))
 
 
 @rule(
     "L05",
     "error",
-    "Deletion of the stack ends in DELETE_FAILED, because something that is kept uses something that is not.",
+    "Deletion of the stack ends in DELETE_FAILED, because a retained resource uses one that is to be deleted.",
     f"{GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
 )
-def kept_in_what_goes(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A retained database goes on running in its subnets, its security group and its subnet group, and AWS deletes none
-    of them while it does. Keep those too, or let the resource go: DeletionPolicy Snapshot keeps the data.
+def retained_resource_uses_a_deleted_one(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds retained resources that use others of the stack that are not retained.
+
+    Why it is bad: a retained database, for instance, goes on running in its subnets, security groups and subnet group,
+    and AWS deletes none of them as long as it does.
+
+    Use instead: retain those too, or don't retain the resource. DeletionPolicy Snapshot keeps the data of a database.
     """
-    kept, gone = retained_and_deleted(launch, launch.resources, ON_DELETION)
-    yield from faults(used_by_retained(launch, kept, gone))
+    retained, deleted = retained_and_deleted(launch, launch.resources, ON_DELETION)
+    yield from _violations(used_by_retained(launch, retained, deleted))
 
 
 @rule(
     "L06",
     "error",
-    "Deletion of the stack ends in DELETE_FAILED, because a service of the stack has filled a bucket.",
+    "Deletion of the stack ends in DELETE_FAILED, because a service of the stack has written to a bucket.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
 def bucket_written_later(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """S3 refuses to delete a bucket that holds objects, and logs are objects. Keep the bucket (DeletionPolicy
-    RetainExceptOnCreate), or empty it with a custom resource. A bucket that only people and programs write to is no
-    fault: whether it is full is their affair.
+    """Finds buckets to which a service of the stack writes logs or copies after the creation.
+
+    Why it is bad: S3 refuses to delete a bucket that holds objects. Buckets to which only people and programs write are
+    not reported, because they may be empty.
+
+    Use instead: DeletionPolicy RetainExceptOnCreate for the bucket, or a custom resource that empties it.
     """
-    _, gone = retained_and_deleted(launch, launch.resources, ON_DELETION)
-    yield from faults(written_later(launch, gone))
+    _, deleted = retained_and_deleted(launch, launch.resources, ON_DELETION)
+    yield from _violations(written_later(launch, deleted))
 
 
 @rule(
     "L07",
     "error",
-    "The launch fails: two resources are given the same name.",
+    "The launch fails: two resources have the same name.",
     f"{REFERENCE}/aws-properties-name.html",
 )
 def one_name_for_two(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A name that a template sets has to be unique among the resources of its type, in the account and the Region at
-    least. The second resource that wants it fails with "already exists", in this launch and in every other.
+    """Finds two resources of one type to which the template gives the same name.
+
+    Why it is bad: the name has to be unique among the resources of its type, at least in the account and Region. The
+    second one fails with "already exists", in every launch.
+
+    Use instead: two names, or none, so that CloudFormation generates them.
     """
-    yield from faults(duplicate_names(launch))
+    yield from _violations(duplicate_names(launch))
 
 
 @rule(
     "L08",
-    "error",
-    "A launch that fails ends in ROLLBACK_FAILED, because RDS takes no snapshot of a database that is being created.",
+    "warning",
+    "A launch that fails may end in ROLLBACK_FAILED: RDS takes no snapshot of a database that is being created.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
 def snapshot_of_an_unfinished_database(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """With DeletionPolicy Snapshot, the default of a database, CloudFormation asks for a final snapshot in a rollback,
-    too. It rolls back as soon as any resource fails, and RDS may answer "Instance is currently creating - a final
-    snapshot cannot be taken". Let the database wait, by DependsOn, for everything that does not need it. Asked of
-    products that a contract is about: hardly a public template with a database is ordered so.
+    """Finds databases with DeletionPolicy Snapshot, the default, that are created at the same time as other resources.
+    Only checked with a contract that has parameter sets, because hardly any public template orders its database.
+
+    Why it is bad: CloudFormation rolls back as soon as any resource fails, and asks for a final snapshot then, too. RDS
+    may answer "Instance is currently creating - a final snapshot cannot be taken".
+
+    Use instead: DependsOn, in the database, of everything that doesn't depend on the database.
     """
-    if not contract.parameter_sets:
-        return
-    _, gone = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
-    yield from faults(snapshot_while_creating(launch, gone, launch.resources))
+    if contract.parameter_sets:
+        _, deleted = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
+        yield from _violations(snapshot_while_creating(launch, deleted, launch.resources))
 
 
-def faults(remarks: Iterable[Fact]) -> Iterator[Violation]:
-    for remark in remarks:
-        yield (remark.path, remark.sentence)
+def _violations(facts: Iterable[Fact]) -> Iterator[Violation]:
+    for fact in facts:
+        yield (fact.path, fact.sentence)

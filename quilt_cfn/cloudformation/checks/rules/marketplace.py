@@ -1,9 +1,8 @@
-"""AWS Marketplace: what a template has to be like to be listed for sale.
+"""AWS Marketplace: the image, Regions and zones, limits, and parameters of a template that is to be listed.
 
-The ids are those of the list that the rules come from, and what a program can't see in a template is not here: the
-submission and its texts (M04, M22 to M27), the size of the file (a part of M18), what the boot downloads and which
-instance types are enabled (parts of M20 and M28), an Auto Scaling group for a single machine (a part of M16, which AWS
-only recommends). Secrets in outputs, metadata and user data (M21) are the family S.
+The numbers of the ids that are missing here belong to rules about a submission (M04, M22 to M27), or to the family S
+(M21: secrets in outputs, metadata and user data). Not checked: the size of the file (a part of M18), downloads at boot
+(M20), the instance types that are enabled for the product (M28), and an Auto Scaling group for a single instance (M16).
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ REFUSED = "AWS Marketplace refuses the template."
 IMAGE = "AWS::EC2::Image::Id"
 SSM = "AWS::SSM::Parameter::Value<"
 PUBLIC = "/aws/service/"
-"""Names of the SSM parameters that AWS publishes in every account."""
+"""How the names of the public SSM parameters begin, which every account has."""
 
 
 # The image.
@@ -43,19 +42,39 @@ PUBLIC = "/aws/service/"
 
 @rule("M01", "error", REFUSED, GUIDE, once=True)
 def image_is_a_parameter(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """AWS Marketplace copies the AMI into every Region and puts the copies into the template: it needs an ImageId that
-    is a Ref to a parameter of type AWS::EC2::Image::Id or AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>. Images that
-    AWS publishes may also be named by a dynamic reference to /aws/service/."""
+    """Finds an ImageId that is not a Ref to a parameter for an AMI.
+
+    Why it is bad: AWS Marketplace copies the AMI into every Region and writes the copies' IDs into the template. It can
+    do that only in a parameter that the ImageId refers to.
+
+    Use instead: a Ref to a parameter of type ``AWS::EC2::Image::Id`` or
+    ``AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>``. Images that AWS publishes may also be named by a dynamic
+    reference to a parameter below ``/aws/service/``.
+
+        Parameters:
+          AmiId:
+            Type: AWS::EC2::Image::Id
+        Resources:
+          Server:
+            Type: AWS::EC2::Instance
+            Properties:
+              ImageId: !Ref AmiId
+    """
     for path, value in _images(launch.template):
-        kind = as_text(declaration(launch, ref_target(value)).get("Type", ""))
-        if not _is_fixed(value) and not _is_published(value) and kind not in (IMAGE, f"{SSM}{IMAGE}>"):
+        parameter_type = as_text(declaration(launch, ref_target(value)).get("Type", ""))
+        if not _is_fixed(value) and not _is_published(value) and parameter_type not in (IMAGE, f"{SSM}{IMAGE}>"):
             yield (path, f"The ImageId of {path[1]} is no Ref to a parameter for an AMI.")
 
 
 @rule("M02", "error", REFUSED, GUIDE, once=True)
 def image_is_not_fixed(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """An AMI's ID written down, or looked up in a mapping, is one of the seller's own account, and no buyer may use it;
-    AWS Marketplace replaces parameters only."""
+    """Finds an ImageId that is written into the template, or looked up in a mapping.
+
+    Why it is bad: such an image is in the seller's account, and no buyer may use it. AWS Marketplace puts its own copy
+    only into a parameter.
+
+    Use instead: a Ref to a parameter for the AMI; see M01.
+    """
     for path, value in _images(launch.template):
         if _is_fixed(value):
             yield (path, f"The ImageId of {path[1]} is fixed in the template.")
@@ -63,8 +82,12 @@ def image_is_not_fixed(launch: Launch, contract: Contract) -> Iterator[Violation
 
 @rule("M03", "error", REFUSED, GUIDE, once=True)
 def product_is_one_image(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A delivery option carries one AMI. Whatever other image the template launches has to be AWS's own, by a public
-    parameter below /aws/service/."""
+    """Finds a second AMI among the parameters to which ImageId refers.
+
+    Why it is bad: a delivery option has one AMI.
+
+    Use instead: for every other image one that AWS publishes, by a parameter whose default is below ``/aws/service/``.
+    """
     names = dict.fromkeys(filter(None, (ref_target(value) for _, value in _images(launch.template))))
     own = [name for name in names if not as_text(declaration(launch, name).get("Default", "")).startswith(PUBLIC)]
     for name in own[1:]:
@@ -74,13 +97,18 @@ def product_is_one_image(launch: Launch, contract: Contract) -> Iterator[Violati
 @rule(
     "M05",
     "error",
-    "The launch fails: the parameter is looked up in the customer's account, and isn't there.",
+    "The launch fails: CloudFormation looks for the SSM parameter in the customer's account, where it doesn't exist.",
     GUIDE,
     once=True,
 )
 def ssm_default_is_public(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The value of an SSM parameter type is a name, which CloudFormation looks up in the account that launches the
-    stack. Only names below /aws/service/ are there in every account."""
+    """Finds defaults of parameters of an SSM type that are not public.
+
+    Why it is bad: the value of such a parameter is the name of an SSM parameter, which CloudFormation reads in the
+    account that launches the stack. Only those below ``/aws/service/`` exist in every account.
+
+    Use instead: a name below ``/aws/service/``, or no default.
+    """
     for name, declared in declared_parameters(launch):
         default = as_text(declared.get("Default", PUBLIC))
         if as_text(declared.get("Type", "")).startswith(SSM) and not default.startswith(PUBLIC):
@@ -88,7 +116,7 @@ def ssm_default_is_public(launch: Launch, contract: Contract) -> Iterator[Violat
 
 
 def _images(template: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
-    """The path to every ImageId of what launches instances, and its value as the template has it."""
+    """(path, value as the template has it) of every ImageId of instances, launch templates and configurations."""
     for name, resource in get_section(template, "Resources").items():
         inner = LAUNCHED.get(as_text(dict_or_empty(resource).get("Type", "")))
         launched = dict_or_empty(dict_or_empty(resource).get("Properties"))
@@ -112,8 +140,13 @@ def _is_published(value: Any) -> bool:
 
 @rule("M06", "error", REFUSED, GUIDE)
 def nested_templates_are_marketplaces(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """AWS Marketplace keeps its own copy of nested templates and tells where, in the parameters MPS3BucketName,
-    MPS3BucketRegion and MPS3KeyPrefix; a URL that isn't made of them leads to a bucket of the seller's."""
+    """Finds nested stacks whose TemplateURL is not made of Marketplace's parameters.
+
+    Why it is bad: AWS Marketplace keeps a copy of the nested templates and passes its place in the parameters
+    MPS3BucketName, MPS3BucketRegion and MPS3KeyPrefix. Any other URL leads to a bucket of the seller.
+
+    Use instead: a TemplateURL made of these three parameters; or no nested stacks.
+    """
     wanted = {Origin("parameter", name) for name in ("MPS3BucketName", "MPS3BucketRegion", "MPS3KeyPrefix")}
     for name, properties in launch.of_type("AWS::CloudFormation::Stack").items():
         if not wanted <= origins_of(properties.get("TemplateURL")):
@@ -126,15 +159,19 @@ ZONE = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9][a-z]|[a-z]{3,4}[0-9]-az[0-9]")
 
 @rule("M07", "error", "The launch fails for customers who don't have that Availability Zone.", GUIDE, once=True)
 def no_zone_is_named(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Which Availability Zones there are differs from account to account, and a letter means another zone in each.
-    Fn::GetAZs, or a parameter, gives those of the customer."""
+    """Finds Availability Zones that the template names.
+
+    Why it is bad: accounts have different Availability Zones, and the same letter is another zone in another account.
+
+    Use instead: ``Fn::GetAZs``, or a parameter of type ``AWS::EC2::AvailabilityZone::Name``.
+    """
     for name, resource in get_section(launch.template, "Resources").items():
         for path, value in entries(dict_or_empty(resource).get("Properties"), ("Resources", name, "Properties")):
             if "AvailabilityZone" not in str(path[-1]) or "Fn::GetAZs" in (text for text, _ in strings_in(value)):
                 continue
             for zone in as_list(launch.compute(value)):
                 if isinstance(zone, str) and is_known(zone) and not origins_of(zone) and ZONE.fullmatch(zone):
-                    yield (path, f"{name} is bound to the Availability Zone {zone}.")
+                    yield (path, f"{name} names the Availability Zone {zone}.")
 
 
 REGION = (
@@ -147,11 +184,14 @@ LITERAL = re.compile(rf"arn:aws[a-z-]*:|(?<![\w-])([\w-]+\.)*amazonaws\.com|{REG
 
 @rule("M17", "error", "The launch fails, or the product doesn't work, in some Regions.", GUIDE, once=True)
 def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The product is launched in every Region that is enabled for it: a Region, a partition or a DNS suffix that is
-    written down is the wrong one in others. AWS::Region, AWS::Partition and AWS::URLSuffix give the right one.
+    """Finds a Region, ``arn:aws:`` or ``amazonaws.com`` that is written into resources, outputs or mappings. Mappings
+    whose keys are Regions or partitions, conditions and rules, descriptions and comments may name them.
 
-    A mapping whose keys are Regions or partitions is a list of them, and so are conditions and rules; descriptions and
-    comments aren't executed; the values of parameters are the customer's.
+    Why it is bad: the product is launched in every Region that is enabled for it, and a literal fits only some of them.
+
+    Use instead: ``AWS::Region``, ``AWS::Partition`` and ``AWS::URLSuffix``.
+
+        Resource: !Sub 'arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:jobs'
     """
     tables = {
         name: table
@@ -169,12 +209,17 @@ def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation
 @rule(
     "M18",
     "error",
-    "The launch fails, whatever the customer fills in.",
+    "Every launch fails: the template exceeds a limit of AWS.",
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html",
 )
 def limits_are_kept(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """CloudFormation takes 200 parameters, 500 resources, 200 outputs and a description of 1,024 bytes; EC2 takes 16 KB
-    of user data, before it is encoded. What the text of the file may measure depends on how it is sent."""
+    """Finds more than 200 parameters, 500 resources or 200 outputs, a description of more than 1,024 bytes, and user
+    data of more than 16 KB before it is encoded. The size of the file is not checked here.
+
+    Why it is bad: CloudFormation and EC2 refuse them.
+
+    Use instead: fewer or shorter ones; move a script from user data into a file that cfn-init writes.
+    """
     for name, most in (("Parameters", 200), ("Resources", 500), ("Outputs", 200)):
         number = len(get_section(launch.template, name))
         if number > most:
@@ -195,26 +240,36 @@ def limits_are_kept(launch: Launch, contract: Contract) -> Iterator[Violation]:
     "https://docs.aws.amazon.com/marketplace/latest/APIReference/work-with-single-ami-products.html",
 )
 def default_type_can_be_recommended(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The instance type that a form begins with is the one to recommend in the submission, and AWS Marketplace takes
-    only types such as m5.large there: c7i-flex.large and u-6tb1.metal don't fit its pattern."""
-    for machine in instances(launch):
-        value = machine.settings.get("InstanceType", "")
+    """Finds default instance types that a submission can't recommend.
+
+    Why it is bad: the default of the template is the instance type to recommend in the submission, and AWS Marketplace
+    takes only types such as m5.large there: c7i-flex.large and u-6tb1.metal don't match its pattern.
+
+    Use instead: a type of a family such as t3, m5 or c7g.
+    """
+    for instance in instances(launch):
+        value = instance.settings.get("InstanceType", "")
         parameter = parameter_behind(launch, value)
         text = as_text(declaration(launch, parameter).get("Default", "") if parameter else value)
         if "." in text and is_known(text) and not re.fullmatch(r"[a-z]+[0-9]+[a-z]*\.[0-9]*[a-z]+", text):
-            path = ("Parameters", parameter, "Default") if parameter else ("Resources", machine.sources[-1])
-            yield (path, f"{text} can't be recommended as the instance type of {machine.name}.")
+            path = ("Parameters", parameter, "Default") if parameter else ("Resources", instance.sources[-1])
+            yield (path, f"{text} can't be recommended as the instance type of {instance.name}.")
 
 
-# The form.
+# Parameters.
 
 INTERFACE = "AWS::CloudFormation::Interface"
 
 
 @rule("M14", "error", REFUSED, GUIDE, once=True)
-def form_is_in_groups(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The metadata AWS::CloudFormation::Interface puts every parameter into one group and gives it a label; the console
-    shows what is in none at the end, under its bare name."""
+def parameters_are_grouped_and_labelled(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds parameters that AWS::CloudFormation::Interface doesn't put into exactly one group, or gives no label.
+
+    Why it is bad: the console shows such parameters at the end of the page, under their bare names, and AWS Marketplace
+    wants a group and a label for each.
+
+    Use instead: the metadata ``AWS::CloudFormation::Interface`` with ParameterGroups and ParameterLabels.
+    """
     interface = dict_or_empty(get_section(launch.template, "Metadata").get(INTERFACE))
     groups = [dict_or_empty(group).get("Parameters") for group in as_list(interface.get("ParameterGroups"))]
     grouped = Counter(as_text(name) for group in groups for name in as_list(group))
@@ -225,12 +280,13 @@ def form_is_in_groups(launch: Launch, contract: Contract) -> Iterator[Violation]
         return
     for name in declared_parameters:
         if grouped[name] != 1:
-            yield (("Parameters", name), f"{name} is in {grouped[name] or 'no'} group{'s' * (grouped[name] > 1)}.")
+            number = f"{grouped[name]} groups" if grouped[name] else "no group"
+            yield (("Parameters", name), f"{name} is in {number} of {INTERFACE}.")
         if not as_text(dict_or_empty(labels.get(name)).get("default", "")):
             yield (("Parameters", name), f"{name} has no label.")
     for name in dict.fromkeys([*grouped, *labels]):
         if name not in declared_parameters:
-            yield (("Metadata", INTERFACE), f"{INTERFACE} names {name}, and there is no such parameter.")
+            yield (("Metadata", INTERFACE), f"{INTERFACE} names the parameter {name}, which doesn't exist.")
 
 
 TYPES = {
@@ -243,14 +299,19 @@ TYPES = {
     "VPCZoneIdentifier": "List<AWS::EC2::Subnet::Id>",
     "VpcId": "AWS::EC2::VPC::Id",
 }
-"""Property -> the type of a parameter for it: the console offers what there is."""
+"""Property -> the type of a parameter for it, with which the console lists the resources in the account."""
 
 
-@rule("M15", "error", "The form leaves the customer alone with what belongs into a field.", GUIDE, once=True)
-def form_helps(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """AWS Marketplace asks for types of AWS's own where they exist, which the console offers as a list; for a
-    description of each parameter; and for a sentence with each pattern, because the console shows the pattern instead.
-    A parameter that may be empty can't have a type of AWS's own."""
+@rule("M15", "warning", "The customer doesn't know what to enter for a parameter.", GUIDE, once=True)
+def parameters_are_explained(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds parameters without a description, with a pattern but no ConstraintDescription, or of type String where AWS
+    has a type for what they are used for. Parameters that may be empty can't have such a type.
+
+    Why it is bad: AWS Marketplace recommends all three. Without a ConstraintDescription the console shows the pattern
+    to whoever entered a wrong value; without AWS's type it can't list the resources in the account.
+
+    Use instead: Description, ConstraintDescription, and types such as ``AWS::EC2::KeyPair::KeyName``.
+    """
     for name, declared in declared_parameters(launch):
         if not as_text(declared.get("Description", "")).strip():
             yield (("Parameters", name), f"{name} has no description.")
@@ -263,14 +324,19 @@ def form_helps(launch: Launch, contract: Contract) -> Iterator[Violation]:
             yield (("Parameters", name), f"{name} is a {declared['Type']}, and could be {TYPES[str(path[-1])]}.")
 
 
-@rule("M16", "error", "The customer can't tell what the machine does, or has no network for it.", GUIDE)
-def machines_are_understood_and_placed(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """AWS Marketplace asks for user data with comments in it, and for a network of the product's own: an instance
-    without a subnet goes into the account's default VPC, which many don't have any more."""
+@rule("M16", "warning", "The customer can't tell what the instance does, or has no network for it.", GUIDE)
+def instances_are_commented_and_placed(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds user data without a comment, and instances without a subnet.
+
+    Why it is bad: AWS Marketplace recommends comments in user data and a VPC of the product's own. An instance without
+    a subnet is launched into the default VPC, which many accounts don't have.
+
+    Use instead: comments that say what the script does; a VPC and subnets in the template, or parameters for them.
+    """
     for path, data in user_data(launch):
         first, *lines = (decoded_user_data(data) or "").strip().splitlines() or [""]
         if first.startswith("#!") and len(lines) > 5 and not any(line.lstrip().startswith("#") for line in lines):
             yield (path, f"The user data of {path[1]} has no comments.")
-    for machine in filter(is_complete, instances(launch)):
-        if not {"SubnetId", "NetworkInterfaces", "VPCZoneIdentifier", "AvailabilityZones"} & machine.settings.keys():
-            yield (("Resources", machine.name), f"{machine.name} has no subnet.")
+    for instance in filter(is_complete, instances(launch)):
+        if not {"SubnetId", "NetworkInterfaces", "VPCZoneIdentifier", "AvailabilityZones"} & instance.settings.keys():
+            yield (("Resources", instance.name), f"{instance.name} has no subnet.")

@@ -1,4 +1,4 @@
-"""AWS Marketplace: which credentials and which access a template may give."""
+"""AWS Marketplace: which credentials a template may ask for or create, and which access it may give."""
 
 from __future__ import annotations
 
@@ -32,9 +32,14 @@ from quilt_cfn.cloudformation.template.walk import Path
 
 @rule("M08", "error", REFUSED, POLICIES)
 def no_access_keys(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """AWS Marketplace lists nothing that asks for long-lived AWS credentials or makes them: an access key doesn't
-    expire, and whoever reads it has it for good. Each access key that the template makes is told, each resource that
-    uses its secret, and each parameter whose name asks for one."""
+    """Finds access keys that the template creates, resources that use their secret, and parameters whose name asks for
+    an access key.
+
+    Why it is bad: an access key doesn't expire, and whoever has read it can use it until it is deleted. AWS Marketplace
+    lists nothing that asks for long-lived AWS credentials or creates them.
+
+    Use instead: a role; for an instance, the role of its instance profile.
+    """
     for name, declared in declared_parameters(launch):
         free = declared.get("Type") == "String" and "AllowedValues" not in declared
         if free and re.search("(?i)access_?key|aws_?secret", name):
@@ -48,22 +53,41 @@ def no_access_keys(launch: Launch, contract: Contract) -> Iterator[Violation]:
 
 
 @rule("M09", "error", REFUSED, POLICIES)
-def machines_have_a_role(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """What runs on an instance gets its access to AWS from the role of an instance profile, and from nothing else. Told
-    where the template makes a user or an instance profile, so that something wants access, and no instance has one."""
-    wanting = [*launch.of_type("AWS::IAM::InstanceProfile"), *launch.of_type("AWS::IAM::User")]
-    all_machines = [*instances(launch)]
-    if wanting and not any("IamInstanceProfile" in machine.settings for machine in all_machines):
-        for machine in filter(is_complete, all_machines):
-            path = ("Resources", machine.sources[-1])
-            yield (path, f"{machine.name} has no instance profile, though there is {wanting[0]}.")
+def instances_have_a_role(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds instances without an instance profile, in a template that creates a user or an instance profile, so that
+    something needs access to AWS, and that gives no instance a profile.
+
+    Why it is bad: what runs on an instance may get access to AWS only by the role of its instance profile.
+
+    Use instead: IamInstanceProfile, in the instance or in its launch template.
+    """
+    identities = [*launch.of_type("AWS::IAM::InstanceProfile"), *launch.of_type("AWS::IAM::User")]
+    all_instances = [*instances(launch)]
+    if identities and not any("IamInstanceProfile" in instance.settings for instance in all_instances):
+        for instance in filter(is_complete, all_instances):
+            path = ("Resources", instance.sources[-1])
+            yield (path, f"{instance.name} has no instance profile, though the template has {identities[0]}.")
 
 
 @rule("M10", "error", REFUSED, GUIDE, once=True)
 def secrets_are_declared_as_such(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A parameter for a secret has NoEcho, so that nobody reads it in the console; a strict pattern and a least length,
-    so that it isn't guessed; and no default, which would be the same for every customer. A secret is what has NoEcho,
-    is called a password, or becomes one. An empty default stands for no secret, and needs no length."""
+    """Finds parameters for a secret without NoEcho, without a strict pattern, without a minimum length, or with a
+    default. A parameter is for a secret if it has NoEcho, if its name ends in password or passphrase, or if a property
+    such as MasterUserPassword takes it. An empty default means no secret, and needs no length.
+
+    Why it is bad: without NoEcho the console shows the secret; a short one is guessed; a default is the same for every
+    customer; and without a pattern that names the accepted characters, the secret may break what it is passed to.
+
+    Use instead: ``NoEcho: true``, an AllowedPattern of named characters, MinLength, and no Default.
+
+        DatabasePassword:
+          Type: String
+          NoEcho: true
+          MinLength: 12
+          MaxLength: 128
+          AllowedPattern: '[A-Za-z0-9_+=-]*'
+          ConstraintDescription: 12 to 128 letters, digits and the characters _ + = -
+    """
     becoming = {name for path, name in parameter_uses(launch) if re.search("(Password|AuthToken)$", str(path[-1]))}
     for name, declared in declared_parameters(launch):
         hidden = as_text(declared.get("NoEcho", "false")).lower() == "true"
@@ -75,11 +99,11 @@ def secrets_are_declared_as_such(launch: Launch, contract: Contract) -> Iterator
         wrong = [
             "has no NoEcho" * (not hidden),
             "has no strict pattern" * matches(pattern, "\u00e9" * 16),
-            "has no least length" * (least < 1 and "Default" not in declared),
+            "has no minimum length" * (least < 1 and "Default" not in declared),
             "has a default" * bool(default),
         ]
         if any(wrong):
-            yield (("Parameters", name), f"{name} is a secret and {' and '.join(filter(None, wrong))}.")
+            yield (("Parameters", name), f"{name} is for a secret and {' and '.join(filter(None, wrong))}.")
 
 
 REMOTE = (22, 3389)
@@ -87,46 +111,66 @@ DATABASES = (1433, 1521, 3306, 5432, 5439, 6379, 11211, 27017)
 EVERYWHERE = {"CidrIp": "0.0.0.0/0", "CidrIpv6": "::/0"}
 
 
-@rule("M11", "error", "Whoever leaves the field as it is opens the machine to the whole internet.", GUIDE)
+@rule("M11", "error", "A launch with the defaults opens the instance or the database to the whole internet.", GUIDE)
 def default_range_is_not_everywhere(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A range of addresses that may use SSH, remote desktop or a database has no default that means everybody; a
-    database is not open to everybody at all."""
+    """Finds parameters for the addresses that may use SSH, remote desktop or a database whose default is every address,
+    and security groups that open the port of a database to every address.
+
+    Why it is bad: most customers keep a default, and such a port is attacked within minutes.
+
+    Use instead: a parameter for the range without a default; for a database, the security group of its clients.
+    """
     for path, entry in _inbound(launch):
         for key in [each for each in EVERYWHERE if each in entry]:
             name = parameter_behind(launch, entry[key])
             default = declaration(launch, name).get("Default")
             if name and _covers(entry, *REMOTE, *DATABASES) and _is_everywhere(default):
-                yield (("Parameters", name, "Default"), f"The default of {name}, {default}, lets everybody in.")
+                yield (("Parameters", name, "Default"), f"The default of {name} is every address: {default}.")
             elif not name and _covers(entry, *DATABASES) and not _covers(entry, *REMOTE) and _is_everywhere(entry[key]):
-                yield (path, f"{path[1]} lets everybody reach a database.")
+                yield (path, f"{path[1]} opens the port of a database to {as_text(entry[key])}.")
 
 
-@rule("M12", "error", "Everybody on the internet may try to log in to the machine.", GUIDE)
-def remote_access_is_for_some(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The ports 22 and 3389 are never open to 0.0.0.0/0 or ::/0: not by a rule, not by one for all protocols or a range
-    of ports that contains them, and not by what a customer may fill in. (A default that does it is M11's.)"""
+@rule("M12", "error", "Everybody on the internet may try to log in to the instance.", GUIDE)
+def remote_access_is_restricted(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds security groups that open port 22 (SSH) or 3389 (remote desktop) to every address: by a rule, by one for
+    every protocol or a range that contains these ports, or by a parameter that accepts 0.0.0.0/0 or ::/0. A default
+    that does it is reported by M11.
+
+    Why it is bad: such a port is attacked within minutes.
+
+    Use instead: a parameter whose AllowedPattern accepts neither 0.0.0.0/0 nor ::/0; or no open port, and Session
+    Manager.
+    """
     for path, entry in _inbound(launch):
         for key in [each for each in EVERYWHERE if each in entry and _covers(entry, *REMOTE)]:
             name = parameter_behind(launch, entry[key])
             declared = declaration(launch, name)
             if name is None and _is_everywhere(entry[key]):
-                yield (path, f"{path[1]} lets everybody log in.")
+                yield (path, f"{path[1]} opens port 22 or 3389 to {as_text(entry[key])}.")
             elif (
                 name
                 and not _is_everywhere(declared.get("Default"))
                 and not constraint_violation(name, declared, EVERYWHERE[key])
             ):
-                yield (("Parameters", name), f"{name} takes {EVERYWHERE[key]}, which lets everybody log in.")
+                yield (
+                    ("Parameters", name),
+                    f"{name} accepts {EVERYWHERE[key]}, which opens port 22 or 3389 to everybody.",
+                )
 
 
-@rule("M13", "error", "Whoever gets hold of the role can do far more than the product needs.", GUIDE)
+@rule("M13", "error", "Whoever gets the role's credentials can do far more than the product needs.", GUIDE)
 def permissions_are_narrow(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """AWS Marketplace wants least privilege of users, groups and roles: no action ``*`` or ``service:*``, no NotAction
-    that allows, no managed policy such as AdministratorAccess, and the resource ``*`` only for actions that needn't
-    name a resource, or only list. Where a contract tells what is called, the rule P03 judges resources, by that.
-    Statements that deny, and permissions boundaries, may be as wide as they like."""
-    holders = launch.of_type("AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::User")
-    boundaries = {launch.referenced_resource(properties.get("PermissionsBoundary")) for properties in holders.values()}
+    """Finds policies of users, groups and roles that allow the action ``*`` or ``service:*``, or use NotAction; managed
+    policies such as AdministratorAccess; and the resource ``*`` with an action that can name its resource and does more
+    than list. Where a contract names the calls, P03 checks resources instead. Statements that deny, and permissions
+    boundaries, may be wide.
+
+    Why it is bad: AWS Marketplace requires least privilege, so that stolen credentials do little harm.
+
+    Use instead: the actions that are called, on the ARNs of the resources that they are called on.
+    """
+    identities = launch.of_type("AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::User")
+    boundaries = {launch.referenced_resource(each.get("PermissionsBoundary")) for each in identities.values()}
     for document in policy_documents(launch):
         for path, statement in document.statements:
             if document.policy_type != IDENTITY or path[1] in boundaries or statement.get("Effect") != "Allow":
@@ -134,15 +178,15 @@ def permissions_are_narrow(launch: Launch, contract: Contract) -> Iterator[Viola
             actions = [as_text(action) for action in as_list(statement.get("Action")) if is_known(action)]
             wide = [action for action in actions if action == "*" or action.endswith(":*")]
             everything = "*" in as_list(statement.get("Resource")) and "Condition" not in statement
-            asked = everything and not contract.calls
-            narrower = [action for action in actions if asked and action.lower() in _of_a_resource()]
+            checked = actions if everything and not contract.calls else []
+            narrower = [action for action in checked if action.lower() in _actions_on_resources()]
             if "NotAction" in statement:
-                yield (path, f"A policy of {path[1]} allows whatever its NotAction doesn't name.")
+                yield (path, f"A policy of {path[1]} allows every action that its NotAction doesn't name.")
             elif wide:
                 yield (path, f"A policy of {path[1]} allows {', '.join(wide)}.")
             elif narrower:
                 yield (path, f"A policy of {path[1]} allows {', '.join(narrower)} on every resource.")
-    for name, properties in holders.items():
+    for name, properties in identities.items():
         for arn in as_list(properties.get("ManagedPolicyArns")):
             if re.search("/(AdministratorAccess|PowerUserAccess|[A-Za-z0-9-]*FullAccess)$", as_text(arn)):
                 path = ("Resources", name, "Properties", "ManagedPolicyArns")
@@ -150,9 +194,9 @@ def permissions_are_narrow(launch: Launch, contract: Contract) -> Iterator[Viola
 
 
 @lru_cache(maxsize=1)
-def _of_a_resource() -> frozenset[str]:
-    """Every action, in lower case, that is performed on a resource and does more than list: parliament's extract of
-    https://docs.aws.amazon.com/service-authorization/latest/reference/, where a star marks what has to be named."""
+def _actions_on_resources() -> frozenset[str]:
+    """Every action, in lower case, that requires a resource and does more than list: parliament's extract of
+    https://docs.aws.amazon.com/service-authorization/latest/reference/, where a star marks a required resource."""
     text = file_of("parliament", "iam_definition.json").read_text(encoding="utf-8")
     return frozenset(
         f"{service['prefix']}:{action['privilege']}".lower()
@@ -165,21 +209,30 @@ def _of_a_resource() -> frozenset[str]:
 
 @rule("M19", "error", REFUSED, POLICIES)
 def metadata_needs_a_token(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Version 1 of the instance metadata service answers every request, also one that a server on the instance was
-    tricked into: MetadataOptions has to say HttpTokens: required."""
-    for machine in filter(is_complete, instances(launch)):
-        options = dict_or_empty(machine.settings.get("MetadataOptions"))
+    """Finds instances whose metadata service answers requests without a token (IMDSv1).
+
+    Why it is bad: version 1 of the service answers every request, also one that an attacker makes a server on the
+    instance send, and gives it the credentials of the instance's role.
+
+    Use instead: ``MetadataOptions: {HttpTokens: required}``.
+    """
+    for instance in filter(is_complete, instances(launch)):
+        options = dict_or_empty(instance.settings.get("MetadataOptions"))
         tokens = options.get("HttpTokens", "optional")
         if is_known(tokens) and tokens != "required" and options.get("HttpEndpoint") != "disabled":
-            yield (("Resources", machine.sources[-1]), f"{machine.name} answers requests for metadata without a token.")
+            path = ("Resources", instance.sources[-1])
+            yield (path, f"{instance.name} answers requests for metadata without a token.")
 
 
-@rule(
-    "M20", "error", "The launch fails when the seller's bucket is gone, and runs whatever is in it until then.", GUIDE
-)
-def code_is_not_the_sellers(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The code of a Lambda function comes from a bucket that the template names outright, and so from the seller's. It
-    has to be in the template, or where MPS3BucketName says."""
+@rule("M20", "error", "The launch runs code from the seller's bucket, and fails when the bucket is deleted.", GUIDE)
+def code_is_not_in_the_sellers_bucket(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds Lambda functions and layers whose code comes from a bucket that the template names.
+
+    Why it is bad: that bucket is the seller's. Its contents can change after AWS Marketplace has reviewed the product,
+    and launches fail without it.
+
+    Use instead: ``ZipFile`` in the template, or the bucket in the parameter MPS3BucketName.
+    """
     places = {"AWS::Lambda::Function": "Code", "AWS::Lambda::LayerVersion": "Content"}
     for name, properties in launch.of_type(*places).items():
         key = places[launch.type_of(name)]

@@ -1,9 +1,8 @@
-"""Parameters: what the form takes, and what it says to what it doesn't take.
+"""Parameters: patterns, lengths and defaults.
 
-Two kinds of rules. F03 to F07 are about forms that can't work as they stand, whoever wrote them. F01, F02 and a part of
-F06 ask for more than CloudFormation does, and most public templates don't give it: they hold where a contract has
-forms, which says that this form is a product's and that its values are judged before CloudFormation sees them. The
-sentence that belongs to each pattern is M15's. Types of AWS's own need nothing: CloudFormation checks the value.
+F03, F04, F05 and F07 apply to any template. F01, F02 and a part of F06 require more than CloudFormation does, and most
+public templates lack it; they apply where a contract has parameter sets. A ConstraintDescription for each pattern is
+required by M15. Parameters of AWS's own types need no constraints: CloudFormation checks their values.
 """
 
 from __future__ import annotations
@@ -26,47 +25,72 @@ REGEXES = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-re
 
 
 @rule(
-    "F01", "error", "The form takes any text, and a mistake shows late: on the instance, or never.", SYNTAX, once=True
+    "F01",
+    "warning",
+    "A parameter accepts any text, and a wrong value shows late: on the instance, or never.",
+    SYNTAX,
+    once=True,
 )
 def text_has_a_pattern(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A parameter of free text has neither a pattern nor a list of values. Line breaks, quotes and blanks at an end,
-    pasted by accident, go as they are to whatever the value is for. Asked of forms that a contract promises."""
+    """Finds parameters of type String or CommaDelimitedList with neither AllowedPattern nor AllowedValues. Only checked
+    with a contract that has parameter sets.
+
+    Why it is bad: line breaks, quotes, and spaces at an end, pasted by accident, reach whatever the value is used for.
+
+    Use instead: an AllowedPattern of the characters that the value needs, and a ConstraintDescription.
+    """
     for name, path, parameter in _free_texts(launch, contract):
         if "AllowedPattern" not in parameter:
-            yield (path, f"{name} takes any text: it has no AllowedPattern.")
+            yield (path, f"{name} accepts any text: it has no AllowedPattern.")
 
 
-@rule("F02", "error", "The form takes texts that are too long for what they are for.", SYNTAX, once=True)
+@rule("F02", "warning", "A parameter accepts values that are too long for what they are used for.", SYNTAX, once=True)
 def text_is_bounded(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Neither MaxLength nor the pattern ends a free text, so CloudFormation takes 4,096 bytes; what the text is for
-    takes less, and fails when the stack is half made. Asked of forms that a contract promises; the members of a list
-    have no MaxLength, and are left out."""
+    """Finds parameters of type String with neither MaxLength, AllowedValues, nor a pattern that limits the length. Only
+    checked with a contract that has parameter sets.
+
+    Why it is bad: CloudFormation accepts 4,096 bytes. What the value is used for accepts less, and fails when a part of
+    the stack has been created.
+
+    Use instead: MaxLength, or a pattern such as ``[a-z]{2,20}``.
+    """
     for name, path, parameter in _free_texts(launch, contract):
         pattern = parameter.get("AllowedPattern")
-        endless = not isinstance(pattern, str) or (lengths(pattern) or (0, 0))[1] is None
-        if endless and "MaxLength" not in parameter and as_text(parameter.get("Type")) == "String":
-            yield (path, f"{name} may be of any length: neither MaxLength nor its pattern ends it.")
+        unlimited = not isinstance(pattern, str) or (lengths(pattern) or (0, 0))[1] is None
+        if unlimited and "MaxLength" not in parameter and as_text(parameter.get("Type")) == "String":
+            yield (path, f"{name} may be of any length: neither MaxLength nor its pattern limits it.")
 
 
-@rule("F03", "error", "Who leaves the field as it is gets an error.", SYNTAX, once=True)
+@rule("F03", "error", "A launch that keeps the default of a parameter fails.", SYNTAX, once=True)
 def default_is_accepted(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A default is a value like any other: CloudFormation refuses the one that its own parameter doesn't allow."""
+    """Finds defaults that the constraints of their own parameter refuse.
+
+    Why it is bad: CloudFormation checks a default as any other value, and refuses the launch.
+
+    Use instead: a default that matches the constraints, or none.
+    """
     for name, path, parameter in _parameters(launch):
         default = parameter.get("Default")
         if default is None or isinstance(default, dict):
             continue
         text = ",".join(map(as_text, default)) if isinstance(default, list) else as_text(default)
-        kind = as_text(parameter.get("Type"))
-        members = text.split(",") if kind == "CommaDelimitedList" or "List<" in kind else [text]
+        parameter_type = as_text(parameter.get("Type"))
+        is_list = parameter_type == "CommaDelimitedList" or "List<" in parameter_type
+        members = text.split(",") if is_list else [text]
         for refusal in filter(None, (constraint_violation(name, parameter, member.strip()) for member in members)):
             yield ((*path, "Default"), f"The default of {name} is refused: {refusal.rstrip('.')}.")
             break
 
 
-@rule("F04", "error", "The form takes no value at all.", SYNTAX, once=True)
+@rule("F04", "error", "A parameter accepts no value at all.", SYNTAX, once=True)
 def constraints_agree(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The constraints of a parameter contradict each other: its least length or number is above its greatest, its
-    pattern only matches texts that are too short or too long, or none of its values passes the others."""
+    """Finds parameters whose constraints contradict each other: a minimum above the maximum, a pattern that matches
+    only values that are too short or too long, or AllowedValues that the other constraints refuse.
+
+    Why it is bad: CloudFormation refuses every value, and so every launch.
+
+    Use instead: constraints that at least one value satisfies.
+    """
     for name, path, parameter in _parameters(launch):
         least, most = _number(parameter, "MinLength"), _number(parameter, "MaxLength")
         pattern = parameter.get("AllowedPattern")
@@ -74,31 +98,47 @@ def constraints_agree(launch: Launch, contract: Contract) -> Iterator[Violation]
         values = parameter.get("AllowedValues")
         values = values if isinstance(values, list) else []
         if _above(least, most) or _above(_number(parameter, "MinValue"), _number(parameter, "MaxValue")):
-            yield (path, f"No value of {name} is possible: its least is above its greatest.")
+            yield (path, f"No value of {name} is possible: its minimum is above its maximum.")
         elif widths and (_above(least, widths[1]) or _above(widths[0], most)):
-            yield (path, f"No value of {name} is possible: its pattern matches only lengths that it doesn't allow.")
+            yield (path, f"No value of {name} is possible: its pattern matches only lengths that it refuses.")
         elif values and all(constraint_violation(name, parameter, as_text(value)) for value in values):
             yield (path, f"No value of {name} is possible: its other constraints refuse all AllowedValues.")
 
 
-@rule("F05", "error", "CloudFormation refuses the template, or every value of the field.", REGEXES, once=True)
-def pattern_is_readable(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The pattern is none in Java, whose patterns CloudFormation's are. Some of these are fine in Python, a named group
-    as ``(?P<name>…)`` or a literal ``{``, and so pass linters that try them there."""
+@rule("F05", "error", "CloudFormation refuses the template, or every value of the parameter.", REGEXES, once=True)
+def pattern_is_valid_in_java(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds patterns that are not valid in Java, whose regular expressions CloudFormation uses.
+
+    Why it is bad: the launch fails. A pattern may be valid in Python, as a named group ``(?P<name>...)`` or a literal
+    ``{`` is, and so pass linters that try it there.
+
+    Use instead: the syntax of java.util.regex.Pattern, such as ``(?<name>...)`` and ``\\{``.
+    """
     for name, path, pattern in _patterns(launch):
         why = unreadable(pattern)
         if why:
-            yield (path, f"CloudFormation can't read the pattern of {name}: {why}.")
+            yield (path, f"The pattern of {name} is not valid in Java: {why}.")
 
 
-@rule("F06", "error", "The form refuses what it should take, or takes what it should refuse.", REGEXES, once=True)
+@rule(
+    "F06",
+    "warning",
+    "A parameter may refuse values that it should accept, or accept values that it should refuse.",
+    REGEXES,
+    once=True,
+)
 def pattern_means_the_same_in_java(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """CloudFormation reads patterns as Java does, and whoever tries them elsewhere, in Python for instance, may see
-    something else: Java takes ``[a[bc]]`` for one class, and ``&&`` inside a class for what two classes have in common.
-    That alone is told of any template. Where a contract promises the form, it is also told that ``\\d``, ``\\w``,
-    ``\\s``, ``(?i)`` are about ASCII in Java and about Unicode in Python, and that only Java can read a pattern: then
-    Python judges the same values, in tests and before a launch, and must not judge otherwise. Elsewhere it harms
-    nobody: Java refuses a little more than Python, and who wrote such a pattern thought of ASCII."""
+    """Finds patterns that mean something else in Java, whose regular expressions CloudFormation uses, than in Python:
+    Java takes ``[a[bc]]`` for one class, and ``&&`` inside a class for the intersection of two.
+
+    With a contract that has parameter sets it also finds patterns whose meaning differs only beyond ASCII (``\\d``,
+    ``\\w``, ``\\s``, ``(?i)``), and those that only Java reads: Python checks the values of such a product in tests and
+    before a launch, and must agree with CloudFormation.
+
+    Why it is bad: whoever tried the pattern elsewhere saw another result than a launch gives.
+
+    Use instead: classes without ``[`` and ``&&`` inside; ``[0-9]`` for ``\\d``, ``[A-Za-z0-9_]`` for ``\\w``.
+    """
     for name, path, pattern in _patterns(launch):
         for difference in differences(pattern) if not unreadable(pattern) else ():
             if difference.another_meaning or contract.parameter_sets:
@@ -107,19 +147,28 @@ def pattern_means_the_same_in_java(launch: Launch, contract: Contract) -> Iterat
 
 @rule(
     "F07",
-    "error",
-    "A value that almost fits keeps whatever checks it busy, for longer than anybody waits.",
+    "warning",
+    "Checking a long value that almost matches may take longer than anybody waits.",
     "https://owasp.org/www-community/attacks/Regular_expression_Denial_of_Service_-_ReDoS",
     once=True,
 )
-def pattern_does_not_run_away(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The pattern can read some text in more than a hundred million ways, and a backtracking engine tries them all
-    before it says no: Python's, a browser's, Java's before version 9. Later ones remember where a loop has failed, but
-    not in every loop; which one CloudFormation uses, AWS doesn't say."""
+def pattern_is_fast(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds patterns with a repetition that contains nothing but another repetition and optional parts, or characters
+    that the inner repetition also matches, such as ``(a+)+``, ``([a-z]+-?)*`` and ``([a-z]*[a-z])*``; and patterns that
+    repeat alternatives of which two begin with the same character, such as ``(a|ab|b)*``. Ten repetitions or more
+    count. It doesn't find repeated optional parts, ``(a?b?)*``, and sometimes finds alternatives that are harmless
+    because they differ later.
+
+    Why it is bad: such a text can be divided into repetitions in very many ways, and an engine that backtracks tries
+    all of them before it refuses the value: Python's, a browser's, Java's before version 9. AWS doesn't say which
+    version of Java CloudFormation uses.
+
+    Use instead: one repetition, ``a+``; or a separator that each repetition needs, ``[a-z]+(-[a-z]+)*``.
+    """
     for name, path, pattern in _patterns(launch):
         why = slow_backtracking(pattern)
         if why:
-            yield (path, f"The pattern of {name} may take exponentially long: {why}.")
+            yield (path, f"The pattern of {name} may be slow to refuse a value: {why}.")
 
 
 def _parameters(launch: Launch) -> Iterator[tuple[str, Path, dict[str, Any]]]:
@@ -128,7 +177,7 @@ def _parameters(launch: Launch) -> Iterator[tuple[str, Path, dict[str, Any]]]:
 
 
 def _free_texts(launch: Launch, contract: Contract) -> Iterator[tuple[str, Path, dict[str, Any]]]:
-    """The parameters that take any text, of a form that is promised."""
+    """(name, path, declaration) of each parameter of free text, if the contract has parameter sets."""
     for name, path, parameter in _parameters(launch) if contract.parameter_sets else ():
         if parameter.get("Type") in ("String", "CommaDelimitedList") and "AllowedValues" not in parameter:
             yield name, path, parameter
@@ -149,4 +198,5 @@ def _number(parameter: dict[str, Any], name: str) -> float | None:
 
 
 def _above(least: float | None, most: float | None) -> bool:
+    """Whether both limits are known, and the least is above the greatest."""
     return least is not None and most is not None and least > most

@@ -1,4 +1,4 @@
-"""What may be called, and what is: every call is allowed, and nothing is allowed that nobody calls."""
+"""Permissions: every AWS API call of the stack is allowed, and nothing else; policies and roles are valid."""
 
 from __future__ import annotations
 
@@ -27,16 +27,19 @@ from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_e
 @rule(
     "P01",
     "error",
-    "A part of the product is refused by AWS with AccessDenied.",
+    "AWS refuses calls of the product with AccessDenied.",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def call_without_permission(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """What no statement allows is denied.
+    """Finds AWS API calls that no statement of the user's or role's policies allows. The calls are those that the
+    template shows (the AWS CLI in scripts and user data, Docker's awslogs driver, tasks of state machines, targets of
+    rules, flow logs) and those of the contract. An instance that reads secrets is taken to read every secret that its
+    files mention. Identities with policies from outside the template, or with an invalid one (P04), are not checked,
+    and conditions count as met.
 
-    The calls are those that the template shows (the AWS command line in scripts and user data, Docker's awslogs driver,
-    tasks of state machines, targets of rules, flow logs) and those of the contract. A machine that reads secrets is
-    taken to read every one whose name is among its files. Who has a policy from outside the template is not judged, nor
-    is one whose own policies are mistaken (P04), nor a condition.
+    Why it is bad: AWS denies what no policy allows.
+
+    Use instead: a statement that allows the action on the resource.
     """
     for (caller, action, targets), reasons in _refused(launch, contract).items():
         where = f" on {targets[0]}" if len(targets) == 1 and targets[0] != "*" else ""
@@ -45,77 +48,76 @@ def call_without_permission(launch: Launch, contract: Contract) -> Iterator[Viol
 
 @lru_cache(maxsize=1)
 def _refused(launch: Launch, contract: Contract) -> dict[tuple[str, str, tuple[str, ...]], dict[str, None]]:
-    """(caller, action, targets) of each call that is not allowed -> who makes it."""
+    """(caller, action, targets) of each call that is not allowed -> what makes it."""
     refused: dict[tuple[str, str, tuple[str, ...]], dict[str, None]] = {}
-    made = api_calls(launch, contract)
-    for caller in dict.fromkeys(call.caller for call in made if call.caller in launch.resources):
-        holding = [grant for grant in grants(launch) if caller in grant.identities or not grant.identities]
-        if has_outside_policies(launch, caller) or not all(grant.valid for grant in holding):
+    calls = api_calls(launch, contract)
+    for caller in dict.fromkeys(call.caller for call in calls if call.caller in launch.resources):
+        applicable = [grant for grant in grants(launch) if caller in grant.identities or not grant.identities]
+        if has_outside_policies(launch, caller) or not all(grant.valid for grant in applicable):
             continue
-        for action, targets, because in (call[1:] for call in made if call.caller == caller):
-            denied = any(grant.denies(launch, action, targets) for grant in holding if grant.identities)
-            if denied or not any(grant.allows(launch, action, targets) for grant in holding):
+        for action, targets, because in (call[1:] for call in calls if call.caller == caller):
+            denied = any(grant.denies(launch, action, targets) for grant in applicable if grant.identities)
+            if denied or not any(grant.allows(launch, action, targets) for grant in applicable):
                 refused.setdefault((caller, action, targets), {})[because] = None
     return refused
 
 
 @rule(
     "P02",
-    "error",
-    "Whoever gets hold of a user's or role's credentials can do what the product never does.",
+    "warning",
+    "Whoever gets the credentials of a user or role can do what the product never does.",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege",
 )
 def unused_permission(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """An action is allowed that nobody who has the policy performs.
+    """Finds actions that a policy allows and that nothing calls with the credentials of its users and roles. Only
+    checked with a contract that has calls, because a template alone doesn't show all of them.
 
-    Only asked where a contract says what the template doesn't show; of a stranger's template nobody knows all callers.
+    Why it is bad: unused permissions help only whoever has stolen the credentials.
+
+    Use instead: a statement without the action; or the call in marketplace/contract.yaml, if something does make it.
     """
-    known = api_calls(launch, contract)
-    for grant in _judged(launch, contract):
-        mine = [call for call in known if call.caller in grant.identities]
+    calls = api_calls(launch, contract)
+    for grant in _checked(launch, contract):
+        own = [call for call in calls if call.caller in grant.identities]
         for index, pattern in enumerate(as_list(grant.statement["Action"])):
-            if not any(matches_action(pattern, call.action) for call in mine):
-                sentence = f"{_names(grant)} may call {as_text(pattern)}, and nothing that has its credentials does."
+            if not any(matches_action(pattern, call.action) for call in own):
+                sentence = f"{_names(grant)} may call {as_text(pattern)}, and nothing calls it with these credentials."
                 yield ((*grant.path, "Action", index), sentence)
 
 
 @rule(
     "P03",
-    "error",
-    "Whoever gets hold of a user's or role's credentials reaches what the product never touches.",
+    "warning",
+    "Whoever gets the credentials of a user or role can reach resources that the product never uses.",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege",
 )
 def unused_resource(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A statement names a resource on which none of its actions is performed, or all resources where a few would do.
+    """Finds resources in a statement on which none of its actions is called, and ``*`` where a few resources would do.
+    Only checked with a contract that has calls, and where the resources of all calls are known. What P01 reports is not
+    reported again.
 
-    Only asked where a contract says what the template doesn't show, and where it is known on what the actions are
-    performed. A statement that should allow what is refused (P01) is not judged twice.
+    Why it is bad: unused permissions help only whoever has stolen the credentials.
+
+    Use instead: the ARNs of the resources that the actions are called on.
     """
-    known, refused = api_calls(launch, contract), _refused(launch, contract)
-    for grant in _judged(launch, contract):
-        mine = [call for call in known if call.caller in grant.identities and grant.covers_action(call.action)]
-        if not mine or any(not call.targets or call[:3] in refused for call in mine):
+    calls, refused = api_calls(launch, contract), _refused(launch, contract)
+    for grant in _checked(launch, contract):
+        own = [call for call in calls if call.caller in grant.identities and grant.covers_action(call.action)]
+        if not own or any(not call.targets or call[:3] in refused for call in own):
             continue
         for index, pattern in enumerate(as_list(grant.statement.get("Resource"))):
-            used = [
-                each for each in mine if any(covers_resource(launch, pattern, each.action, it) for it in each.targets)
-            ]
-            if pattern == "*":
-                used = [call for call in mine if "*" in call.targets]
-            if not used:
-                actions = ", ".join(dict.fromkeys(call.action for call in mine))
+            covered = (covers_resource(launch, pattern, call.action, each) for call in own for each in call.targets)
+            if not (any("*" in call.targets for call in own) if pattern == "*" else any(covered)):
+                actions = ", ".join(dict.fromkeys(call.action for call in own))
                 sentence = f"{_names(grant)} may call {actions} on {as_text(pattern)}, and never does."
                 yield ((*grant.path, "Resource", index), sentence)
 
 
-def _judged(launch: Launch, contract: Contract) -> Iterator[Grant]:
+def _checked(launch: Launch, contract: Contract) -> Iterator[Grant]:
+    """The valid statements that allow actions to users and roles, if the contract has calls."""
     for grant in grants(launch) if contract.calls else ():
-        if (
-            grant.identities
-            and grant.valid
-            and grant.statement.get("Effect") == "Allow"
-            and "Action" in grant.statement
-        ):
+        allows = grant.statement.get("Effect") == "Allow" and "Action" in grant.statement
+        if grant.identities and grant.valid and allows:
             yield grant
 
 
@@ -126,14 +128,19 @@ def _names(grant: Grant) -> str:
 @rule(
     "P04",
     "error",
-    "The stack fails with MalformedPolicyDocument, or a policy does not do what it says.",
+    "The launch fails with MalformedPolicyDocument, or a policy doesn't allow what it should.",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html",
 )
-def mistaken_document(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """AWS refuses some documents; others it takes, and a misspelt action or an ARN of the wrong kind allows nothing.
+def invalid_document(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds policy documents with wrong elements, unknown actions, condition operators or versions, and actions that
+    apply to no Resource of their statement. parliament (https://github.com/duo-labs/parliament) finds them; what it
+    reports about an action counts only if cfn-lint's newer list of actions agrees.
 
-    The documents are judged by parliament, https://github.com/duo-labs/parliament; what it says about an action counts
-    only if cfn-lint's newer list of actions agrees.
+    Why it is bad: AWS refuses some of these documents. In others, a misspelt action or an ARN of the wrong type allows
+    nothing, and the call is denied.
+
+    Use instead: the actions and ARNs in the Service Authorization Reference. ``s3:GetObject``, for instance, applies to
+    objects, ``arn:aws:s3:::bucket/*``, and not to their bucket.
     """
     for document in policy_documents(launch):
         for fact in policy_errors(document):
@@ -154,20 +161,29 @@ _ASSUMED_BY = {
     "AWS::Scheduler::Schedule": [("Target", "scheduler")],
     "AWS::StepFunctions::StateMachine": [("RoleArn", "states")],
 }
-"""Properties that hand a role to a service: the role itself, or something with a RoleArn."""
+"""Type -> (property with a role, or with something that has a RoleArn; the service that assumes this role)."""
 
 
 @rule(
     "P05",
     "error",
-    "A service can't work with the role that it is given: the stack fails, or what the service does never happens.",
+    "A service can't assume its role: the launch fails, or the service never does its work.",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services",
 )
 def role_that_its_service_may_not_assume(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A role is assumed only by whom its trust policy names: an instance profile's by EC2, for instance.
+    """Finds roles in properties of a service, such as the role of an instance profile, whose trust policy doesn't name
+    that service.
 
-    A service principal may name the Region, and ends in the partition's DNS suffix or in amazonaws.com, which most
-    services accept everywhere.
+    Why it is bad: a role is assumed only by the principals in its trust policy.
+
+    Use instead: the service as a principal. It may also name the Region, or end in the partition's DNS suffix.
+
+        AssumeRolePolicyDocument:
+          Version: '2012-10-17'
+          Statement:
+            - Effect: Allow
+              Principal: {Service: ec2.amazonaws.com}
+              Action: sts:AssumeRole
     """
     for user in launch.resources:
         for key, service in _ASSUMED_BY.get(launch.type_of(user), ()):
@@ -176,12 +192,12 @@ def role_that_its_service_may_not_assume(launch: Launch, contract: Contract) -> 
                 trusted = _trusted(launch.properties(role).get("AssumeRolePolicyDocument")) if role else None
                 if role and trusted is not None and not any(_is_service(launch, each, service) for each in trusted):
                     names = ", ".join(sorted({*map(as_text, trusted)})) or "no service"
-                    sentence = f"{user} hands {role} to {service}, and its trust policy names {names}."
+                    sentence = f"{service} is to assume {role} for {user}, and its trust policy names {names}."
                     yield (("Resources", role, "Properties", "AssumeRolePolicyDocument"), sentence)
 
 
 def _trusted(document: Any) -> list[Any] | None:
-    """The service principals that a trust policy allows; None if that can't be told, or if P04 tells what is wrong."""
+    """The service principals that a trust policy allows; None if they aren't known, and for what P04 reports."""
     statements = [*map(dict_or_empty, as_list(dict_or_empty(document).get("Statement")))]
     if not statements or any(each.get("Principal", "*") == "*" for each in statements):
         return None
@@ -191,6 +207,7 @@ def _trusted(document: Any) -> list[Any] | None:
 
 
 def _is_service(launch: Launch, principal: Any, service: str) -> bool:
+    """Whether a principal is the principal of a service, such as ``ec2``, in this Region."""
     suffix = as_text(launch.compute({"Ref": "AWS::URLSuffix"}))
     endings = "|".join(map(re.escape, (suffix, "amazonaws.com", "amazonaws.com.cn")))
     return re.fullmatch(rf"{re.escape(service)}(\.[a-z0-9-]+)?\.({endings})", as_text(principal)) is not None

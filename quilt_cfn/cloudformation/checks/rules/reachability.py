@@ -1,10 +1,11 @@
-"""Who can talk to whom: every conversation that the stack needs is possible, and with a contract no other is."""
+"""Reachability: every connection that the stack needs is possible, and with a contract no other is."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from quilt_cfn.cloudformation.analysis.fact import enumerated
 from quilt_cfn.cloudformation.analysis.instances import files, instances
 from quilt_cfn.cloudformation.analysis.network import (
     EVERYWHERE,
@@ -17,7 +18,7 @@ from quilt_cfn.cloudformation.analysis.network import (
     network_of,
     ports,
 )
-from quilt_cfn.cloudformation.analysis.traffic import Connection, connections, files_on, published, targets
+from quilt_cfn.cloudformation.analysis.traffic import Connection, connections, files_on, name_of, published, targets
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.contract import Contract
@@ -26,144 +27,156 @@ from quilt_cfn.cloudformation.template.coerce import as_text
 GROUPS = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html"
 
 
-def _closed(net: NetworkView, talk: Connection) -> Iterator[tuple[NetworkResource, bool]]:
-    """The ends of a conversation that don't let it through, and whether it comes in there."""
-    if isinstance(talk.source, NetworkResource) and not net.allows(talk.source, False, talk.port, talk.destination):
-        yield talk.source, False
-    if isinstance(talk.destination, NetworkResource) and not _comes_in(net, talk):
-        yield talk.destination, True
+def _refusing(network: NetworkView, connection: Connection) -> Iterator[tuple[NetworkResource, bool]]:
+    """(end, whether it refuses inbound) of each end of a connection whose security groups refuse it."""
+    source, destination, port = connection.source, connection.destination, connection.port
+    if isinstance(source, NetworkResource) and not network.allows(source, False, port, destination):
+        yield source, False
+    if isinstance(destination, NetworkResource) and not _accepts(network, destination, port, source):
+        yield destination, True
 
 
-def _comes_in(net: NetworkView, talk: Connection) -> bool:
-    assert isinstance(talk.destination, NetworkResource)
-    if talk.source != INTERNET:
-        return net.allows(talk.destination, True, talk.port, talk.source)
-    # A site may be for some addresses only; it is reachable as long as it is for any.
-    groups = talk.destination.groups
-    return groups is None or any(p.inbound and p.group in groups and p.covers(talk.port) for p in net.rules)
+def _accepts(network: NetworkView, resource: NetworkResource, port: int, source: NetworkResource | str) -> bool:
+    if source != INTERNET:
+        return network.allows(resource, True, port, source)
+    # A site may be for some addresses only; it counts as reachable if it is for any.
+    groups = resource.groups
+    return groups is None or any(rule.inbound and rule.group in groups and rule.covers(port) for rule in network.rules)
 
 
 @rule(
     "R01",
     "error",
-    "The stack comes up, and a part of it can't reach another: requests hang until they time out.",
+    "The stack is created, and a part of it can't reach another: requests hang until they time out.",
     GROUPS,
 )
-def needed_conversations_are_possible(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Something in the stack will start a conversation (clients with a listener, a load balancer with its targets, a
-    machine with the database that its configuration names, a boot script with AWS, whatever the contract adds), and the
-    security groups of one end don't let it through. A database that listens on another port than its group opens is the
-    usual case."""
-    net = network_of(launch)
-    told = set()
-    for talk in connections(launch, contract):
-        for party, inbound in _closed(net, talk):
-            source, destination = talk.ends
-            if (source, destination, talk.port) in told:
+def needed_connections_are_possible(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds needed connections that the security groups of one end refuse. Needed are those of clients to a listener,
+    of a load balancer to its targets, of an instance to the database that its configuration names, of a boot script to
+    AWS, and those in the contract.
+
+    Why it is bad: security groups drop what no rule allows, without an answer. Often a database listens on another port
+    than its security group opens.
+
+    Use instead: an outbound rule at the one end and an inbound rule at the other, both for the port in the message.
+    """
+    network = network_of(launch)
+    reported = set()
+    for connection in connections(launch, contract):
+        for refusing, inbound in _refusing(network, connection):
+            source, destination = connection.ends
+            if (source, destination, connection.port) in reported:
                 continue
-            told.add((source, destination, talk.port))
-            other = talk.source if inbound else talk.destination
-            instead = sorted(
-                {_range(each) for each in net.rules_about(party, inbound, other) if _means(net, each, other)}
-            )
-            opens = f"; they open {', '.join(instead)}" if instead else ""
+            reported.add((source, destination, connection.port))
+            other = connection.source if inbound else connection.destination
+            about = network.rules_about(refusing, inbound, other)
+            opened = sorted({_ports(each) for each in about if _is_specific(network, each, other)})
             yield (
-                ("Resources", _place(talk)),
-                f"{source} can't reach {destination} on port {talk.port}, though {talk.because}: "
-                f"the security groups of {party.name} don't let it {'in' if inbound else 'out'}{opens}.",
+                ("Resources", destination if isinstance(connection.destination, NetworkResource) else source),
+                f"{source} can't reach {destination} on port {connection.port}, though {connection.because}: the "
+                f"security groups of {refusing.name} don't allow it {'inbound' if inbound else 'outbound'}"
+                f"{f'; they open {enumerated(opened)}' if opened else ''}.",
             )
 
 
-def _means(net: NetworkView, permit: SecurityGroupRule, other: NetworkResource | str) -> bool:
-    """Whether a rule is about this other end, and not about everybody."""
-    if permit.peer is None or isinstance(other, str):
-        return permit.peer in (None, other)
-    return "/" not in permit.peer or net.is_inside(permit.peer)
+def _is_specific(network: NetworkView, permission: SecurityGroupRule, other: NetworkResource | str) -> bool:
+    """Whether a security group rule is about this other end, and not about every address."""
+    if permission.peer is None or isinstance(other, str):
+        return permission.peer in (None, other)
+    return "/" not in permission.peer or network.is_inside(permission.peer)
 
 
-def _place(talk: Connection) -> str:
-    ends = [end.name for end in (talk.destination, talk.source) if isinstance(end, NetworkResource)]
-    return ends[0]
+def _ports(permission: SecurityGroupRule) -> str:
+    first, last = permission.first, permission.last
+    return str(first) if first == last else f"{first} to {last}"
 
 
-def _range(permit: SecurityGroupRule) -> str:
-    return str(permit.first) if permit.first == permit.last else f"{permit.first} to {permit.last}"
-
-
-@rule("R02", "error", "A port is open to somebody who has no business there.", GROUPS)
+@rule("R02", "warning", "A port is open without a use: a rule of a security group serves no known traffic.", GROUPS)
 def nothing_else_is_open(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A rule of a security group serves no conversation that the stack needs. Only judged with a contract, which names
-    what the template doesn't show; a conversation that is needed and impossible is told by R01, and the rules between
-    its two ends are not told again."""
+    """Finds rules of security groups that serve no connection that the stack needs, or more ports or addresses than it
+    needs. Only checked with a contract that has connections, because a template alone doesn't show all of them. Between
+    two ends that R01 reports nothing is reported here.
+
+    Why it is bad: an open port that nothing uses helps only an attacker.
+
+    Use instead: one rule for each connection, with its port and its other end; or the connection in
+    marketplace/contract.yaml, if it is needed.
+    """
     if not contract.connections:
         return
-    net = network_of(launch)
+    network = network_of(launch)
     needed = connections(launch, contract)
-    broken = {talk.ends for talk in needed if any(True for _ in _closed(net, talk))}
-    for permit in net.rules:
-        if permit.peer == NOWHERE:
+    impossible = {connection.ends for connection in needed if any(True for _ in _refusing(network, connection))}
+    for permission in network.rules:
+        if permission.peer == NOWHERE:
             continue
-        served, excused = False, False
-        for talk in needed:
-            here, there = (talk.destination, talk.source) if permit.inbound else (talk.source, talk.destination)
-            if not isinstance(here, NetworkResource) or permit not in net.rules_about(here, permit.inbound, there):
-                continue
-            served |= (
-                permit.first == permit.last == talk.port and permit.protocol == "tcp" and _means(net, permit, there)
-            )
-            excused |= talk.ends in broken
-        if not served and not excused:
-            way = "from" if permit.inbound else "to"
-            yield (
-                permit.path,
-                f"{permit.group} is open {way} {permit.peer} on port {_range(permit)}, more than anything needs.",
-            )
+        inbound = permission.inbound
+        for connection in needed:
+            here, there = connection.source, connection.destination
+            if inbound:
+                here, there = there, here
+            if isinstance(here, NetworkResource) and permission in network.rules_about(here, inbound, there):
+                exact = permission.first == permission.last == connection.port and permission.protocol == "tcp"
+                if connection.ends in impossible or (exact and _is_specific(network, permission, there)):
+                    break
+        else:
+            sentence = f"{permission.group} is open {'from' if inbound else 'to'} {permission.peer} on port "
+            yield (permission.path, f"{sentence}{_ports(permission)}, which serves no known traffic.")
 
 
 @rule(
     "R03",
     "error",
-    "The stack comes up without a way to the internet: nobody reaches it, or its boot can't reach AWS.",
+    "The stack is created without a route to the internet: nobody reaches it, or its boot can't reach AWS.",
     "https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html",
 )
 def public_subnets_have_a_route(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """An internet-facing load balancer, or a machine that talks to AWS, is in a subnet of this template that no route
-    table with a default route is associated with. Subnets of the customer's are left alone."""
-    told = set()
-    for talk in connections(launch, contract):
-        if INTERNET not in (talk.source, talk.destination):
+    """Finds internet-facing load balancers, and instances that call AWS, in a subnet of the template without a default
+    route. Subnets from outside the template are not checked.
+
+    Why it is bad: without a default route nothing in the subnet reaches the internet, or is reached from there.
+
+    Use instead: an ``AWS::EC2::SubnetRouteTableAssociation`` of the subnet with a route table that has a route for
+    0.0.0.0/0, to an Internet gateway or a NAT gateway.
+    """
+    reported = set()
+    for connection in connections(launch, contract):
+        if INTERNET not in (connection.source, connection.destination):
             continue
-        party = talk.destination if isinstance(talk.destination, NetworkResource) else talk.source
-        if isinstance(party, NetworkResource):
-            for subnet in party.subnets:
+        for end in (connection.source, connection.destination):
+            for subnet in end.subnets if isinstance(end, NetworkResource) else ():
                 known = launch.type_of(subnet) == "AWS::EC2::Subnet"
-                if known and (party.name, subnet) not in told and not has_default_route(launch, subnet):
-                    told.add((party.name, subnet))
-                    yield (("Resources", subnet), f"{party.name} is in {subnet}, which has no default route.")
+                if known and (end, subnet) not in reported and not has_default_route(launch, subnet):
+                    reported.add((end, subnet))
+                    yield (("Resources", subnet), f"{name_of(end)} is in {subnet}, which has no default route.")
 
 
-@rule("R04", "error", "The load balancer finds no healthy machine: the site answers nothing.", GROUPS)
+@rule("R04", "error", "The load balancer finds no healthy target, and the site answers nothing.", GROUPS)
 def requests_arrive_where_something_listens(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A target group sends to a port of a machine on which none of its containers is published, as its files start
-    them, or a container is published on a port on which its nginx doesn't listen."""
-    net = network_of(launch)
-    seen = set()
-    for _, group, party, port in targets(launch, net):
-        open_ports = published(launch, party.name)
+    """Finds target groups that send to a port of an instance on which no container is published, and containers that
+    are published on a port on which nginx doesn't listen. Both are read in the files that cfn-init writes.
+
+    Why it is bad: health checks and requests to that port are refused.
+
+    Use instead: the same port in the target group, in ``docker run --publish``, and in nginx's ``listen``.
+    """
+    reported = set()
+    for _, group, target, port in targets(launch, network_of(launch)):
+        open_ports = published(launch, target.name)
         if open_ports and port not in open_ports:
             known = ", ".join(map(str, sorted(open_ports)))
-            yield (("Resources", group), f"{group} sends to port {port}; {party.name} publishes {known}.")
-        elif open_ports and (party.name, port) not in seen:
-            seen.add((party.name, port))
+            yield (("Resources", group), f"{group} sends to port {port}; {target.name} publishes {known}.")
+        elif open_ports and (target.name, port) not in reported:
+            reported.add((target.name, port))
             listens = {
                 int(found)
-                for text in files_on(launch, party.name)
+                for text in files_on(launch, target.name)
                 for found in re.findall(r"^\s*listen ([0-9]+)", text, re.MULTILINE)
             }
             if listens and open_ports[port] not in listens:
                 yield (
                     ("Resources", group),
-                    f"{group} sends to port {port}, which leads to {open_ports[port]} of a container; "
+                    f"{group} sends to port {port}, which leads to port {open_ports[port]} of a container; "
                     f"nginx listens on {', '.join(map(str, sorted(listens)))}.",
                 )
 
@@ -171,37 +184,47 @@ def requests_arrive_where_something_listens(launch: Launch, contract: Contract) 
 @rule(
     "R05",
     "error",
-    "nginx passes requests to where no container listens: every page is an error.",
+    "nginx passes requests to a port on which no container listens: every page is an error.",
     "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass",
 )
 def nginx_passes_to_containers(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The contract says on which port each container listens; nginx's configuration names container and port."""
-    for machine in instances(launch):
-        for source in machine.sources:
+    """Finds containers in nginx's configuration with another port than the contract has for them.
+
+    Why it is bad: the container doesn't listen there, and nginx answers 502 Bad Gateway.
+
+    Use instead: the port in marketplace/contract.yaml.
+    """
+    for instance in instances(launch):
+        for source in instance.sources:
             for path, text in files(launch, source):
                 for container, port in re.findall(r"\bdefault ([a-z][a-z0-9-]*):([0-9]+);", text):
                     agreed = contract.containers.get(container)
                     if agreed is not None and int(port) != agreed:
                         yield (
                             ("Resources", source),
-                            f"{path} passes requests to {container}:{port}; the container listens on {agreed}.",
+                            f"{path} passes requests to {container}:{port}; the container listens on port {agreed}.",
                         )
 
 
 @rule(
     "R06",
     "error",
-    "The database answers anybody in the world who knows or guesses the password.",
+    "The database answers anybody on the internet who knows or guesses the password.",
     "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.RDSSecurityGroups.html",
 )
 def databases_are_private(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A database has a public address, and one of its security groups is open to every address on its port."""
-    net = network_of(launch)
+    """Finds databases with a public address and a security group that opens their port to every address.
+
+    Why it is bad: nothing but the password protects the data, and such a port is attacked within minutes.
+
+    Use instead: ``PubliclyAccessible: false``, and a rule for the security group of the clients.
+    """
+    network = network_of(launch)
     for name, properties in launch.of_type("AWS::RDS::DBInstance").items():
-        party = net.resources[name]
-        if as_text(properties.get("PubliclyAccessible", "false")).lower() == "true" and party.groups:
-            for permit in net.rules:
-                listening = list(ports([properties.get("Port", permit.first)]))
-                everybody = permit.inbound and permit.group in party.groups and permit.peer in EVERYWHERE
-                if everybody and any(map(permit.covers, listening)):
-                    yield (permit.path, f"{permit.group} opens {name} to {permit.peer}.")
+        groups = network.resources[name].groups
+        if groups and as_text(properties.get("PubliclyAccessible", "false")).lower() == "true":
+            for permission in network.rules:
+                listening = list(ports([properties.get("Port", permission.first)]))
+                everybody = permission.inbound and permission.group in groups and permission.peer in EVERYWHERE
+                if everybody and any(map(permission.covers, listening)):
+                    yield (permission.path, f"{permission.group} opens {name} to {permission.peer}.")

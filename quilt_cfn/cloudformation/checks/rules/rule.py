@@ -1,8 +1,9 @@
-"""What a rule is: a small function that looks at a launch and yields each place that violates it.
+"""What a rule is: a function from a launch to the places in the template that violate it, with an id and a severity.
 
-The sentence of a rule says what will happen to the customer; the function's docstring says how that comes about and is
-what ``quilt-cfn check --explain`` prints; what the function yields says what is wrong, and where. One fact belongs to
-one rule, and unknown values are never reported.
+``sentence`` says what will happen to whoever launches the template. The docstring of the function is the rule's page,
+for docs/rules.md and ``quilt-cfn check --explain``: what the rule finds, why it is bad, and what to use instead. What
+the function yields says what is wrong at one place. One defect is reported by one rule, and unknown values are never
+reported.
 """
 
 from __future__ import annotations
@@ -23,16 +24,19 @@ Find = Callable[[Launch, Contract], Iterator[Violation]]
 
 
 class Rule(NamedTuple):
-    """A question about a template and the function that answers it."""
+    """A rule; ``@rule`` makes one of a function."""
 
     id: str
-    """The letter of the family and two digits; public, and never given to another question."""
+    """The letter of the family and two digits; public, and never used for another rule."""
     severity: Severity
+    """``error``: a launch, an update, a deletion or a submission fails, data is lost, or something is exposed.
+    ``warning``: something may go wrong, or AWS only recommends it."""
     sentence: str
     link: str
+    """The page of AWS's documentation, or of another source, that the rule follows."""
     find: Find
     once: bool
-    """Whether the answer is the same for every launch of a template."""
+    """Whether the result is the same for every launch of a template."""
 
     @property
     def explanation(self) -> Explanation:

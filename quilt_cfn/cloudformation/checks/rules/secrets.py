@@ -1,4 +1,8 @@
-"""Where secrets and free texts flow: none reaches a place that others read, and no free text a script."""
+"""Secrets and free text: no secret reaches a place that others can read, and no free text a script.
+
+A value is followed through every function. A secret is a parameter with NoEcho, a dynamic reference to Secrets Manager
+or to a secure SSM parameter, or an attribute such as SecretAccessKey.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +25,8 @@ NO_ECHO = f"{USER_GUIDE}/parameters-section-structure.html"
 SECRET_ATTRIBUTES = {"ClientSecret", "SecretAccessKey", "ServicePassword"}
 """Attributes of resources that are secrets."""
 
-OPEN_KEYS = re.compile(r":SecretString:(engine|host|port|username|dbname|db(Instance|Cluster)Identifier)(:|\}\})")
-"""Keys of a database's secret that say where the database is, and as whom one logs in, but not the password.
+PUBLIC_KEYS = re.compile(r":SecretString:(engine|host|port|username|dbname|db(Instance|Cluster)Identifier)(:|\}\})")
+"""Dynamic references to the keys of a database's secret that are no secrets: its address, name and user.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
 """
@@ -30,10 +34,10 @@ https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_jso
 NAMES = re.compile(
     r"^(?!.*(User|Database|DB|Db|Host|Server|Domain)Name$)([A-Z][A-Za-z]*)?(Name|Description|Identifier)$"
 )
-"""Properties that name or describe a resource; a user's or a database's name is a value to somebody else."""
+"""Properties that name or describe a resource; names of users, databases and hosts are values and not among them."""
 
 LOGS = re.compile(r"Log(?![a-z])|Logs|Logging")
-"""Properties that are about logs; LoginProfile and LogicalName are not."""
+"""Properties that configure logs; LoginProfile and LogicalName don't."""
 
 SHOWN = {
     ("AWS::SSM::Parameter", "Value"): "a plain parameter, not a SecureString",
@@ -45,63 +49,83 @@ SHOWN = {
     ("AWS::StepFunctions::StateMachine", "DefinitionString"): "a state machine's definition",
     ("AWS::SSM::Document", "Content"): "a document",
 }
-"""Type and property -> a place that shows its contents to everybody who may look at the resource."""
+"""(type, property) whose value AWS shows to everybody who may read the resource -> what it is, for a sentence."""
 
 
 def secrets_in(launch: Launch, value: Any) -> list[str]:
-    """What is secret among the things that flowed into a value, by name."""
+    """The names of the secrets that flowed into a value."""
     origins = value.origins if isinstance(value, Value) else ()
     return sorted(filter(None, (_secret(launch, origin) for origin in origins)))
 
 
 def _secret(launch: Launch, origin: Origin) -> str | None:
+    """The name of an origin that is a secret; None for others."""
     if origin.source == "parameter":
         declared = dict_or_empty(get_section(launch.template, "Parameters").get(origin.name))
         return origin.name if as_text(declared.get("NoEcho", "false")).lower() == "true" else None
     if origin.source == "dynamic":
-        secret = re.match(r"\{\{resolve:(secretsmanager|ssm-secure):", origin.name) and not OPEN_KEYS.search(
-            origin.name
-        )
-        return origin.name if secret else None
+        secret = re.match(r"\{\{resolve:(secretsmanager|ssm-secure):", origin.name)
+        return origin.name if secret and not PUBLIC_KEYS.search(origin.name) else None
     return f"{origin.name}.{origin.attribute}" if origin.attribute in SECRET_ATTRIBUTES else None
 
 
 def _leaks(launch: Launch, value: Any, path: Path, where: str) -> Iterator[Violation]:
-    told = set()
+    """One violation for each secret in a value."""
+    reported = set()
     for text, place in strings_in(value, path):
         for secret in secrets_in(launch, text):
-            if secret not in told:
-                told.add(secret)
+            if secret not in reported:
+                reported.add(secret)
                 yield (place, f"{secret} reaches {where}.")
 
 
 @rule(
     "S01",
     "error",
-    "A secret can be read by everybody on the instance, and by everybody who may describe it.",
+    "Everybody on the instance, and everybody who may describe the instance, can read a secret.",
     "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html",
 )
 def no_secret_in_user_data(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """User data is not protected: EC2 serves it to every process on the instance, and shows it in the console and to
-    whoever may call DescribeInstanceAttribute; cloud-init keeps a copy on disk. A secret gets there through any number
-    of functions."""
+    """Finds secrets in user data.
+
+    Why it is bad: user data is not protected. EC2 gives it to every process on the instance, shows it in the console
+    and to whoever may call DescribeInstanceAttribute, and cloud-init keeps a copy on disk.
+
+    Use instead: a secret in Secrets Manager, which a program on the instance reads with the instance's role.
+
+        UserData:
+          Fn::Base64: !Sub |
+            #!/bin/bash
+            password=$(aws secretsmanager get-secret-value --region ${AWS::Region} --secret-id ${PasswordSecret} \\
+              --query SecretString --output text)
+    """
     for path, data in user_data(launch):
         yield from _leaks(launch, data, path, f"the user data of {path[1]}")
 
 
-@rule("S02", "error", "A secret can be read by everybody who may look at the stack.", NO_ECHO)
+@rule("S02", "error", "Everybody who may read the stack can read a secret.", NO_ECHO)
 def no_secret_in_metadata(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """CloudFormation masks NoEcho parameters, but not where they are used in Metadata: DescribeStackResource and
-    cfn-get-metadata show them."""
+    """Finds secrets in Metadata, for instance in files of AWS::CloudFormation::Init.
+
+    Why it is bad: CloudFormation masks a NoEcho parameter, but not the metadata that it is used in, which
+    DescribeStackResource and cfn-get-metadata show.
+
+    Use instead: the ARN of a secret in Secrets Manager, which a program on the instance reads.
+    """
     for name, resource in launch.resources.items():
         path: Path = ("Resources", name, "Metadata")
         yield from _leaks(launch, dict_or_empty(resource).get("Metadata"), path, f"the metadata of {name}")
 
 
-@rule("S03", "error", "A secret stands in the console, in the stack's outputs.", NO_ECHO)
+@rule("S03", "error", "The console shows a secret among the stack's outputs.", NO_ECHO)
 def no_secret_in_outputs(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """CloudFormation masks NoEcho parameters, but not where they are used in Outputs; everybody who may call
-    DescribeStacks reads them."""
+    """Finds secrets in outputs.
+
+    Why it is bad: CloudFormation masks a NoEcho parameter, but not the outputs that it is used in, which everybody who
+    may call DescribeStacks reads.
+
+    Use instead: the ARN of a secret in Secrets Manager as the output.
+    """
     for name, output in launch.outputs.items():
         yield from _leaks(launch, output, ("Outputs", name), f"the output {name}")
 
@@ -109,11 +133,16 @@ def no_secret_in_outputs(launch: Launch, contract: Contract) -> Iterator[Violati
 @rule(
     "S04",
     "error",
-    "A secret stands in lists, bills and logs, where names and tags are shown.",
+    "A secret is shown in lists, bills and logs, as a name or a tag.",
     "https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html",
 )
 def no_secret_in_names_and_tags(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Names, descriptions and tags are shown in every list, and copied into bills, events and logs."""
+    """Finds secrets in names, descriptions and tags of resources.
+
+    Why it is bad: AWS shows these in every list, and copies them into bills, events and logs.
+
+    Use instead: a name or a tag without the secret.
+    """
     for name, path, value in _properties(launch):
         keys = [key for key in path[3:] if isinstance(key, str)]
         if "Tags" in keys or "TagSpecifications" in keys or (keys and NAMES.match(keys[-1])):
@@ -123,12 +152,18 @@ def no_secret_in_names_and_tags(launch: Launch, contract: Contract) -> Iterator[
 @rule(
     "S05",
     "error",
-    "A secret can be read by everybody who may look at the resource.",
+    "Everybody who may read the resource can read a secret.",
     "https://docs.aws.amazon.com/secretsmanager/latest/userguide/best-practices.html",
 )
 def no_secret_in_plain_configuration(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Some resources show their configuration as it is: plain SSM parameters, environments of functions, tasks and
-    builds, state machines. A reference to a secret in Secrets Manager does there instead."""
+    """Finds secrets in configuration that AWS shows as it is: plain SSM parameters, environments of functions, tasks
+    and builds, state machines, SSM documents.
+
+    Why it is bad: everybody who may describe the resource reads the secret. A dynamic reference doesn't help, because
+    CloudFormation puts the secret in its place.
+
+    Use instead: the ARN of a secret in Secrets Manager, which the service or the program reads when it runs.
+    """
     for name, path, value in _properties(launch):
         keys = {key for key in path[3:] if isinstance(key, str)}
         for (resource_type, key), where in SHOWN.items():
@@ -143,8 +178,12 @@ def no_secret_in_plain_configuration(launch: Launch, contract: Contract) -> Iter
     "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/protect-sensitive-log-data-types.html",
 )
 def no_secret_in_log_settings(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """What a log's settings contain, such as a filter pattern, a prefix or an option of a log driver, is shown with the
-    log and copied into it."""
+    """Finds secrets in settings of logs, such as a filter pattern, a prefix, or an option of a log driver.
+
+    Why it is bad: AWS shows these settings with the log, and some of them are copied into every line.
+
+    Use instead: settings without the secret.
+    """
     for name, path, value in _properties(launch):
         keys = [key for key in path[3:] if isinstance(key, str)]
         logs = launch.type_of(name).startswith("AWS::Logs::") or any(map(LOGS.search, keys))
@@ -154,7 +193,7 @@ def no_secret_in_log_settings(launch: Launch, contract: Contract) -> Iterator[Vi
 
 @lru_cache(maxsize=1)
 def _properties(launch: Launch) -> tuple[tuple[str, Path, Value], ...]:
-    """(resource, path, text) of every text in properties into which something flowed, user data aside."""
+    """(logical ID, path, string) of every string in properties into which something flowed, except user data."""
     return tuple(
         (name, path, text)
         for name in launch.resources
@@ -164,19 +203,25 @@ def _properties(launch: Launch) -> tuple[tuple[str, Path, Value], ...]:
 
 
 HARMFUL = "'\"`$\\;&|<>(){}*?!#~\n "
-"""What a shell doesn't take for a part of a word."""
+"""Characters that have a meaning for a shell."""
 
 
 @rule(
     "S07",
     "error",
-    "A name with a quote or a space in it breaks the boot, or runs as a command.",
+    "A parameter value with a quote or a space in it breaks the boot, or runs as a command.",
     f"{USER_GUIDE}/best-practices.html",
 )
 def no_free_text_in_scripts(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A parameter is put into user data, and its pattern lets characters through that a shell reads as its own. Even
-    within quotes one of them ends the quotation. Give the parameter a pattern of harmless characters, or let a program
-    on the instance fetch the value. Values that AWS itself checks, such as a key pair's name, are left alone."""
+    """Finds parameters of free text in user data whose pattern accepts characters that have a meaning for a shell.
+    Parameters of AWS's own types, such as a key pair, are not checked, nor are secrets, which S01 reports.
+
+    Why it is bad: CloudFormation puts the value into the script as it is. Even between quotes, a quote or a dollar sign
+    in the value ends the word or runs a command.
+
+    Use instead: an AllowedPattern of harmless characters; or a file of cfn-init with the value, which a program on the
+    instance reads.
+    """
     for path, data in user_data(launch):
         text = decoded_user_data(data)
         origins = text.origins if isinstance(text, Value) else ()
@@ -191,7 +236,7 @@ def no_free_text_in_scripts(launch: Launch, contract: Contract) -> Iterator[Viol
 
 
 def _harmful(declared: dict[str, Any]) -> str:
-    """The first characters that a parameter's declaration lets through and a shell reads as its own."""
+    """The first characters that a parameter accepts and that have a meaning for a shell, for a sentence."""
     pattern = declared.get("AllowedPattern")
     found = [each for each in HARMFUL if pattern is None or may_contain(as_text(pattern), each)]
     return " ".join({"\n": "a new line", " ": "a space"}.get(each, each) for each in found[:4])

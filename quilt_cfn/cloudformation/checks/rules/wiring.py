@@ -1,4 +1,4 @@
-"""Values that only a launch would find wrong: each is valid by its schema, and wrong by what it comes to."""
+"""Wiring: values that are valid by their schema, and with which a launch fails once they are computed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from quilt_cfn.cloudformation.analysis.fact import enumerated
 from quilt_cfn.cloudformation.analysis.reference_types import accepted_types, is_own_identifier, sole_references
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.facts import availability
@@ -28,13 +29,14 @@ def at(name: str, *path: str | int) -> Path:
     return ("Resources", name, "Properties", *path)
 
 
-# What the intrinsic functions come to.
+# Intrinsic functions.
 
 
-def _problems(launch: Launch, family: str) -> Iterator[Violation]:
+def _evaluation_errors(launch: Launch, family: str) -> Iterator[Violation]:
+    """The errors of a launch that are about zones, about lists, or about neither (``all``)."""
     for error in launch.errors:
         kind = error.kind
-        if kind == "Size":  # nothing is wrong with it but that it can't be judged
+        if kind == "Size":  # nothing is wrong with the value, which is too large to be computed here
             continue
         found = "zones" if kind == "Select of Fn::GetAZs" else "lists" if kind.startswith(("Select", "Cidr")) else "all"
         if found == family:
@@ -43,19 +45,29 @@ def _problems(launch: Launch, family: str) -> Iterator[Violation]:
 
 @rule("W01", "error", "CloudFormation refuses the template.", f"{REFERENCE}/intrinsic-function-reference.html")
 def values_can_be_computed(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A function refers to something that doesn't exist, or is given what it can't take. Linters find most of these,
-    but not where it depends on a condition, a Region or a mapping."""
-    yield from _problems(launch, "all")
+    """Finds functions that refer to something that doesn't exist or get an argument that they can't take, and resources
+    that depend on themselves. Linters find most of these, but not where it depends on a condition, a Region or a
+    mapping.
+
+    Why it is bad: CloudFormation refuses the template, or the launch with these parameter values.
+
+    Use instead: a reference to something that exists under the same conditions.
+    """
+    yield from _evaluation_errors(launch, "all")
     for name in launch.resources:
         if name in launch.before(name):
-            yield (("Resources", name), f"{name} depends on itself by way of what it refers to.")
+            yield (("Resources", name), f"{name} depends on itself, by way of the resources that it refers to.")
 
 
 @rule("W02", "error", "CloudFormation refuses the template.", f"{REFERENCE}/intrinsic-function-reference-select.html")
 def lists_are_long_enough(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Fn::Select asks for a member past the end of its list, as of the blocks that Fn::Cidr makes, or Fn::Cidr is asked
-    for more blocks than there are."""
-    yield from _problems(launch, "lists")
+    """Finds ``Fn::Select`` with an index past the end of its list, and ``Fn::Cidr`` with more blocks than fit.
+
+    Why it is bad: CloudFormation refuses the template. The length of a list often depends on a parameter or a Region.
+
+    Use instead: a smaller index, or a count in ``Fn::Cidr`` that covers all of them.
+    """
+    yield from _evaluation_errors(launch, "lists")
 
 
 @rule(
@@ -65,9 +77,13 @@ def lists_are_long_enough(launch: Launch, contract: Contract) -> Iterator[Violat
     f"{REFERENCE}/intrinsic-function-reference-getavailabilityzones.html",
 )
 def zones_exist(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Fn::Select asks for a member of Fn::GetAZs that the Region doesn't have: many have three, and an account sees
-    only two of us-west-1's."""
-    yield from _problems(launch, "zones")
+    """Finds ``Fn::Select`` of ``Fn::GetAZs`` with an index that is too large for a Region.
+
+    Why it is bad: many Regions have three Availability Zones, and an account has only two in us-west-1.
+
+    Use instead: the indexes 0 and 1, or zones from a parameter.
+    """
+    yield from _evaluation_errors(launch, "zones")
 
 
 # The network.
@@ -84,7 +100,12 @@ def _network(value: Any) -> Any:
     "W04", "error", "The launch fails when the second subnet is created.", f"{REFERENCE}/aws-resource-ec2-subnet.html"
 )
 def subnets_are_apart(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Two subnets of one VPC have addresses in common; the blocks often come from Fn::Cidr and can't be seen."""
+    """Finds subnets of one VPC whose address blocks overlap, also where ``Fn::Cidr`` computes the blocks.
+
+    Why it is bad: EC2 refuses the second subnet.
+
+    Use instead: another index in ``Fn::Select`` for each subnet.
+    """
     placed: dict[str, list[tuple[str, Any]]] = defaultdict(list)
     for name, properties in launch.of_type("AWS::EC2::Subnet").items():
         network = _network(properties.get("CidrBlock", ""))
@@ -98,7 +119,12 @@ def subnets_are_apart(launch: Launch, contract: Contract) -> Iterator[Violation]
 
 @rule("W05", "error", "The launch fails when the subnet is created.", f"{REFERENCE}/aws-resource-ec2-subnet.html")
 def subnets_are_in_their_vpc(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A subnet's block isn't a part of its VPC's; where the VPC gets further blocks, nothing is said."""
+    """Finds subnets whose address block is not inside their VPC's. VPCs with further blocks are not checked.
+
+    Why it is bad: EC2 refuses the subnet.
+
+    Use instead: ``Fn::Cidr`` of the VPC's CidrBlock.
+    """
     extended = {
         launch.referenced_resource(each.get("VpcId")) for each in launch.of_type("AWS::EC2::VPCCidrBlock").values()
     }
@@ -111,7 +137,7 @@ def subnets_are_in_their_vpc(launch: Launch, contract: Contract) -> Iterator[Vio
 
 
 def _zones(launch: Launch, subnets: Any) -> list[str] | None:
-    """The zones of subnets that this template makes; None where one of them is unknown."""
+    """The Availability Zones of subnets of the template; None if one of them is unknown."""
     found = []
     for subnet in as_list(subnets):
         zone = launch.properties(launch.referenced_resource(subnet) or "").get("AvailabilityZone")
@@ -128,7 +154,12 @@ def _zones(launch: Launch, subnets: Any) -> list[str] | None:
     f"{REFERENCE}/aws-resource-rds-dbsubnetgroup.html",
 )
 def subnet_group_spans_zones(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """RDS wants the subnets of a DB subnet group in two Availability Zones at least, also for a single instance."""
+    """Finds DB subnet groups whose subnets are all in one Availability Zone.
+
+    Why it is bad: RDS requires subnets in at least two Availability Zones, also for a single instance.
+
+    Use instead: two subnets, with ``Fn::Select`` of ``Fn::GetAZs`` 0 and 1.
+    """
     for name, properties in launch.of_type("AWS::RDS::DBSubnetGroup").items():
         zones = _zones(launch, properties.get("SubnetIds"))
         if zones and len(set(zones)) < 2:
@@ -143,8 +174,12 @@ def subnet_group_spans_zones(launch: Launch, contract: Contract) -> Iterator[Vio
     f"{REFERENCE}/aws-resource-elasticloadbalancingv2-loadbalancer.html",
 )
 def load_balancer_spans_zones(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """An Application Load Balancer needs subnets of two Availability Zones, and no load balancer takes two subnets of
-    one."""
+    """Finds Application Load Balancers with one subnet, and load balancers with two subnets in one Availability Zone.
+
+    Why it is bad: Elastic Load Balancing refuses them.
+
+    Use instead: one subnet in each of two or more Availability Zones; a Network Load Balancer takes one, too.
+    """
     for name, properties in launch.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer").items():
         zones = _zones(launch, properties.get("Subnets"))
         if zones and len(set(zones)) < len(zones):
@@ -160,8 +195,21 @@ def load_balancer_spans_zones(launch: Launch, contract: Contract) -> Iterator[Vi
     f"{REFERENCE}/aws-attribute-dependson.html",
 )
 def gateway_is_attached_first(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A route to an internet gateway can be created only once the gateway is attached to the VPC. Nothing in the route
-    refers to the attachment, so it needs DependsOn."""
+    """Finds routes to an Internet gateway, or to a VPN gateway, that don't depend on its attachment.
+
+    Why it is bad: EC2 refuses a route to a gateway that is not attached yet. Nothing in the route refers to the
+    attachment, so CloudFormation may create the route first.
+
+    Use instead: DependsOn the ``AWS::EC2::VPCGatewayAttachment``.
+
+        DefaultRoute:
+          Type: AWS::EC2::Route
+          DependsOn: GatewayAttachment
+          Properties:
+            DestinationCidrBlock: 0.0.0.0/0
+            GatewayId: !Ref InternetGateway
+            RouteTableId: !Ref RouteTable
+    """
     for name, properties in launch.of_type("AWS::EC2::Route").items():
         gateway = launch.referenced_resource(properties.get("GatewayId"))
         if not gateway:
@@ -175,50 +223,66 @@ def gateway_is_attached_first(launch: Launch, contract: Contract) -> Iterator[Vi
                 )
 
 
-# What AWS offers.
+# What is available in a Region.
 
 
-def _not_offered(
-    launch: Launch, path: Path, value: Any, offered: frozenset[str] | None, what: str
+def _unavailable(
+    launch: Launch, path: Path, value: Any, available: frozenset[str] | None, what: str
 ) -> Iterator[Violation]:
-    """A fault if a value isn't offered, or another that the form lets a customer choose in its place."""
-    if offered is None or not isinstance(value, str) or not is_known(value):
+    """A violation if a value, or another one that its parameter and the rules of the template allow, is unavailable."""
+    if available is None or not isinstance(value, str) or not is_known(value):
         return
-    missing = [value] if value not in offered else []
+    missing = [value] if value not in available else []
     origins = [origin.name for origin in value.origins] if isinstance(value, Value) else []
     if len(origins) == 1 and launch.parameters.get(origins[0]) == value:
         declared = dict_or_empty(get_section(launch.template, "Parameters").get(origins[0]))
         for choice in map(as_text, as_list(declared.get("AllowedValues"))):
-            if choice not in {*offered, *missing} and not launch.refuses({origins[0]: choice}):
+            if choice not in {*available, *missing} and not launch.refuses({origins[0]: choice}):
                 missing.append(choice)
     if missing:
-        yield (path, f"There is no {what} {', '.join(missing)} here, and nothing refuses it before the launch.")
+        # A message with the Region would be another finding in each; the finding lists the Regions.
+        verb = "is" if len(missing) == 1 else "are"
+        names = enumerated(missing)
+        yield (path, f"The template allows {names} as {what}, which {verb} not available in this Region.")
 
 
 @rule(
-    "W09", "error", "A launch with a value that the form offers fails.", f"{REFERENCE}/aws-resource-ec2-instance.html"
+    "W09",
+    "error",
+    "A launch fails with an instance type that the template allows.",
+    f"{REFERENCE}/aws-resource-ec2-instance.html",
 )
-def instance_type_is_offered(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The form offers an instance type that EC2 doesn't have in this Region, and no rule of the template refuses it.
-    The linters look at the default only. The data is cfn-lint's."""
-    offered = availability.instance_types(launch.region)
+def instance_type_is_available(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds instance types among a parameter's AllowedValues that EC2 doesn't have in the Region, and that no rule in
+    the template's Rules section refuses there. The data is cfn-lint's; the linters check only the default.
+
+    Why it is bad: whoever chooses the type waits for a launch that fails.
+
+    Use instead: types that all Regions have, or a rule in Rules that refuses the type in the Regions without it.
+    """
+    available = availability.instance_types(launch.region)
     for name, properties in launch.of_type(
         "AWS::EC2::Instance", "AWS::EC2::LaunchTemplate", "AWS::AutoScaling::LaunchConfiguration"
     ).items():
         inner = ("LaunchTemplateData",) if "LaunchTemplateData" in properties else ()
         settings = dict_or_empty(properties.get("LaunchTemplateData", properties))
         path = at(name, *inner, "InstanceType")
-        yield from _not_offered(launch, path, settings.get("InstanceType"), offered, "instance type")
+        yield from _unavailable(launch, path, settings.get("InstanceType"), available, "the instance type")
 
 
-@rule("W10", "error", "A launch with a value that the form offers fails.", RDS)
-def database_class_is_offered(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """The form offers an instance class that RDS doesn't have in this Region for this engine, and no rule of the
-    template refuses it. The data is cfn-lint's."""
+@rule("W10", "error", "A launch fails with a DB instance class that the template allows.", RDS)
+def database_class_is_available(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds DB instance classes among a parameter's AllowedValues that RDS doesn't have in the Region for the engine,
+    and that no rule in the template's Rules section refuses there. The data is cfn-lint's.
+
+    Why it is bad: whoever chooses the class waits for a launch that fails.
+
+    Use instead: classes that all Regions have, or a rule in Rules that refuses the class in the Regions without it.
+    """
     for name, properties in launch.of_type("AWS::RDS::DBInstance").items():
-        offered = availability.database_classes(launch.region, as_text(properties.get("Engine", "")))
+        available = availability.database_classes(launch.region, as_text(properties.get("Engine", "")))
         value = properties.get("DBInstanceClass")
-        yield from _not_offered(launch, at(name, "DBInstanceClass"), value, offered, "DB instance class")
+        yield from _unavailable(launch, at(name, "DBInstanceClass"), value, available, "the DB instance class")
 
 
 # References.
@@ -227,27 +291,47 @@ def database_class_is_offered(launch: Launch, contract: Contract) -> Iterator[Vi
 @rule(
     "W11", "error", "The launch fails when the resource is created.", f"{REFERENCE}/aws-template-resource-type-ref.html"
 )
-def references_are_of_the_right_kind(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A property gets the identifier of another kind of resource. To a linter any text fits."""
+def references_are_of_the_right_type(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds references to a resource of a type that the property doesn't accept, such as a DB subnet group in
+    DBParameterGroupName.
+
+    Why it is bad: the service refuses the identifier. For a linter any string fits.
+
+    Use instead: a reference to a resource of the type in the message.
+    """
     for name, resource in launch.resources.items():
         resource_type = launch.type_of(name)
         for path, origin in sole_references(dict_or_empty(resource).get("Properties"), at(name)):
-            kinds = accepted_types(resource_type, path)
+            accepted = accepted_types(resource_type, path)
             found = launch.type_of(origin.name) if origin.source in ("resource", "attribute") else ""
             names = [key for key in path if not isinstance(key, int)]
-            # What CloudFormation itself answers for, a nested stack or a custom resource, may be anything.
-            if not kinds or not found.startswith("AWS::") or found.startswith("AWS::CloudFormation::"):
+            # An output of a nested stack or an attribute of a custom resource may identify anything.
+            if not accepted or not found.startswith("AWS::") or found.startswith("AWS::CloudFormation::"):
                 continue
-            if found not in kinds and is_own_identifier(found, origin.attribute):
+            if found not in accepted and is_own_identifier(found, origin.attribute):
                 yield (
                     path,
-                    f"{names[-1]} of {name} refers to {origin.name}, an {found}; it takes an {' or '.join(kinds)}.",
+                    f"{names[-1]} of {name} refers to {origin.name}, an {found}; it takes an {' or '.join(accepted)}.",
                 )
 
 
 @rule("W12", "error", "The launch fails when the policy is created.", f"{REFERENCE}/aws-resource-s3-bucketpolicy.html")
 def bucket_policy_is_about_its_bucket(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """S3 refuses a bucket policy with a resource that is not the bucket itself or something in it."""
+    """Finds bucket policies with a Resource outside of their bucket.
+
+    Why it is bad: S3 refuses the policy.
+
+    Use instead: the ARN of the bucket of the policy.
+
+        Bucket: !Ref Packages
+        PolicyDocument:
+          Statement:
+            - Effect: Deny
+              Principal: '*'
+              Action: s3:*
+              Resource: [!GetAtt Packages.Arn, !Sub '${Packages.Arn}/*']
+              Condition: {Bool: {aws:SecureTransport: 'false'}}
+    """
     for name, properties in launch.of_type("AWS::S3::BucketPolicy").items():
         own = launch.referenced_resource(properties.get("Bucket"))
         bucket = properties.get("Bucket")
@@ -261,18 +345,19 @@ def bucket_policy_is_about_its_bucket(launch: Launch, contract: Contract) -> Ite
                     if isinstance(resource, str) and bucket and _is_another(launch, as_text(resource), bucket):
                         yield (
                             at(name, "PolicyDocument", "Statement", index, key),
-                            f"{name} is the policy of the bucket {bucket}, but speaks of {resource}.",
+                            f"{name} is the policy of the bucket {bucket}, but names the resource {resource}.",
                         )
 
 
 def _is_another(launch: Launch, resource: str, bucket: Any) -> bool:
+    """Whether an ARN is certainly outside of a bucket."""
     text = as_text(bucket)
     pattern, _, _ = resource.partition(":s3:::")[2].partition("/")
     if not is_known(resource) and ":s3:::" not in resource:
         return False
     if pattern == text or fnmatch.fnmatchcase(text, pattern):
         return False
-    # What neither side knows may be the same after all.
+    # Two values that aren't known may be the same.
     return (is_known(bucket) and is_known(resource)) or bool(launch.referenced_resource(bucket) and "<" in pattern)
 
 
@@ -283,8 +368,14 @@ def _is_another(launch: Launch, resource: str, bucket: Any) -> bool:
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html",
 )
 def dynamic_references_resolve(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """A dynamic reference is misspelt, names a resource that is no secret, or asks a secret of this template for a key
-    that its text does not have."""
+    """Finds dynamic references that are misspelt, that name a resource which is no secret, or a key that a secret of
+    the template doesn't have.
+
+    Why it is bad: CloudFormation can't resolve the reference, and the launch fails.
+
+    Use instead: ``{{resolve:secretsmanager:ARN:SecretString:KEY}}``, ``{{resolve:ssm:NAME}}`` or
+    ``{{resolve:ssm-secure:NAME}}``.
+    """
     for name, resource in launch.resources.items():
         for text, path in strings_in(dict_or_empty(resource).get("Properties"), at(name)):
             for reference in re.findall(r"\{\{resolve:.*?\}\}", text) if "{{resolve:" in text else ():
@@ -294,11 +385,12 @@ def dynamic_references_resolve(launch: Launch, contract: Contract) -> Iterator[V
 
 
 def _wrong_reference(launch: Launch, reference: str) -> str | None:
+    """Why the part of a dynamic reference after ``resolve:`` is wrong; None if it may be right."""
     service, _, rest = reference.partition(":")
     if service in ("ssm", "ssm-secure"):
         name = re.sub("<[^<>]*>", "x", rest)
         if not re.fullmatch("[A-Za-z0-9_./-]+(:[0-9]+)?", name) and not rest.startswith("arn:"):
-            return "what follows is not a parameter's name and perhaps a version number"
+            return "after the service comes a parameter's name, with a version number or without"
         return None
     if service != "secretsmanager":
         return f"the services are ssm, ssm-secure and secretsmanager, not {service}"
@@ -309,9 +401,9 @@ def _wrong_reference(launch: Launch, reference: str) -> str | None:
     # Ref of an attachment or a rotation schedule is the secret, too.
     if resource_type.startswith("AWS::") and not resource_type.startswith("AWS::SecretsManager::"):
         return f"{secret[1]} is an {resource_type} and no secret"
-    kind, _, key = rest[secret.end() :].lstrip(":").partition(":")
-    if kind not in ("", "SecretString"):
-        return f"after the secret comes SecretString, not {kind}"
+    part, _, key = rest[secret.end() :].lstrip(":").partition(":")
+    if part not in ("", "SecretString"):
+        return f"after the secret comes SecretString, not {part}"
     attached = launch.of_type("AWS::SecretsManager::SecretTargetAttachment").values()
     if secret[1] in {launch.referenced_resource(each.get("SecretId")) for each in attached}:
         return None  # The attachment adds keys: host, port and others.
@@ -321,7 +413,7 @@ def _wrong_reference(launch: Launch, reference: str) -> str | None:
 
 
 def _keys_of(secret: dict[str, Any]) -> set[str] | None:
-    """The keys of a secret's text; None if they can't be known."""
+    """The keys of a secret's JSON text; None if they aren't known."""
     generated = dict_or_empty(secret.get("GenerateSecretString"))
     text = generated.get("SecretStringTemplate", "{}") if generated else secret.get("SecretString")
     if not isinstance(text, str):
@@ -344,13 +436,20 @@ def _keys_of(secret: dict[str, Any]) -> set[str] | None:
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html",
 )
 def attributes_are_known(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """ELB refuses an attribute that it doesn't know. The list of those it knows is botocore's."""
-    for kind in ("LoadBalancer", "TargetGroup"):
-        for name, properties in launch.of_type(f"AWS::ElasticLoadBalancingV2::{kind}").items():
-            for index, attribute in enumerate(as_list(properties.get(f"{kind}Attributes"))):
+    """Finds attributes of load balancers and target groups that Elastic Load Balancing doesn't know. The list of known
+    attributes is botocore's.
+
+    Why it is bad: Elastic Load Balancing refuses an unknown attribute.
+
+    Use instead: a key of the list in the link, such as ``load_balancing.cross_zone.enabled``.
+    """
+    for resource in ("LoadBalancer", "TargetGroup"):
+        for name, properties in launch.of_type(f"AWS::ElasticLoadBalancingV2::{resource}").items():
+            for index, attribute in enumerate(as_list(properties.get(f"{resource}Attributes"))):
                 key = dict_or_empty(attribute).get("Key", "")
-                if key and is_known(key) and key not in availability.load_balancer_attributes(f"{kind}Attribute"):
-                    yield (at(name, f"{kind}Attributes", index, "Key"), f"{name} has no attribute {key}.")
+                if key and is_known(key) and key not in availability.load_balancer_attributes(f"{resource}Attribute"):
+                    place = at(name, f"{resource}Attributes", index, "Key")
+                    yield (place, f"{name} is given the attribute {key}, which Elastic Load Balancing doesn't have.")
 
 
 @rule(
@@ -360,7 +459,12 @@ def attributes_are_known(launch: Launch, contract: Contract) -> Iterator[Violati
     f"{REFERENCE}/aws-resource-elasticloadbalancingv2-targetgroup.html",
 )
 def health_check_paths_begin_with_a_slash(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """ELB refuses a health check path that doesn't begin with a slash."""
+    """Finds health check paths that don't begin with a slash.
+
+    Why it is bad: Elastic Load Balancing refuses the target group.
+
+    Use instead: ``/healthcheck`` for ``healthcheck``.
+    """
     for name, properties in launch.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").items():
         path = properties.get("HealthCheckPath")
         if isinstance(path, str) and is_known(path) and not path.startswith("/"):
@@ -377,13 +481,17 @@ NAMES = {"postgres": _alphanumeric(63), "mysql": _alphanumeric(64), "mariadb": _
 
 @rule("W21", "error", "The launch fails when the database is created.", RDS)
 def database_name_is_valid(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """RDS refuses a database name that doesn't begin with a letter, has other characters than letters, digits and
-    underscores, or is longer than the engine allows."""
+    """Finds names of databases that RDS refuses for PostgreSQL, MySQL or MariaDB.
+
+    Why it is bad: the database is not created, and the launch fails.
+
+    Use instead: a letter, then letters, digits and underscores; up to 63 characters for PostgreSQL, 64 for the others.
+    """
     for name, properties in launch.of_type("AWS::RDS::DBInstance").items():
         valid = NAMES.get(as_text(properties.get("Engine", "")))
         database = properties.get("DBName")
         if valid and isinstance(database, str) and is_known(database) and not valid(database):
-            yield (at(name, "DBName"), f"{name} can't create a database that is called {database}.")
+            yield (at(name, "DBName"), f"{database}, the DBName of {name}, is not a name that RDS accepts.")
 
 
 STORAGE = {"gp2": 20, "gp3": 20, "io1": 100, "io2": 100, "standard": 5}
@@ -392,10 +500,16 @@ STORAGE = {"gp2": 20, "gp3": 20, "io1": 100, "io2": 100, "standard": 5}
 
 @rule("W22", "error", "The launch fails when the database is created.", RDS)
 def database_has_enough_storage(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """RDS creates no database with less storage than its storage type begins with."""
+    """Finds databases with less storage than the minimum of their storage type: 20 GiB for gp2 and gp3, 100 for io1 and
+    io2, 5 for standard.
+
+    Why it is bad: RDS refuses the database.
+
+    Use instead: AllocatedStorage of at least the minimum.
+    """
     for name, properties in launch.of_type("AWS::RDS::DBInstance").items():
         least = STORAGE.get(as_text(properties.get("StorageType", "gp2" if "Iops" not in properties else "io1")))
         size = as_text(properties.get("AllocatedStorage", ""))
         engine = as_text(properties.get("Engine", ""))
         if engine in NAMES and least and re.fullmatch("[0-9]+", size) and int(size) < least:
-            yield (at(name, "AllocatedStorage"), f"{name} has {size} GiB; its storage begins with {least}.")
+            yield (at(name, "AllocatedStorage"), f"{name} has {size} GiB; the minimum of its storage type is {least}.")

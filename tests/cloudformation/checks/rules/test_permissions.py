@@ -9,7 +9,7 @@ import pytest
 from quilt_cfn.cloudformation.checks.engine import run_rules
 from quilt_cfn.cloudformation.checks.rules.permissions import (
     call_without_permission,
-    mistaken_document,
+    invalid_document,
     role_that_its_service_may_not_assume,
     unused_permission,
     unused_resource,
@@ -22,7 +22,7 @@ FAMILY = (
     call_without_permission,
     unused_permission,
     unused_resource,
-    mistaken_document,
+    invalid_document,
     role_that_its_service_may_not_assume,
 )
 SIGNER = {"registry": "RegistryUser", "marketplace": "ServerRole"}

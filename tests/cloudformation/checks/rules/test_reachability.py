@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from quilt_cfn.cloudformation.analysis.traffic import connections, name_of
-from quilt_cfn.cloudformation.checks.rules.reachability import needed_conversations_are_possible
+from quilt_cfn.cloudformation.checks.rules.reachability import needed_connections_are_possible
 from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.editions import EDITIONS
 from tests.cloudformation.checks.conftest import CONTRACT, faults
@@ -92,10 +92,10 @@ def test_the_sentence_names_both_ports(template):
     seeded = copy.deepcopy(template)
     properties(seeded, "Database")["Port"] = "5433"
     launch = evaluate(seeded, CONTRACT.parameter_sets["documented"])
-    ((_, message),) = needed_conversations_are_possible.find(launch, CONTRACT)
+    ((_, message),) = needed_connections_are_possible.find(launch, CONTRACT)
     assert message == (
         "Server can't reach Database on port 5433, though Database listens there: "
-        "the security groups of Server don't let it out; they open 5432."
+        "the security groups of Server don't allow it outbound; they open 5432."
     )
 
 
