@@ -18,10 +18,13 @@ EXPLANATIONS: dict[str, Explanation] = {each.id: each for family in FAMILIES for
 
 
 def explain(id: str) -> str:
-    """What a rule is about, for a terminal; raises ``UserError`` if there is no such rule."""
+    """What a rule of ours or of a linter is about, for a terminal; raises ``UserError`` if there is no such rule."""
+    from quilt_cfn.cloudformation.checks import linters  # late, like the linters themselves
+
     names = {name.upper(): each for name, each in EXPLANATIONS.items()}
-    if id.upper() in names:
-        return explained(names[id.upper()])
+    explanation = names.get(id.upper()) or linters.explanation(id)
+    if explanation:
+        return explained(explanation)
     near = difflib.get_close_matches(id.upper(), names, 3)
     raise UserError(
         f"There is no rule {id}.",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from quilt_cfn.cloudformation.template.coerce import as_text
-from quilt_cfn.finding import Finding, Severity
+from quilt_cfn.finding import Explanation, Finding, Severity
 
 CFN_LINT = "cfn-lint"
 CLOUDFORMATION_VALIDATE = "cloudformation-validate"
@@ -92,3 +92,30 @@ def cloudformation_validate(template: Path, launches: Iterable[tuple[str, Mappin
                 message=found.message,
                 regions=(region,),
             )
+
+
+def explanation(id: str) -> Explanation | None:
+    """What the linters say about one of their rules, both where both have it; None where neither has.
+
+    cfn-lint has a title, a description and a link for each rule; cloudformation-validate has only a description.
+    """
+    from cfnlint.core import get_rules  # late: 1.4 s with the rules
+
+    titles: list[str] = []
+    lines: list[str] = []
+    links: list[str] = []
+    for rule in list(get_rules([], [], ["E", "W", "I"])):  # a collection of cfn-lint's finds no rule by its id
+        if rule.id == id.upper():
+            titles.append(rule.shortdesc)
+            title = "" if rule.description.startswith(rule.shortdesc) else f"{rule.shortdesc.rstrip('.')}. "
+            lines.append(f"{CFN_LINT}: {title}{rule.description}")
+            links.append(rule.source_url or "https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/rules.md")
+    for rule in _engine().list_rules():
+        if rule.id == id.upper():
+            titles.append(rule.description)
+            lines.append(f"{CLOUDFORMATION_VALIDATE}: {rule.description}")
+            links.append("https://github.com/aws-cloudformation/cloudformation-validate")
+    if not lines:
+        return None
+    text = "\n".join(f"{line.rstrip(' .')}." for line in lines)
+    return Explanation(id.upper(), f"{titles[0].rstrip(' .')}.", text, links[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quilt_cfn.cloudformation.checks.linters import cfn_lint, cloudformation_validate
+from quilt_cfn.cloudformation.checks.linters import cfn_lint, cloudformation_validate, explanation
 from quilt_cfn.cloudformation.checks.report import merge_regions
 from quilt_cfn.cloudformation.facts import availability
 
@@ -77,3 +77,15 @@ def test_what_is_no_template_is_a_finding_and_no_crash(tmp_path, engine):
         path = tmp_path / "no-template.yaml"
         path.write_text(text)
         assert {finding.file for finding in engine(path) if finding.severity == "error"} == {str(path)}, text
+
+
+def test_a_linters_rule_is_explained_by_the_linters_that_have_it():
+    both = explanation("e3002")
+    assert both is not None
+    assert (both.id, both.sentence) == ("E3002", "Resource properties are invalid.")
+    assert [line.partition(":")[0] for line in both.explanation.splitlines()] == ["cfn-lint", "cloudformation-validate"]
+    assert both.link.startswith("https://github.com/aws-cloudformation/cfn-lint/")
+    only = explanation("W9008")
+    assert only is not None
+    assert only.explanation == "cloudformation-validate: RDS instance should have StorageEncrypted."
+    assert explanation("E9999") is None
