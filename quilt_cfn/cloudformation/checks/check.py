@@ -68,7 +68,8 @@ def check(subjects: Sequence[Subject], regions: Sequence[str] = ()) -> Report:
     tasks += [Task(check_launches, (*pair, each)) for each in chunks for pair in zip(templates, contracts, strict=True)]
     found += merge_regions(run(tasks), regions)
     for template, contract in zip(templates, contracts, strict=True):
-        found += unseen_conditions(template, contract, regions)
+        # In all Regions, because one alone may lack what a parameter set needs.
+        found += unseen_conditions(template, contract, availability.regions())
     what = f"{counted(len(subjects), 'template')} in {counted(len(regions), 'Region')}"
     return _report(found, subjects, checkable, what)
 
