@@ -246,11 +246,10 @@ def test_where_nothing_is_published_there_is_nothing_to_read_which_is_no_failure
     assert not fails(findings)
 
 
-def test_a_fault_of_s3_is_not_taken_for_a_refusal(proxied_environment, proxy, store, monkeypatch):
+def test_a_fault_of_s3_is_not_taken_for_a_refusal(s3_server, store, monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
-    proxy.faults = Answer(503, "SlowDown")
-    with pytest.raises(UserError, match="AWS is busy"):
+    with serve_proxy(s3_server, Answer(503, "SlowDown")) as proxy, pytest.raises(UserError, match="AWS is busy"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)  # of the client without credentials
         check_bucket(store)
 
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import io
 import os
-import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -38,20 +32,6 @@ def store(tmp_path: Path) -> Directory:
 def files(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, whatever its name is."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def assert_old_or_new(store: Directory) -> None:
-    """What a reader sees is 1.0.0, and 1.1.0 complete or not at all."""
-    newest = verify(store, None, None, POOL)
-    assert newest.findings == ()
-    assert newest.manifest in (OLD.manifest, NEW.manifest)
-    assert verify(store, "1.0.0", None, POOL).findings == ()
-    try:
-        assert verify(store, "1.1.0", None, POOL).findings == ()
-    except UserError as error:
-        assert newest.manifest == OLD.manifest
-        assert "1.1.0 is not published" in error.what  # noqa: PT017  # either is right
-    assert all(not name.startswith(".") for name in store.names(f"{PRODUCT}/1.1.0"))
 
 
 def test_what_is_published_to_a_folder_is_what_a_bucket_would_hold(store):
@@ -139,53 +119,20 @@ def test_publishers_of_different_versions_at_once_all_succeed_and_latest_is_the_
     assert files(store.root) == published(*versions)
 
 
-def killed_at(number: int, publication: Any) -> bool:
-    """Do it in a process that is killed before its `number`th call about a file; whether it was killed."""
-    child = os.fork()
-    if child:
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert status in (0, -signal.SIGKILL)
-        return status != 0
-    left = iter(range(number - 1))
-    calls = [os.mkdir, os.open, os.close, os.fsync, os.replace, os.unlink, os.lstat, os.listdir, fcntl.flock, io.open]
-
-    def count(frame: FrameType, event: str, function: Any) -> None:
-        about_file = function in calls or isinstance(getattr(function, "__self__", None), io.IOBase)
-        if event == "c_call" and about_file and next(left, None) is None:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    try:
-        sys.setprofile(count)
-        publication()
-        os._exit(0)
-    finally:
-        os._exit(1)
-
-
-@pytest.fixture
-def in_memory() -> Iterator[Path]:
-    """A folder for what is flushed a thousand times, where the machine has one in memory."""
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
-        yield Path(folder)
-
-
-@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.exhaustive)])
-def test_a_publisher_killed_at_any_call_leaves_the_old_state_or_the_new_and_the_next_one_finishes(in_memory, step):
-    publish(OLD, Directory(in_memory / "old"))
-    unfinished = 0
-    for number in range(1, 1000, step):
-        store = Directory(in_memory / str(number))
-        shutil.copytree(in_memory / "old", store.root)
-        killed = killed_at(number, lambda: publish(NEW, store))  # noqa: B023  # it is called at once
-        assert_old_or_new(store)
-        unfinished += any(path.name.startswith(".") for path in store.root.rglob("*"))
-        publish(NEW, store)
-        assert files(store.root) == published(OLD, NEW)
-        if not killed:
-            break
-    assert number > 100  # seven files, and a dozen calls for each
-    assert unfinished > 20 / step  # some were killed while they wrote a file
+@pytest.mark.parametrize("written", range(len(NEW.everything)))
+def test_what_a_killed_publisher_left_is_not_seen_and_the_next_one_finishes(store, written):
+    publish(OLD, store)
+    names = [*NEW.everything]
+    for name in names[:written]:
+        store.create(f"{PRODUCT}/1.1.0/{name}", NEW.everything[name])
+    unfinished = store.root / PRODUCT / "1.1.0" / f".{names[written]}.new"
+    unfinished.parent.mkdir(exist_ok=True)
+    unfinished.write_bytes(NEW.everything[names[written]][:9])
+    assert verify(store, None, None, POOL).manifest == OLD.manifest
+    with pytest.raises(UserError, match=r"1\.1\.0 is not published"):
+        verify(store, "1.1.0", None, POOL)
+    publish(NEW, store)
+    assert files(store.root) == published(OLD, NEW)
 
 
 def test_a_file_that_may_grow_no_further_is_an_error_and_leaves_nothing_unfinished(store):

@@ -93,18 +93,6 @@ def test_a_second_run_writes_nothing():
     assert store.held == there
 
 
-@pytest.mark.parametrize("name", [*OURS.everything, "latest"])
-def test_a_write_whose_reply_was_lost_is_done(name):
-    """botocore sends it again, and then the key is taken: by ourselves."""
-    store = Memory()
-    key = latest_key() if name == "latest" else version_key("1.0.0", name)
-    content = published(OURS)[key]
-    store.before = once("create", key, lambda: store.put(key, content))
-    publish(OURS, store)
-    assert store.writes.count(key) == 1
-    assert_published(OURS, store)
-
-
 @pytest.mark.parametrize("name", OURS.everything)
 def test_a_publisher_who_writes_other_bytes_first_keeps_the_key(name):
     store = Memory()
@@ -135,13 +123,12 @@ def test_a_version_that_was_published_in_part_with_other_bytes_meanwhile_may_be(
     assert "delete" in error.next_step
 
 
-@pytest.mark.parametrize("name", OURS.everything)
-@pytest.mark.parametrize("times", [1, WRITE_ATTEMPTS - 1])
-def test_what_is_damaged_on_the_way_is_written_again(name, times):
+@pytest.mark.parametrize("key", [*KEYS, latest_key()])
+def test_what_is_damaged_on_the_way_is_written_again(key):
     store = Memory()
-    store.damages[version_key("1.0.0", name)] = times
+    store.damages[key] = WRITE_ATTEMPTS - 1
     publish(OURS, store)
-    assert store.writes.count(version_key("1.0.0", name)) == times + 1
+    assert store.writes.count(key) == WRITE_ATTEMPTS
     assert_published(OURS, store)
 
 
@@ -268,13 +255,6 @@ def test_latest_that_is_moved_all_the_time_is_tried_for_a_while(moves, settles):
         error = refusal(lambda: publish(OURS, store))
         assert latest_key() in error.what
         assert "1.0.0 is published" in error.next_step
-
-
-def test_latest_that_is_damaged_on_the_way_is_written_again():
-    store = Memory(published(OLDER))
-    store.damages[latest_key()] = 3
-    publish(OURS, store)
-    assert_published(OURS, store)
 
 
 class Killed(BaseException):

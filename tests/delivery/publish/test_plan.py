@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quilt_cfn.delivery.publish.plan import (
     PublishPlan,
     latest_key,
-    plan_pointer,
     plan_publication,
     pointer_content,
     version_key,
 )
 from quilt_cfn.delivery.release.artifact import LATEST, MANIFEST, PRODUCT, SIGNATURE, SUMS
 from quilt_cfn.errors import UserError
-from quilt_cfn.inputs.release import precedence
-from tests.delivery.publish.artifacts import POOL, Memory, artifact, publish, published
+from tests.delivery.publish.artifacts import POOL, Memory, artifact, published
 
 OURS, OTHER = artifact(big=600), artifact(note="other", big=600)
 OLDER, NEWER = artifact("0.9.0", big=600), artifact("1.10.0", big=600)
@@ -237,23 +235,3 @@ def test_a_lost_latest_and_a_broken_newer_manifest_are_an_error_that_names_it():
     del store.held[latest_key()]
     store.damage(version_key("1.10.0", MANIFEST))
     assert f"memory/{version_key('1.10.0', MANIFEST)} is not a manifest" in refusal(store).what
-
-
-VERSIONS = ["0.9.9", "1.0.0", "1.0.10", "1.0.9", "1.9.0", "1.10.0", "2.0.0", "10.0.0"]
-ARTIFACTS = {version: artifact(version, big=20) for version in VERSIONS}
-
-
-@settings(max_examples=50)
-@given(st.lists(st.sampled_from(VERSIONS), min_size=1), st.sets(st.integers(0, 20)))
-def test_latest_never_moves_backwards_and_ends_at_the_highest_version(order, losses):
-    store = Memory()
-    highest = "0.0.0"
-    for number, version in enumerate(order):
-        publish(ARTIFACTS[version], store)
-        highest = max(highest, version, key=precedence)
-        assert store.held[latest_key()].content == pointer_content(ARTIFACTS[highest].manifest)
-        if number in losses:
-            del store.held[latest_key()]
-    publish(ARTIFACTS[order[0]], store)
-    assert not plan_pointer(ARTIFACTS[order[0]].manifest, store).moves
-    assert store.held[latest_key()].content == pointer_content(ARTIFACTS[highest].manifest)

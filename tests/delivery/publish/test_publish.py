@@ -122,18 +122,6 @@ def test_an_older_version_is_published_beside_the_newer_and_latest_stays(run):
     assert "quilt-registry 1.9.0" in run("verify", "--version", "1.9.0")[1]
 
 
-def test_other_bytes_under_a_published_version_are_refused(run, checkout):
-    run("publish")
-    before = files(checkout / "published")
-    other = artifact("1.10.0", "other", big=2000)
-    for name, content in other.everything.items():
-        (checkout / RELEASES / "1.10.0" / name).write_bytes(content)
-    code, _, err = run("publish")
-    assert code == 2
-    assert "1.10.0 is published at published with other bytes" in err
-    assert files(checkout / "published") == before
-
-
 def test_a_released_version_that_was_edited_is_not_published(run, checkout):
     (checkout / RELEASES / "1.10.0" / "guide.md").write_text("better")
     code, _, err = run("publish")

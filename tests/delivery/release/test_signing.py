@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import os
 import pty
 import select
 import shutil
 import subprocess
 import sys
-import threading
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +35,7 @@ from quilt_cfn.delivery.release.signing import (
 )
 from quilt_cfn.errors import UserError
 from tests.delivery.publish.artifacts import flip
+from tests.delivery.publish.servers import Handler, Reply, Server
 
 ROOT = Path(__file__).parents[3]
 KEY = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -141,27 +139,23 @@ def test_a_customer_verifies_with_openssl_alone(published, end):
     assert subprocess.run(command, cwd=customer, capture_output=True, check=False).returncode != 0
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @needs_openssl
 @needs_curl
 def test_a_customer_verifies_what_is_on_the_web(published):
     folder, customer = published
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder.parent)) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/the%201.0.0"
-        command = ["bash", "-c", verification_command(address)]
+    files = {f"/the%201.0.0/{path.name}": path.read_bytes() for path in folder.iterdir()}
+
+    class Web(Handler):
+        def answer(self, body: bytes) -> Reply:
+            return Reply(200, [], files[self.path]) if self.path in files else Reply(404, [])
+
+    with Server(Web) as server:
+        command = ["bash", "-c", verification_command(f"{server.url}/the%201.0.0")]
         environment = {**os.environ, "no_proxy": "127.0.0.1"}
         done = subprocess.run(command, cwd=customer, env=environment, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (0, "Signature Verified Successfully\n"), done.stderr
-        (folder / SIGNATURE).unlink()
-        missing = subprocess.run(command, cwd=customer, env=environment, capture_output=True, text=True, check=False)
-        server.shutdown()
-    assert missing.returncode != 0
-    assert "Verified" not in missing.stdout
+        del files[f"/the%201.0.0/{SIGNATURE}"]
+        assert subprocess.run(command, cwd=customer, env=environment, capture_output=True, check=False).returncode != 0
 
 
 def test_the_verification_command_downloads_the_two_files_and_checks_them():
