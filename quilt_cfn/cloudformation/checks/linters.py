@@ -22,7 +22,8 @@ CLOUDFORMATION_VALIDATE = "cloudformation-validate"
 def cfn_lint(templates: Sequence[Path], regions: Sequence[str] | None = None) -> list[Finding]:
     """Errors and warnings of cfn-lint (https://github.com/aws-cloudformation/cfn-lint) in these Regions, or in all.
 
-    It checks a template with the default values of its parameters.
+    It checks a template with the default values of its parameters, and always in us-east-1 as well: its patterns of
+    some ARNs know the partition aws only, and a check of nothing but another partition would report right ARNs.
     """
     from cfnlint.config import ConfigMixIn  # late: 0.8 s
     from cfnlint.helpers import REGIONS
@@ -31,7 +32,7 @@ def cfn_lint(templates: Sequence[Path], regions: Sequence[str] | None = None) ->
     config = ConfigMixIn(
         [],
         templates=[str(template) for template in templates],
-        regions=list(regions or REGIONS),
+        regions=sorted({*(regions or REGIONS), "us-east-1"}),
         mandatory_checks=["E", "W"],  # what neither .cfnlintrc nor a template's metadata can switch off
     )
     return list(_findings(Runner(config).run()))
