@@ -1,8 +1,8 @@
-"""What a user gives on the command line for a template of theirs: values of the form, and the Region.
+"""Reads what a user gives on the command line for a launch of a template: parameter values, and the Region.
 
-Formats of a parameters file: a map of name to value, as JSON or YAML; the list of ParameterKey and ParameterValue that
-``aws cloudformation create-stack --parameters`` takes; the list of "Name=Value" of ``aws cloudformation deploy
---parameter-overrides``; and CodePipeline's map with a key Parameters.
+Values come as NAME=VALUE, or in a JSON or YAML file of one of these formats: a map of names to values; the list of
+ParameterKey and ParameterValue that ``aws cloudformation create-stack --parameters`` takes; the list of "Name=Value" of
+``aws cloudformation deploy --parameter-overrides``; CodePipeline's map with a key Parameters.
 """
 
 from __future__ import annotations
@@ -12,61 +12,45 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from quilt_cfn.cloudformation.facts import availability
-from quilt_cfn.cloudformation.template.coerce import as_text
 from quilt_cfn.errors import UserError
+from quilt_cfn.inputs.fields import read_yaml
 
 NEXT = "Write NAME=VALUE, or a file with a map of names to values or with the list that the AWS CLI takes."
-LARGEST = 1_000_000
 
 
 def parameter_values(arguments: Iterable[str]) -> dict[str, Any]:
-    """The values of all arguments, the last one of a name; raises ``UserError``. No message contains a value."""
+    """Name -> value of all arguments, where the last one of a name counts; each value is a string or a list of them.
+
+    Raises ``UserError`` without any of the values in its sentences, because they may be secrets.
+    """
     values: dict[str, Any] = {}
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        values |= {name: value} if equals and name.isalnum() else _file(Path(argument))
+        values |= {name: value} if equals and name.isalnum() else _read(Path(argument))
     return values
 
 
-def _file(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST + 1)
-        document = yaml.load(text[:LARGEST], Loader=yaml.BaseLoader)  # a value stays the text that was written
-    except OSError as error:
-        raise UserError(f"The parameters in {path} could not be read: {error.strerror}.", NEXT) from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"The parameters in {path}{where} are neither JSON nor YAML.", NEXT) from None
+def _read(path: Path) -> dict[str, Any]:
+    document = read_yaml(path, f"The file of parameters {path}", NEXT, aliases=True)
     if isinstance(document, dict) and isinstance(document.get("Parameters"), dict):
         document = document["Parameters"]
-    pairs = list(document.items()) if isinstance(document, dict) else [_pair(each) for each in _list(document)]
-    if not pairs or not all(_is_value(name) and (_is_value(value) or _is_values(value)) for name, value in pairs):
-        raise UserError(f"{path} holds no values for parameters.", NEXT)
-    return {as_text(name): value for name, value in pairs}
+    entries = document if isinstance(document, list) else []
+    pairs = [*document.items()] if isinstance(document, dict) else [_pair(each) for each in entries]
+    if not pairs or not all(isinstance(name, str) and _is_value(value) for name, value in pairs):
+        raise UserError(f"{path} has no values for parameters.", NEXT)
+    return dict(pairs)
 
 
-def _list(document: Any) -> list[Any]:
-    return document if isinstance(document, list) else []
-
-
-def _pair(entry: Any) -> tuple[Any, Any]:
+def _pair(entry: object) -> tuple[Any, Any]:
     if isinstance(entry, dict):
         return entry.get("ParameterKey"), entry.get("ParameterValue")
-    name, equals, value = as_text(entry).partition("=")
+    name, equals, value = entry.partition("=") if isinstance(entry, str) else ("", "", "")
     return (name, value) if equals else (None, None)
 
 
-def _is_value(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_values(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_value, value))
+def _is_value(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(each, str) for each in value))
 
 
 def region(name: str | None) -> str:

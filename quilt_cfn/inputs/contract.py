@@ -1,4 +1,4 @@
-"""contract.yaml: what the editions have to do beyond what their templates say."""
+"""Reads contract.yaml: the parameter sets to check the editions with, and what their templates alone don't show."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def read_contract(path: Path = CONTRACT_FILE) -> Contract:
     contract = Contract(
         parameter_sets={name: {**documented, **values} for name, values in parameters.items()},
         calls=tuple(
-            call for part in fields.parts("calls", "with principals, actions, resource") for call in _calls(part)
+            call for entry in fields.entries("calls", "with principals, actions, resource") for call in _calls(entry)
         ),
-        connections=tuple(map(_connection, fields.parts("connections", "with source, destination, port"))),
+        connections=tuple(map(_connection, fields.entries("connections", "with source, destination, port"))),
         containers={name: int(port) for name, port in fields.map("containers", _NUMBER, "a port").items()},
     )
-    fields.nothing_left()
+    fields.refuse_others()
     return contract
 
 
 def _calls(fields: Fields) -> list[ContractCall]:
     principals = fields.map("principals", _NAME, "the logical ID of a user or role")
-    actions = fields.texts("actions", _ACTION, "an IAM action such as s3:GetObject")
-    resource = fields.text("resource", _ANY, "an ARN as Fn::Sub spells it, or *")
-    because = fields.text("because", _ANY, "who makes the call, and what for")
+    actions = fields.strings("actions", _ACTION, "an IAM action such as s3:GetObject")
+    resource = fields.string("resource", _ANY, "an ARN as Fn::Sub spells it, or *")
+    because = fields.string("because", _ANY, "who makes the call, and what for")
     return [
         ContractCall(principal, action, resource, because, template)
         for template, principal in principals.items()
@@ -49,8 +49,8 @@ def _calls(fields: Fields) -> list[ContractCall]:
 
 def _connection(fields: Fields) -> ContractConnection:
     return ContractConnection(
-        source=fields.text("source", _ANY, "a logical ID, or a CIDR as Fn::Sub spells it"),
-        destination=fields.text("destination", _ANY, "a logical ID, or a CIDR as Fn::Sub spells it"),
-        port=fields.text("port", _ANY, "a port, as Fn::Sub spells it"),
-        because=fields.text("because", _ANY, "who connects, and what for"),
+        source=fields.string("source", _ANY, "a logical ID, or a CIDR as Fn::Sub spells it"),
+        destination=fields.string("destination", _ANY, "a logical ID, or a CIDR as Fn::Sub spells it"),
+        port=fields.string("port", _ANY, "a port, as Fn::Sub spells it"),
+        because=fields.string("because", _ANY, "who connects, and what for"),
     )

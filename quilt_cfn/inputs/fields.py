@@ -1,7 +1,7 @@
-"""Fields of a YAML file that somebody maintains by hand, taken out one by one.
+"""Reads YAML files that people write: ``read_yaml`` loads one, and ``Fields`` takes its fields one by one.
 
-The rule: whatever the file holds, the answer is the value or a ``UserError`` that names the field and says what it
-should be. Each scalar is the text that was written, so that 16.10 is not 16.1; an empty one is as good as none.
+Whatever the file holds, the result is the value or a ``UserError`` that names the field and says what it should be. A
+scalar stays the string that was written, so that 16.10 is not 16.1; an empty one counts as missing.
 """
 
 from __future__ import annotations
@@ -15,17 +15,60 @@ import yaml
 
 from quilt_cfn.errors import UserError
 
-_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-
-
-_NOTHING = ("", "~", "null")
-"""How YAML writes it."""
+LARGEST = 1_000_000
+"""Bytes of a file that is read."""
 DEEPEST = 20
-"""The parser of PyYAML recurses without a limit of its own."""
+"""Levels of maps and lists in one another; PyYAML's own parser recurses without a limit."""
+
+_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_NOTHING = ("", "~", "null")
+"""How YAML writes an empty value."""
+_TYPE_NAMES: dict[type, str] = {dict: "a map", list: "a list"}
+
+
+def read_yaml(path: Path, where: str, next_step: str, aliases: bool = False) -> object:
+    """The content of a YAML or JSON file: maps, lists and strings; None for an empty file.
+
+    ``where`` names the file in sentences, and ``next_step`` says what to do if it can't be read. Raises ``UserError``
+    for anything that is not YAML, too large or too deep, and for an alias unless ``aliases`` are allowed.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise UserError(f"{where} has more than {LARGEST:,} bytes.", next_step)
+        depth = 0
+        for event in yaml.parse(content, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise UserError(f"{where} has more than {DEEPEST} levels of maps and lists.", "Make it simpler.")
+            if isinstance(event, yaml.AliasEvent) and not aliases:
+                raise UserError(f"{where} has an alias, *{event.anchor}.", "Write the value itself there.")
+        document: object = yaml.load(content, Loader=_Loader)
+    except OSError as error:
+        raise UserError(f"{where} could not be read: {error.strerror}.", next_step) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        raise UserError(f"{where} is not YAML{line}.", "Fix the file and run the command again.") from None
+    return document
+
+
+def read_fields(path: Path, what: str, missing: str = "Run the command in a checkout.") -> Fields:
+    """The fields of a YAML file; ``what`` names it in sentences, as "listing". Raises ``UserError``.
+
+    ``missing`` says what to do if there is no such file.
+    """
+    where = f"The {what} {path}"
+    return Fields(where, read_yaml(path, where, missing))
 
 
 class Fields:
-    """Takes fields out of a document, and complains in whole sentences."""
+    """The fields of a document, each of which is checked when it is taken.
+
+    A field is named by its path in the document, such as ``ami.parameter``; ``wanted`` describes its value, completing
+    the sentence "It should be". Every method raises ``UserError``.
+    """
 
     def __init__(self, where: str, document: object, prefix: str = "") -> None:
         """``where`` begins every sentence: "The listing marketplace/listing.yaml"."""
@@ -34,67 +77,67 @@ class Fields:
         self.prefix = prefix
         self.taken: dict[str, None] = {}
 
-    def text(self, field: str, pattern: re.Pattern[str], wanted: str) -> str:
-        """A field that has to be there; ``wanted`` completes "It should be"."""
+    def string(self, field: str, pattern: re.Pattern[str], wanted: str) -> str:
+        """A string that has to be there."""
         value = self.optional(field, pattern, wanted)
         if value is None:
             raise UserError(f"{self.where} has no {self.prefix}{field}.", f"It should be {wanted}.")
         return value
 
     def optional(self, field: str, pattern: re.Pattern[str], wanted: str) -> str | None:
-        """A field that may be left out or empty."""
+        """A string, or None if it is left out or empty."""
         value = self._value(field)
         if value is None:
             return None
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise self._not(field, value, wanted)
+            raise self._error(field, value, wanted)
         return value
 
-    def texts(self, field: str, pattern: re.Pattern[str], wanted: str) -> tuple[str, ...]:
-        """A list of at least one."""
+    def strings(self, field: str, pattern: re.Pattern[str], wanted: str) -> tuple[str, ...]:
+        """A list of at least one string; ``wanted`` describes each."""
         value = self._value(field)
         if not isinstance(value, list) or not value:
-            raise self._not(field, value, f"a list, each {wanted}")
+            raise self._error(field, value, f"a list, each {wanted}")
         for each in value:
             if not isinstance(each, str) or not pattern.fullmatch(each):
-                raise self._not(field, each, wanted)
+                raise self._error(field, each, wanted)
         return tuple(value)
 
     def map(self, field: str, pattern: re.Pattern[str], wanted: str) -> dict[str, str]:
-        """A map of at least one name to a text; ``wanted`` describes each text."""
+        """A map of at least one name to a string; ``wanted`` describes each string."""
         value = self._value(field)
         if not isinstance(value, dict) or not value:
-            raise self._not(field, value, f"a map, each value {wanted}")
+            raise self._error(field, value, f"a map, each value {wanted}")
         for name, each in value.items():
             if not isinstance(each, str) or not pattern.fullmatch(each):
-                raise self._not(f"{field}.{name}", each, wanted)
+                raise self._error(f"{field}.{name}", each, wanted)
         return dict(value)
 
     def maps(self, field: str, pattern: re.Pattern[str], wanted: str) -> dict[str, dict[str, str]]:
-        """A map of at least one name to such a map."""
+        """A map of at least one name to such a map, which may be empty."""
         value = self._value(field)
         if not isinstance(value, dict) or not value:
-            raise self._not(field, value, f"a map of maps, each value {wanted}")
+            raise self._error(field, value, f"a map of maps, each value {wanted}")
         return {name: self.map(f"{field}.{name}", pattern, wanted) if value[name] else {} for name in value}
 
-    def parts(self, field: str, wanted: str) -> Iterator[Fields]:
-        """The members of a list of maps; a member is closed when the next one is asked for."""
+    def entries(self, field: str, wanted: str) -> Iterator[Fields]:
+        """The fields of each map in a list of at least one; each has to be taken completely before the next one."""
         value = self._value(field)
         if not isinstance(value, list) or not value:
-            raise self._not(field, value, f"a list, each {wanted}")
+            raise self._error(field, value, f"a list, each {wanted}")
         for number, each in enumerate(value, 1):
-            part = Fields(self.where, each, f"{self.prefix}{field} {number}: ")
-            yield part
-            part.nothing_left()
+            entry = Fields(self.where, each, f"{self.prefix}{field} {number}: ")
+            yield entry
+            entry.refuse_others()
 
-    def nothing_left(self) -> None:
-        """Raises ``UserError`` if there is a field that nothing took."""
+    def refuse_others(self) -> None:
+        """Raises ``UserError`` if there is a field that was not taken."""
         for field in _leaves(self.document, self.taken):
             import difflib  # late: only for a mistake
 
             near = difflib.get_close_matches(field, self.taken, 1)
             raise UserError(
-                f"{self.where} has a field that nothing reads: {self.prefix}{field}.",
+                f"{self.where} has an unknown field: {self.prefix}{field}.",
                 f"Did you mean {near[0]}?" if near else f"Remove it, or name it one of: {', '.join(self.taken)}.",
             )
 
@@ -105,46 +148,14 @@ class Fields:
             value = value.get(part) if isinstance(value, dict) else None
         return None if value in _NOTHING else value
 
-    def _not(self, field: str, value: object, wanted: str) -> UserError:
-        shown = "nothing" if value is None else repr(value) if isinstance(value, str) else f"a {_KINDS[type(value)]}"
-        shown = shown if len(shown) <= 100 else f"{shown[:99]}…"
-        return UserError(f"{self.where} has {shown} as {self.prefix}{field}.", f"It should be {wanted}.")
-
-
-_KINDS: dict[type, str] = {dict: "map", list: "list"}
-
-
-def read_fields(path: Path, what: str, missing: str = "Run the command in a checkout.") -> Fields:
-    """The fields of a YAML file; ``what`` names it in sentences, as "listing". Raises ``UserError``.
-
-    ``missing`` says what to do where there is no such file.
-    """
-    where = f"The {what} {path}"
-    try:
-        text = path.read_text(encoding="utf-8")
-        _simple(text, where)
-        return Fields(where, yaml.load(text, Loader=_Loader))
-    except OSError as error:
-        raise UserError(f"{where} could not be read: {error.strerror}.", missing) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
-        raise UserError(f"{where} is not YAML{line}.", "Mend the file and run the command again.") from error
-
-
-def _simple(text: str, where: str) -> None:
-    """Raises ``UserError`` for what nobody writes by hand, and what the parser would die of."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if isinstance(event, yaml.AliasEvent):
-            raise UserError(f"{where} has an alias, *{event.anchor}.", "Write the value out.")
-        if depth > DEEPEST:
-            raise UserError(f"{where} is nested more than {DEEPEST} deep.", "Compare it with its last version.")
+    def _error(self, field: str, value: object, wanted: str) -> UserError:
+        what = "nothing" if value is None else repr(value) if isinstance(value, str) else _TYPE_NAMES[type(value)]
+        what = what if len(what) <= 100 else f"{what[:99]}…"
+        return UserError(f"{self.where} has {what} as {self.prefix}{field}.", f"It should be {wanted}.")
 
 
 def _leaves(value: object, taken: dict[str, None], prefix: str = "") -> Iterator[str]:
-    """Every field that is not among those taken, as a.b.c; what was taken is looked at no further."""
+    """Every field that was not taken, as a.b.c; a field that was taken is not searched."""
     if prefix in taken:
         return
     if isinstance(value, dict) and (value or not prefix):

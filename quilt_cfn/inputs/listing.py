@@ -1,7 +1,7 @@
-"""The listing: what the vendor decided about the product in AWS Marketplace, read from one file.
+"""Reads listing.yaml: what the vendor decided about the product in AWS Marketplace.
 
-The rule: what only the vendor knows is absent until the vendor writes it down, and whoever needs it says so. Texts are
-not judged here but where they are sent, with all others.
+What only the vendor knows is None until the vendor writes it down; ``quilt-cfn marketplace`` reports what is missing,
+and checks the texts together with all others that are submitted.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from quilt_cfn.editions import EDITIONS
 from quilt_cfn.inputs.fields import Fields, read_fields
 
 LISTING = Path("marketplace/listing.yaml")
-"""Where the listing of a checkout lies, seen from its top folder."""
+"""Where the listing of a checkout is, seen from its top folder."""
 
 _ANY = re.compile(r".+", re.DOTALL)
 _EDITION = re.compile(r"[a-z]+")
@@ -29,7 +30,7 @@ _PARAMETER = re.compile(r"[A-Za-z0-9]{1,255}")
 
 
 class DeliveryOption(NamedTuple):
-    """A way to launch the product, as buyers choose it: an edition's template and the words about it."""
+    """A way to launch the product that buyers can choose: the template of an edition, and its texts."""
 
     edition: str
     title: str
@@ -40,7 +41,7 @@ class DeliveryOption(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The product in AWS Marketplace; None is what the vendor has not supplied yet."""
+    """The product in AWS Marketplace; a field is None if the vendor has not supplied it yet."""
 
     product: str | None
     """Entity identifier."""
@@ -51,7 +52,7 @@ class Listing(NamedTuple):
     access_role: str | None
     """ARN of the role with which AWS Marketplace copies the AMI."""
     parameter: str
-    """The parameter of the templates that takes the AMI."""
+    """The parameter of the templates for the AMI."""
     user_name: str
     operating_system: str
     operating_system_version: str
@@ -63,34 +64,34 @@ class Listing(NamedTuple):
 
 
 def read_listing(path: Path = LISTING) -> Listing:
-    """The listing in a YAML file; raises ``Trouble`` that names the field and what it should be."""
+    """The listing in a YAML file; raises ``UserError`` that names the field and what it should be."""
     fields = read_fields(path, "listing")
     listing = Listing(
         product=fields.optional("product", _PRODUCT, "the product's identifier in AWS Marketplace, prod-…"),
         published=fields.optional("published", _PUBLISHED, "s3://bucket/prefix, without a dot in the bucket's name"),
         region=fields.optional("region", _REGION, "the Region of the bucket, such as us-east-1"),
         access_role=fields.optional("ami.access_role", _ROLE, "the ARN of an IAM role, arn:aws:iam::ACCOUNT:role/NAME"),
-        parameter=fields.text("ami.parameter", _PARAMETER, "the parameter of the templates that takes the AMI"),
-        user_name=fields.text("ami.user_name", _ANY, "whom one logs in as, ec2-user for instance"),
-        operating_system=fields.text("ami.operating_system", _ANY, "a name such as AMAZONLINUX"),
-        operating_system_version=fields.text(
-            "ami.operating_system_version", _ANY, "what buyers see, Amazon Linux 2023"
+        parameter=fields.string("ami.parameter", _PARAMETER, "the parameter of the templates for the AMI"),
+        user_name=fields.string("ami.user_name", _ANY, "the user to log in as, such as ec2-user"),
+        operating_system=fields.string("ami.operating_system", _ANY, "a name such as AMAZONLINUX"),
+        operating_system_version=fields.string(
+            "ami.operating_system_version", _ANY, "what buyers see, such as Amazon Linux 2023"
         ),
-        instance_types=fields.texts("instance_types", _INSTANCE_TYPE, "an EC2 instance type such as t3.small"),
-        diagram=_size(fields.text("diagram", _SIZE, "width x height in pixels, such as 1100 x 700")),
-        delivery_options=tuple(map(_option, fields.parts("delivery_options", "with an edition and its texts"))),
+        instance_types=fields.strings("instance_types", _INSTANCE_TYPE, "an EC2 instance type such as t3.small"),
+        diagram=_size(fields.string("diagram", _SIZE, "width x height in pixels, such as 1100 x 700")),
+        delivery_options=tuple(map(_option, fields.entries("delivery_options", "with an edition and its texts"))),
     )
-    fields.nothing_left()
+    fields.refuse_others()
     return listing
 
 
 def _option(fields: Fields) -> DeliveryOption:
     return DeliveryOption(
-        edition=fields.text("edition", _EDITION, "the name of an edition, marketplace for instance"),
-        title=fields.text("title", _ANY, "the name of this way to launch the product"),
-        short_description=fields.text("short_description", _ANY, "a sentence about it"),
-        long_description=fields.text("long_description", _ANY, "what a buyer wants to know before launching it"),
-        instance_type=fields.text("instance_type", _INSTANCE_TYPE, "the EC2 instance type to recommend"),
+        edition=fields.string("edition", _EDITION, f"the name of an edition: {' or '.join(EDITIONS)}"),
+        title=fields.string("title", _ANY, "the name of this way to launch the product"),
+        short_description=fields.string("short_description", _ANY, "a sentence about it"),
+        long_description=fields.string("long_description", _ANY, "what a buyer wants to know before launching it"),
+        instance_type=fields.string("instance_type", _INSTANCE_TYPE, "the EC2 instance type to recommend"),
     )
 
 

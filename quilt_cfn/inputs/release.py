@@ -1,7 +1,7 @@
-"""What a release is made of: versions and artifacts that somebody decided on, read from one file.
+"""Reads release.yaml: the versions and artifacts of which a release is made.
 
-The rule: nothing here is looked up, guessed or defaulted. A digest or an AMI id that the vendor has not supplied stays
-absent, and the commands that need it say so.
+Nothing is looked up, guessed or defaulted. A digest or an AMI ID that the vendor has not supplied is None, and the
+commands that need it report that.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import NamedTuple
 from quilt_cfn.inputs.fields import Fields, read_fields
 
 IN_CHECKOUT = Path("marketplace/release.yaml")
-"""Where the release of a checkout lies, seen from its top folder."""
+"""Where the release file of a checkout is, seen from its top folder."""
 RELEASE_FILE = Path(__file__).resolve().parents[2] / IN_CHECKOUT
-"""The release that this checkout builds."""
+"""The release file of this checkout."""
 
 VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 """Major, minor and patch, as in https://semver.org, without anything after them."""
 
-# The tag is as the OCI distribution specification has it; the repository is kept to what registries really use.
+# The tag is as the OCI distribution specification has it; the repository is restricted to what registries use.
 _IMAGE = re.compile(r"[a-z0-9]([a-z0-9._/-]*[a-z0-9])?(:[0-9]+/[a-z0-9._/-]+)?:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ENGINE = re.compile(r"[1-9][0-9]+\.[0-9]+")
@@ -29,19 +29,19 @@ _AMI_ID = re.compile(r"ami-[0-9a-f]{8}([0-9a-f]{9})?")
 
 
 class Image(NamedTuple):
-    """A container image: ``name`` is repository and tag, ``digest`` pins its bytes where the vendor gave it."""
+    """A container image: ``name`` is repository and tag; ``digest`` pins its bytes if the vendor has supplied it."""
 
     name: str
     digest: str | None
 
     @property
     def reference(self) -> str:
-        """What ``docker run`` is given: pinned by digest when there is one."""
+        """The argument of ``docker run``, pinned by digest if there is one."""
         return f"{self.name}@{self.digest}" if self.digest else self.name
 
 
 class Release(NamedTuple):
-    """One release of the product; building a template is a function of this and of the edition."""
+    """One release of the product. A template depends on this and on the edition, and on nothing else."""
 
     version: str
     registry: Image
@@ -50,7 +50,7 @@ class Release(NamedTuple):
     postgres: str
     """RDS engine version, major and minor."""
     ami_default: str
-    """Public SSM parameter that the AMI parameter of the template defaults to."""
+    """The public SSM parameter that is the default of the template's AMI parameter."""
     ami_id: str | None
     """The product's AMI in us-east-1, for the Marketplace submission."""
 
@@ -60,28 +60,28 @@ class Release(NamedTuple):
 
 
 def precedence(version: str) -> tuple[int, ...]:
-    """What versions are ordered by: 1.10.0 comes after 1.9.0."""
+    """The sort key of a version: 1.10.0 comes after 1.9.0."""
     return tuple(int(number) for number in version.split("."))
 
 
 def read_release(path: Path = RELEASE_FILE) -> Release:
-    """The release described by a YAML file; raises ``Trouble`` that names the field and what it should be."""
+    """The release described by a YAML file; raises ``UserError`` that names the field and what it should be."""
     fields = read_fields(path, "release file", "Run the command in a checkout, or name a release file with --release.")
     release = Release(
-        version=fields.text("version", VERSION, "three numbers such as 1.0.0"),
+        version=fields.string("version", VERSION, "three numbers such as 1.0.0"),
         registry=_image(fields, "registry"),
         catalog=_image(fields, "catalog"),
         nginx=_image(fields, "nginx"),
-        postgres=fields.text("database.postgres", _ENGINE, "a major and a minor version, such as 16.13"),
-        ami_default=fields.text("ami.default", _AMI_DEFAULT, "a public SSM parameter, /aws/service/…"),
+        postgres=fields.string("database.postgres", _ENGINE, "a major and a minor version, such as 16.13"),
+        ami_default=fields.string("ami.default", _AMI_DEFAULT, "a public SSM parameter, /aws/service/…"),
         ami_id=fields.optional("ami.id", _AMI_ID, "an AMI id, ami-…"),
     )
-    fields.nothing_left()
+    fields.refuse_others()
     return release
 
 
 def _image(fields: Fields, name: str) -> Image:
     return Image(
-        fields.text(f"images.{name}.name", _IMAGE, "an image with a tag, such as docker.io/library/nginx:1.28"),
+        fields.string(f"images.{name}.name", _IMAGE, "an image with a tag, such as docker.io/library/nginx:1.28"),
         fields.optional(f"images.{name}.digest", _DIGEST, "sha256: and 64 hexadecimal digits, or nothing"),
     )

@@ -1,4 +1,4 @@
-"""Which templates a command checks, each with what is written about it: the contract and the suppressions."""
+"""Decides which templates a command checks, each with its part of the contract and its suppressions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from quilt_cfn.inputs.suppressions import read_suppressions
 def read_subjects(files: Sequence[Path], edition: str | None, folder: Path) -> list[Subject]:
     """These files, or those of ``folder``, with the contract and the suppressions of ``edition``.
 
-    Without ``edition`` a file's name tells which edition it is of, if of any. Raises ``UserError`` where there is no
-    such file or edition.
+    Without ``edition``, a file with the name of an edition's template is taken for that. Raises ``UserError`` if there
+    is no such file or edition.
     """
     subjects = []
     suppressions = read_suppressions()
@@ -31,7 +31,7 @@ def read_subjects(files: Sequence[Path], edition: str | None, folder: Path) -> l
 
 
 def template_files(files: Sequence[Path], edition: str | None, folder: Path) -> list[Path]:
-    """The files that were named, or the templates in a folder, or the one of an edition there; raises ``UserError``."""
+    """``files``; if there are none, the template of ``edition`` in ``folder``, or all there. Raises ``UserError``."""
     if edition is not None and edition not in TEMPLATE_FILES:
         raise UserError(f"There is no edition {edition!r}.", nearest(edition))
     names = [TEMPLATE_FILES[edition]] if edition else sorted(path.name for path in folder.glob("*.yaml"))

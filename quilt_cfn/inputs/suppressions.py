@@ -1,4 +1,4 @@
-"""suppressions.yaml: which findings about the editions' templates are left, and why."""
+"""Reads suppressions.yaml: which findings about the editions' templates are suppressed, and why."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _SENTENCE = re.compile(r"\S.*", re.DOTALL)
 
 
 def read_suppressions(path: Path = SUPPRESSIONS_FILE) -> tuple[Suppression, ...]:
-    """The suppressions in a YAML file; raises ``UserError`` for one that doesn't say everything."""
+    """The suppressions in a YAML file; raises ``UserError`` for one that is incomplete."""
     fields = read_fields(path, "file of suppressions")
     suppressions = tuple(
-        map(_suppression, fields.parts("suppressions", "with engine, rule, resource, templates, reason"))
+        map(_suppression, fields.entries("suppressions", "with engine, rule, resource, templates, reason"))
     )
-    fields.nothing_left()
+    fields.refuse_others()
     return suppressions
 
 
 def _suppression(fields: Fields) -> Suppression:
     return Suppression(
-        engine=fields.text("engine", _NAME, "the engine that reports the finding, cfn-lint for instance"),
-        rule=fields.text("rule", _NAME, "the id of the rule, W1011 for instance"),
-        resource=fields.text("resource", _NAME, "the logical ID that the finding is about"),
-        templates=fields.texts("templates", _FILE, "the name of a template's file, without its folder"),
-        reason=fields.text("reason", _SENTENCE, "the reason why the finding is left"),
+        engine=fields.string("engine", _NAME, "the engine that reports the finding, such as cfn-lint"),
+        rule=fields.string("rule", _NAME, "the id of the rule, such as W1011"),
+        resource=fields.string("resource", _NAME, "the logical ID that the finding is about"),
+        templates=fields.strings("templates", _FILE, "the name of a template's file, without its folder"),
+        reason=fields.string("reason", _SENTENCE, "the reason why the finding is suppressed"),
     )

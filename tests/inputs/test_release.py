@@ -1,42 +1,34 @@
-"""A release is what somebody decided; a release file that doesn't say it is refused with the field's name."""
+"""A release file says everything that a release is made of, and a wrong field is named."""
 
 from __future__ import annotations
 
 import json
-from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
+from quilt_cfn.cloudformation.facts.package_data import file_of
 from quilt_cfn.errors import UserError
-from quilt_cfn.inputs.release import RELEASE_FILE, Image, read_release
+from quilt_cfn.inputs.release import RELEASE_FILE, Image, Release, read_release
 
 DIGEST = "sha256:" + "0" * 64
 
 
-def document():
-    return yaml.safe_load(RELEASE_FILE.read_text())
-
-
-def read(tmp_path, document):
-    path = tmp_path / "release.yaml"
-    path.write_text(document if isinstance(document, str) else yaml.safe_dump(document))
-    return read_release(path)
-
-
-def change(field, value):
-    changed = document()
+def read(folder: Path, field: str, value: Any) -> Release:
+    """The release of this checkout with another value of a field."""
+    document = yaml.safe_load(RELEASE_FILE.read_text())
     *parents, last = field.split(".")
-    place = changed
+    place = document
     for parent in parents:
         place = place[parent]
     place[last] = value
-    return changed
+    (folder / "release.yaml").write_text(yaml.safe_dump(document))
+    return read_release(folder / "release.yaml")
 
 
-def test_no_image_is_left_to_chance(release):
+def test_every_image_has_a_tag_other_than_latest(release):
     for image in (release.registry, release.catalog, release.nginx):
         assert not image.reference.endswith(":latest")
         assert ":" in image.reference.rsplit("/", 1)[1]
@@ -47,17 +39,16 @@ def test_a_digest_pins_an_image():
     assert Image("a/b:1", None).reference == "a/b:1"
 
 
-def test_rds_offers_the_engine_version_and_has_not_deprecated_it(release):
-    data = files("cfnlint.data.schemas.extensions.aws_rds_dbinstance")
+def test_the_engine_version_is_available_in_rds_and_not_deprecated(release):
+    def rule(name: str) -> Any:
+        schema = file_of("cfnlint", f"data/schemas/extensions/aws_rds_dbinstance/{name}")
+        rules = json.loads(schema.read_text())["allOf"]
+        (found,) = [each for each in rules if each["if"]["properties"]["Engine"] == {"const": "postgres"}]
+        return found
 
-    def versions(name):
-        rules = json.loads((data / name).read_text())["allOf"]
-        (rule,) = [each for each in rules if each["if"]["properties"]["Engine"] == {"const": "postgres"}]
-        return rule
-
-    offered = versions("engine_version.json")["then"]["properties"]["EngineVersion"]["enum"]
-    deprecated = versions("engine_version_deprecated.json")["if"]["properties"]["EngineVersion"]["enum"]
-    assert release.postgres in set(offered) - set(deprecated)
+    available = rule("engine_version.json")["then"]["properties"]["EngineVersion"]["enum"]
+    deprecated = rule("engine_version_deprecated.json")["if"]["properties"]["EngineVersion"]["enum"]
+    assert release.postgres in set(available) - set(deprecated)
 
 
 @pytest.mark.parametrize(
@@ -77,46 +68,18 @@ def test_rds_offers_the_engine_version_and_has_not_deprecated_it(release):
         ("ami.id", "ami-123"),
     ],
 )
-def test_a_wrong_field_is_named(tmp_path, field, value):
-    with pytest.raises(UserError) as trouble:
-        read(tmp_path, change(field, value))
-    assert field in trouble.value.what
-    assert trouble.value.next_step.startswith("It should be ")
+def test_a_wrong_field_is_named_with_what_it_should_be(tmp_path, field, value):
+    with pytest.raises(UserError) as raised:
+        read(tmp_path, field, value)
+    assert field in raised.value.what
+    assert raised.value.next_step.startswith("It should be ")
 
 
-def test_a_field_that_nothing_reads_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"images\.registry\.digset"):
-        read(tmp_path, change("images.registry.digset", DIGEST))
+def test_an_unknown_field_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"unknown field: images\.registry\.digset"):
+        read(tmp_path, "images.registry.digset", DIGEST)
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [("a: [", "is not YAML at line"), ("- 1", "has no version"), ("", "has no version"), ("\x00", "is not YAML")],
-)
-def test_what_is_no_release_file_is_said_in_a_sentence(tmp_path, text, said):
-    with pytest.raises(UserError, match=said):
-        read(tmp_path, text)
-
-
-def test_a_missing_file_is_said_in_a_sentence(tmp_path):
-    with pytest.raises(UserError, match="could not be read"):
+def test_a_missing_file_is_an_error_that_names_the_option(tmp_path):
+    with pytest.raises(UserError, match=r"could not be read.*--release"):
         read_release(tmp_path / "nowhere.yaml")
-
-
-@given(
-    st.recursive(
-        st.none() | st.text(max_size=5) | st.integers(),
-        lambda inner: (
-            st.dictionaries(
-                st.sampled_from(["version", "images", "registry", "name", "digest", "database", "ami", "x"]),
-                inner,
-                max_size=4,
-            )
-            | st.lists(inner, max_size=2)
-        ),
-        max_leaves=8,
-    )
-)
-def test_no_document_at_all_ends_in_a_traceback(tmp_path_factory, document):
-    with pytest.raises(UserError):
-        read(tmp_path_factory.mktemp("release"), document)

@@ -1,5 +1,6 @@
-"""AWS Marketplace: what a version submits, decided here, and carried out there.
+"""AWS Marketplace: plans what a version submits, submits it, and compares what buyers get with what was released.
 
-The rule: the submission is a value. ``planning`` makes it out of the released files, the listing's texts and the
-changelog without asking anybody; whatever can be refused is refused before anything is sent.
+``plan`` makes the submission, a value, out of the released files, listing.yaml and CHANGELOG.md, and refuses what AWS
+would refuse before anything is sent; ``submit`` has AWS validate and apply it; ``drift`` compares. Only ``catalog``
+calls the API.
 """
