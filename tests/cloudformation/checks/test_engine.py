@@ -1,10 +1,11 @@
-"""Whatever a template holds, the rules answer: a file that is broken in some place is judged as far as it goes."""
+"""The engine reports a violation once, and no rule fails, whatever a template holds."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,7 +30,7 @@ ODD = [
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path to everything in a value."""
+    """The path to every part of a value."""
     entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path, *(place for key, each in entries for place in places(each, (*path, key)))]
 
@@ -38,7 +39,7 @@ PLACES = [[place for place in places(template) if len(place) > 1] for template i
 
 
 def put(value: Any, path: tuple[Any, ...], odd: Any) -> None:
-    """Put something else at a place, if there still is one."""
+    """Replace what is at a path, if there is such a path."""
     for key in path[:-1]:
         value = value[key] if isinstance(value, (dict, list)) and len(value) > 0 and key in _keys(value) else None
     if isinstance(value, (dict, list)) and path[-1] in _keys(value):
@@ -49,9 +50,10 @@ def _keys(value: Any) -> Any:
     return value if isinstance(value, dict) else range(len(value))
 
 
-@settings(max_examples=60)
+@pytest.mark.exhaustive
+@settings(max_examples=200)
 @given(st.data())
-def test_no_damage_to_our_templates_makes_a_rule_fail(data):
+def test_no_damage_to_our_templates_makes_a_rule_fail(data: st.DataObject) -> None:
     edition = data.draw(st.sampled_from(range(len(TEMPLATES))))
     template = copy.deepcopy(TEMPLATES[edition])
     for _ in range(data.draw(st.integers(1, 6))):
@@ -68,7 +70,7 @@ def test_no_damage_to_our_templates_makes_a_rule_fail(data):
             assert finding.path[0] in TEMPLATES[edition]
 
 
-def test_a_fault_in_many_renderings_is_told_once_with_its_regions():
+def test_a_violation_in_many_launches_is_one_finding_with_its_regions() -> None:
     violation = (("Resources", "A"), "It is so.")
     find = Rule("X01", "error", "It fails.", "https://example.com", lambda *_: iter([violation]), once=False)
     once = find._replace(id="X02", once=True)

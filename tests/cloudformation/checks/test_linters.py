@@ -1,25 +1,25 @@
-"""Both engines are really asked, about every Region, and nothing that lies around makes them look away."""
+"""Both linters check every Region, and nothing in the template or its folder switches a rule off."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import pytest
 
-from quilt_cfn.cloudformation.checks.linters import cfn_lint, cloudformation_validate, explanation
+from quilt_cfn.cloudformation.checks.linters import cfn_lint, cloudformation_validate
 from quilt_cfn.cloudformation.checks.report import merge_regions
 from quilt_cfn.cloudformation.facts import availability
+from quilt_cfn.finding import Finding
 
 
-def validate(path):
-    """cloudformation-validate in every Region, with the defaults of the form."""
-    return list(cloudformation_validate(path, [(region, {}) for region in availability.regions()]))
+def validate(files: Sequence[Path]) -> list[Finding]:
+    """cloudformation-validate in every Region, with default values."""
+    launches: list[tuple[str, dict[str, str]]] = [(region, {}) for region in availability.regions()]
+    return [finding for file in files for finding in cloudformation_validate(file, launches)]
 
 
-def lint(path):
-    """cfn-lint in every Region."""
-    return cfn_lint([path])
-
-
-ENGINES = (lint, validate)
+LINTERS = (cfn_lint, validate)
 
 FAULTY = """\
 Metadata:
@@ -42,28 +42,23 @@ Resources:
 """
 
 
-@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.__name__)
-def test_a_fault_is_found_with_its_resource_and_line(tmp_path, engine):
-    path = tmp_path / "faulty.yaml"
-    path.write_text(FAULTY)
-    found = [finding for finding in engine(path) if finding.severity == "error"]
-    found = list(merge_regions(found, availability.regions()))
-    assert [(finding.file, finding.resource) for finding in found] == [(str(path), "Topic")]
-    assert found[0].line in (8, 9)
-
-
-def test_neither_a_directive_nor_a_configuration_file_hides_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize("linter", LINTERS)
+def test_an_error_has_its_resource_and_line_and_can_t_be_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linter: Callable[[list[Path]], list[Finding]]
+) -> None:
     path = tmp_path / "faulty.yaml"
     path.write_text(FAULTY)
     (tmp_path / ".cfnlintrc").write_text("ignore_checks: [E]\n")
     monkeypatch.chdir(tmp_path)
-    assert [finding.rule for finding in cfn_lint([path])] == ["E3002"]
+    (found,) = merge_regions([each for each in linter([path]) if each.severity == "error"], availability.regions())
+    assert (found.file, found.rule[1:], found.resource) == (str(path), "3002", "Topic")
+    assert found.line in (8, 9)
 
 
-def test_a_fault_that_only_some_regions_have_names_them(tmp_path):
+def test_an_error_in_some_regions_names_them(tmp_path: Path) -> None:
     path = tmp_path / "regional.yaml"
     path.write_text(REGIONAL)
-    found = list(merge_regions(validate(path), availability.regions()))
+    found = list(merge_regions(validate([path]), availability.regions()))
     regions = {region for finding in found if "t2.small" in finding.message for region in finding.regions}
     assert "eu-north-1" in regions
     assert "us-east-1" not in regions
@@ -71,21 +66,12 @@ def test_a_fault_that_only_some_regions_have_names_them(tmp_path):
     assert any("eu-north-1" in finding.message for finding in cfn_lint([path]))
 
 
-@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.__name__)
-def test_what_is_no_template_is_a_finding_and_no_crash(tmp_path, engine):
-    for text in ("Resources: [", "", "just a text", "Resources: {A: {Type: [}}", "a: &x [*x]"):
-        path = tmp_path / "no-template.yaml"
-        path.write_text(text)
-        assert {finding.file for finding in engine(path) if finding.severity == "error"} == {str(path)}, text
-
-
-def test_a_linters_rule_is_explained_by_the_linters_that_have_it():
-    both = explanation("e3002")
-    assert both is not None
-    assert (both.id, both.sentence) == ("E3002", "Resource properties are invalid.")
-    assert [line.partition(":")[0] for line in both.explanation.splitlines()] == ["cfn-lint", "cloudformation-validate"]
-    assert both.link.startswith("https://github.com/aws-cloudformation/cfn-lint/")
-    only = explanation("W9008")
-    assert only is not None
-    assert only.explanation == "cloudformation-validate: RDS instance should have StorageEncrypted."
-    assert explanation("E9999") is None
+@pytest.mark.parametrize("linter", LINTERS)
+def test_a_file_that_is_not_a_template_is_a_finding(
+    tmp_path: Path, linter: Callable[[list[Path]], list[Finding]]
+) -> None:
+    paths = []
+    for number, text in enumerate(("Resources: [", "", "just a text", "Resources: {A: {Type: [}}", "a: &x [*x]")):
+        paths.append(tmp_path / f"{number}.yaml")
+        paths[-1].write_text(text)
+    assert {finding.file for finding in linter(paths) if finding.severity == "error"} == {str(each) for each in paths}

@@ -1,4 +1,4 @@
-"""A finding is left only with a reason, only where it was looked at, and only as long as it is there."""
+"""A finding is suppressed with a reason, in the templates that are named, and only as long as it is reported."""
 
 from __future__ import annotations
 
@@ -17,15 +17,21 @@ def test_what_it_names_is_suppressed_with_its_reason():
     assert suppress("folder/t.yaml", [FINDING], [SUPPRESSION]) == ([], [(FINDING, "because")])
 
 
-@pytest.mark.parametrize("other", [{"engine": "cloudformation-validate"}, {"rule": "W2"}, {"resource": "Bucket"}])
-def test_anything_else_stands(other):
-    finding = replace(FINDING, **other)
-    stand, suppressed = suppress("folder/t.yaml", [FINDING, finding], [SUPPRESSION])
-    assert (stand, suppressed) == ([finding], [(FINDING, "because")])
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(FINDING, engine="cloudformation-validate"),
+        replace(FINDING, rule="W2"),
+        replace(FINDING, resource="Bucket"),
+    ],
+)
+def test_any_other_finding_is_reported(other: Finding) -> None:
+    remaining, suppressed = suppress("folder/t.yaml", [FINDING, other], [SUPPRESSION])
+    assert (remaining, suppressed) == ([other], [(FINDING, "because")])
 
 
-def test_one_that_suppresses_nothing_is_an_error_in_that_template():
-    stand, _ = suppress("folder/t.yaml", [], [SUPPRESSION])
-    assert [(each.file, each.rule, each.severity, each.resource) for each in stand] == [
+def test_one_that_suppresses_nothing_is_a_finding_about_that_template() -> None:
+    remaining, _ = suppress("folder/t.yaml", [], [SUPPRESSION])
+    assert [(each.file, each.rule, each.severity, each.resource) for each in remaining] == [
         ("folder/t.yaml", "stale-suppression", "error", "Database")
     ]
