@@ -12,5 +12,3 @@ PARAMETERS = 200
 OUTPUTS = 200
 DESCRIPTION = 1_024
 """Bytes of a template's description."""
-PARAMETER_VALUE = 4_096
-"""Characters of a parameter's value."""
