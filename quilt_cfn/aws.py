@@ -18,12 +18,14 @@ CONNECTIONS = 32
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
 """The codes of the errors that say that the credentials lack a permission; S3 answers HEAD with the status alone."""
 
+BUSY = {"SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestLimitExceeded", "503"}
+BUSY |= {"InternalError", "InternalServiceException", "InternalFailure", "RequestTimeout", "500", "502", "504"}
+"""The codes of the errors that pass by themselves."""
+
 _SIGN_IN = "Sign in again (aws sso login, or new keys in the environment) and run the command again."
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _UNKNOWN = {"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}
 _UNKNOWN |= {"InvalidToken", "InvalidSignatureException", "AuthFailure"}
-_BUSY = {"SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestLimitExceeded", "503"}
-_BUSY |= {"InternalError", "InternalServiceException", "InternalFailure", "RequestTimeout", "500", "502", "504"}
 
 _lock = threading.Lock()
 
@@ -89,7 +91,7 @@ def user_error(error: Exception, what: str) -> UserError:
             f"{what}: AWS refused access ({answered}).",
             "Check that the credentials are those of the right account and that its policies allow the call.",
         )
-    if answered in _BUSY:
+    if answered in BUSY:
         return UserError(f"{what}: AWS is busy or has a fault ({answered}).", "Run the command again in a minute.")
     if answered:
         message = _answer(error).get("Message", "")

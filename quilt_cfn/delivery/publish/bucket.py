@@ -49,15 +49,13 @@ def check_bucket(store: Bucket) -> BucketCheck:
     for setting in _SETTINGS:
         try:
             answer = getattr(store.client, setting.operation)(Bucket=store.bucket)
-        except ClientError as error:
+        except (ClientError, BotoCoreError) as error:
             if aws.code(error) in aws.DENIED:
                 findings.append(_unknown(store, setting.name, setting.permission))
                 continue
             if aws.code(error) != setting.absent:
                 raise aws.user_error(error, f"{store.name} could not be checked") from error
             answer = {}
-        except BotoCoreError as error:
-            raise aws.user_error(error, f"{store.name} could not be checked") from error
         existing = json.loads(answer.get("Policy", "{}")) or existing
         findings += setting.check(answer, store)
     findings += _read_anonymously(store)
@@ -229,7 +227,7 @@ def _check_policy(answer: Mapping[str, Any], store: Bucket) -> Iterator[Finding]
     existing = json.loads(answer["Policy"])
     for statement in missing_statements(existing, policy(store.bucket, store.prefix, store.region)):
         explanation, severity, consequence = _STATEMENTS[statement["Sid"]]
-        message = f"The policy does not have the statement {statement['Sid']} printed here, {consequence}: put it."
+        message = f"The policy lacks the statement {statement['Sid']}, {consequence}: put the policy printed here."
         yield _finding(store, explanation, severity, message)
 
 
@@ -242,15 +240,13 @@ def _read_anonymously(store: Bucket) -> Iterator[Finding]:
         with contextlib.closing(aws.client("s3", store.region, anonymous=True)) as client:
             client.get_object(Bucket=store.bucket, Key=key)["Body"].close()
         return
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-            raise aws.user_error(error, f"{url} could not be read") from error
+    except (ClientError, BotoCoreError) as error:
         refusal = aws.code(error)
-    except BotoCoreError as error:
-        raise aws.user_error(error, f"{url} could not be read") from error
+        if not refusal or refusal in aws.BUSY:
+            raise aws.user_error(error, f"{url} could not be read") from error
     try:
         store.client.head_object(Bucket=store.bucket, Key=key)
-    except ClientError as error:
+    except (ClientError, BotoCoreError) as error:
         if aws.code(error) in aws.DENIED:
             yield _unknown(store, "Whether anything is published", "s3:GetObject and s3:ListBucket")
             return
@@ -276,13 +272,13 @@ class _Setting(NamedTuple):
     operation: str
     """A method of boto3's client of S3."""
     permission: str
-    absent: str
-    """The code of the error that says that the setting is not set; empty where S3 always has an answer."""
+    absent: str | None
+    """The code of the error for a setting that is not set; None where S3 always has an answer."""
     check: Callable[[Mapping[str, Any], Bucket], Iterator[Finding]]
 
 
 _SETTINGS = (
-    _Setting("Versioning", "get_bucket_versioning", "s3:GetBucketVersioning", "", _check_versioning),
+    _Setting("Versioning", "get_bucket_versioning", "s3:GetBucketVersioning", None, _check_versioning),
     _Setting(
         "The public-access block",
         "get_public_access_block",
@@ -304,7 +300,7 @@ _SETTINGS = (
         "ServerSideEncryptionConfigurationNotFoundError",
         _check_encryption,
     ),
-    _Setting("Who pays", "get_bucket_request_payment", "s3:GetBucketRequestPayment", "", _check_payer),
+    _Setting("Who pays", "get_bucket_request_payment", "s3:GetBucketRequestPayment", None, _check_payer),
     _Setting(
         "The lifecycle configuration",
         "get_bucket_lifecycle_configuration",

@@ -12,9 +12,9 @@ from quilt_cfn.cloudformation.facts import partitions
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text
 from quilt_cfn.delivery.release.artifact import PRODUCT
 
-READ = "EverybodyReadsWhatIsPublished"
-OVERWRITE = "NobodyOverwritesWithoutLooking"
-DELETE = "NobodyDeletesWhatIsPublished"
+READ = "EverybodyReadsPublishedFiles"
+OVERWRITE = "NobodyOverwritesPublishedFiles"
+DELETE = "NobodyDeletesPublishedFiles"
 """The Sids of the policy's statements."""
 
 PolicyDocument = dict[str, Any]

@@ -198,28 +198,23 @@ def test_a_file_that_fails_keeps_the_manifest_from_being_written(verb, name):
     assert_published(OURS, store)
 
 
-class Later(Future[Any]):
-    """A call that begins when its result is asked for."""
+class Waiting(Executor):
+    """Executes only the first call."""
 
-    def __init__(self, call: Callable[[], Any]) -> None:
-        super().__init__()
-        self.call = call
+    def __init__(self) -> None:
+        self.futures: list[Future[Any]] = []
 
-    def result(self, timeout: float | None = None) -> Any:
-        return self.call()
-
-
-class Queue(Executor):
-    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Later:
-        return Later(lambda: call(*arguments, **named))
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        self.futures.append(Future() if self.futures else POOL.submit(call, *arguments, **named))
+        return self.futures[-1]
 
 
 def test_files_that_were_not_begun_when_one_fails_are_not_written():
-    store = Memory()
-    store.before = once("read", FILES[0], lambda: store.put(FILES[0], b"other"))
+    store, pool = Memory(), Waiting()
     decided = plan_publication(OURS, None, store, POOL)
-    refusal(lambda: execute(decided, OURS.manifest, store, Queue(), lambda: None))
-    assert store.writes == [SUMS_KEY, FILES[0]]
+    store.before = once("read", FILES[0], lambda: store.put(FILES[0], b"other"))
+    refusal(lambda: execute(decided, OURS.manifest, store, pool, lambda: None))
+    assert [future.cancelled() for future in pool.futures] == [False, *[True] * (len(FILES) - 1)]
 
 
 def test_latest_goes_to_the_newest_when_another_publisher_moves_it():

@@ -13,7 +13,7 @@ from quilt_cfn.delivery.release.artifact import sha256
 from quilt_cfn.errors import UserError
 
 TIMEOUT = 30
-"""Seconds without a byte after which a server is given up."""
+"""Seconds without a byte after which a request fails."""
 LIMIT = 16 * 1024 * 1024
 """The most bytes that are read of a file. S3 takes templates of 1 MB, and a diagram has less."""
 
