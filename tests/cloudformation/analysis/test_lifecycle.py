@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quilt_cfn.cloudformation.analysis.fact import Fact
-from quilt_cfn.cloudformation.analysis.lifecycle import Outcome, deletion, failed_creation
+from quilt_cfn.cloudformation.analysis.lifecycle import Outcome, deletion, rollback
 from quilt_cfn.cloudformation.analysis.lifecycle.names import duplicate_names, explicit_name
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.inputs.contract import CONTRACT_FILE, read_contract
@@ -23,6 +23,12 @@ PARAMETER_SETS = read_contract(CONTRACT_FILE).parameter_sets
 def launch(request: pytest.FixtureRequest, template: dict[str, Any]) -> Launch:
     """Every edition with the smallest and the largest parameter set."""
     return evaluate(template, PARAMETER_SETS[request.param])
+
+
+def failed_creation(launch: Launch, failing: str) -> Outcome:
+    """The rollback of a creation in which one resource fails, after everything that doesn't depend on it."""
+    dependent = launch.after(failing)
+    return rollback(launch, [name for name in launch.resources if name not in dependent], [failing])
 
 
 def launched(**resources: Any) -> Launch:

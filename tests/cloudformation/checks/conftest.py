@@ -1,4 +1,4 @@
-"""Faults are seeded into our own templates, and every rule is asked: exactly the expected one has to speak."""
+"""Defects are put into our own templates, and all rules run: exactly the expected one has to report each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from quilt_cfn.stack.order import database_after_the_rest
 
 CONTRACT = read_contract(CONTRACT_FILE)
 EXPECTED = {"registry": {("M08", "RegistryUserKey"), ("M08", "RegistryUserKeySecret")}, "marketplace": set()}
-"""What the rules say about the editions as they are: the first can't be sold in AWS Marketplace, and that is known."""
+"""(rule, place) of the findings about the editions as they are: the first can't be sold in AWS Marketplace."""
 
 
 def place(path: tuple[str | int, ...]) -> str:
@@ -30,10 +30,10 @@ def place(path: tuple[str | int, ...]) -> str:
     return str(path[1] if len(path) > 1 else path[0])
 
 
-def faults(edition: str, template: dict[str, Any], *regions: str, ordered: bool = True) -> set[tuple[str, str]]:
-    """(rule, place) of everything that the rules find, beyond what is known of the edition, in these Regions.
+def findings(edition: str, template: dict[str, Any], *regions: str, ordered: bool = True) -> set[tuple[str, str]]:
+    """(rule, place) of every finding about an edition in these Regions, except the expected ones.
 
-    What a fault adds or cuts loose is ordered against the database first, as building the template would.
+    With ``ordered``, the database depends on what the defect added, as it would in a template that is built so.
     """
     if ordered:
         template = database_after_the_rest(template, "Database")
@@ -48,16 +48,16 @@ def rules_and_places(
     contract: Contract = EMPTY_CONTRACT,
     rules: Iterable[Rule] = RULES.values(),
 ) -> set[tuple[str, str]]:
-    """(rule, place) of everything that these rules find in these launches of a template."""
+    """(rule, place) of every finding of these rules in these launches of a template."""
     return {(each.rule, place(each.path)) for each in run_rules(as_parsed(template), launches, contract, rules)}
 
 
 def as_parsed(template: dict[str, Any]) -> ParsedTemplate:
-    """A template that comes from no file: everything in it is in line 1."""
+    """A template without a file, in which everything is in line 1."""
     return ParsedTemplate(template, Path("template.yaml"), {(): 1})
 
 
 @pytest.fixture
 def seeded(edition: str, template: dict[str, Any]) -> dict[str, Any]:
-    """A copy of an edition's template, to put a fault into."""
+    """A copy of an edition's template, to put a defect into."""
     return copy.deepcopy(template)

@@ -1,13 +1,12 @@
 """What happens to the resources of a stack when its creation fails and when the stack is deleted.
 
-    failed_creation(launch, failing) ─┐
-                                      ├──▶ Outcome: what remains, what blocks, what may block, which names stay in use
-    deletion(launch) ─────────────────┘
+    rollback(launch, existing, failing) ─┐
+                                         ├──▶ Outcome: what remains, what blocks or may block, which names stay in use
+    deletion(launch) ────────────────────┘
 
-The worst order is assumed. When a resource fails, everything that does not depend on it has been created, and the
-failing resource itself may exist in part; what no dependency orders is deleted in the order that blocks. What somebody
-may have done with the stack, such as filling a bucket, is only a possible block. Each mechanism is a function from a
-launch and the logical IDs that exist to facts; the rules L01 to L08 call the same functions.
+The worst order is assumed: what no dependency orders is deleted in the order that blocks. What people may have done
+with the stack, such as filling a bucket, is only a possible block. Each mechanism is a function from a launch and the
+logical IDs that exist to facts; the rules L01 to L08 call the same functions.
 """
 
 from __future__ import annotations
@@ -50,14 +49,11 @@ class Outcome(NamedTuple):
     """Names of what remains: another stack with the same parameter values fails on them."""
 
 
-def failed_creation(launch: Launch, failing: str) -> Outcome:
-    """The rollback of a creation in which the resource with this logical ID fails."""
-    dependent = launch.after(failing)
-    return rollback(launch, [name for name in launch.resources if name not in dependent], [failing])
-
-
 def rollback(launch: Launch, existing: Collection[str], failing: Collection[str]) -> Outcome:
-    """The deletion of what exists after one of the failing resources could not be created; both are logical IDs."""
+    """The deletion of what exists after the creation of one of the failing resources failed; both are logical IDs.
+
+    When a resource fails, everything that doesn't depend on it may exist, and the resource itself in part.
+    """
     retained, deleted = retained_and_deleted(launch, existing, ON_ROLLBACK)
     return Outcome(
         (*retained_resources(launch, retained), *copies(launch, deleted), *log_groups_of_services(launch, deleted)),

@@ -1,4 +1,4 @@
-"""Faults of the lifecycle, seeded into our own templates."""
+"""Defects of the lifecycle, put into our own templates."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from quilt_cfn.cloudformation.checks.rules import lifecycle
 from quilt_cfn.cloudformation.checks.rules.rule import Rule
 from quilt_cfn.cloudformation.launch import evaluate
-from tests.cloudformation.checks.conftest import CONTRACT, faults, rules_and_places
+from tests.cloudformation.checks.conftest import CONTRACT, findings, rules_and_places
 
 
-def findings(template: dict[str, Any]) -> set[tuple[str, str]]:
-    """What this family says about a template, without its contract."""
+def lifecycle_findings(template: dict[str, Any]) -> set[tuple[str, str]]:
+    """What this family finds in a template, without its contract."""
     launch = evaluate(template, CONTRACT.parameter_sets["options-large"] if "Parameters" in template else {})
     rules = [each for each in vars(lifecycle).values() if isinstance(each, Rule)]
     return rules_and_places(template, [launch], rules=rules)
@@ -38,19 +38,19 @@ def test_a_protection_from_the_start_blocks_the_rollback(
     edition: str, seeded: dict[str, Any], logical_id: str, properties: dict[str, Any], found: str
 ) -> None:
     seeded["Resources"][logical_id]["Properties"].update(properties)
-    assert faults(edition, seeded) == {("L01", found)}
+    assert findings(edition, seeded) == {("L01", found)}
 
 
 def test_a_protection_in_the_launch_template_blocks_the_rollback(edition: str, seeded: dict[str, Any]) -> None:
     seeded["Resources"]["ServerTemplate"]["Properties"]["LaunchTemplateData"]["DisableApiTermination"] = True
-    assert faults(edition, seeded) == {("L01", "Server")}
+    assert findings(edition, seeded) == {("L01", "Server")}
 
 
-def test_a_protection_of_what_is_kept_or_is_off_blocks_nothing() -> None:
+def test_protection_that_is_off_or_of_a_retained_resource_blocks_nothing() -> None:
     table = {"Type": "AWS::DynamoDB::Table", "Properties": {"DeletionProtectionEnabled": True}}
     pool = {"Type": "AWS::Cognito::UserPool", "Properties": {"DeletionProtection": "INACTIVE"}}
-    assert findings({"Resources": {"Table": table, "Pool": pool}}) == {("L01", "Table")}
-    assert findings({"Resources": {"Table": table | {"DeletionPolicy": "Retain"}}}) == set()
+    assert lifecycle_findings({"Resources": {"Table": table, "Pool": pool}}) == {("L01", "Table")}
+    assert lifecycle_findings({"Resources": {"Table": table | {"DeletionPolicy": "Retain"}}}) == set()
 
 
 # L02 and L06
@@ -70,63 +70,63 @@ def test_a_bucket_with_flow_logs_blocks_the_rollback(
     edition: str, seeded: dict[str, Any], attributes: dict[str, Any]
 ) -> None:
     log_the_network_in_s3(seeded, **attributes)
-    assert faults(edition, seeded) == {("L02", "NetworkLogsBucket")}
+    assert findings(edition, seeded) == {("L02", "NetworkLogsBucket")}
 
 
-def test_a_bucket_with_flow_logs_that_is_kept_blocks_nothing(edition: str, seeded: dict[str, Any]) -> None:
+def test_a_retained_bucket_with_flow_logs_blocks_nothing(edition: str, seeded: dict[str, Any]) -> None:
     log_the_network_in_s3(seeded, DeletionPolicy="Retain")
-    assert faults(edition, seeded) == set()
+    assert findings(edition, seeded) == set()
 
 
-def log_the_balancer_in_s3(template: dict[str, Any], enabled: str) -> None:
-    template["Resources"]["BalancerLogs"] = {"Type": "AWS::S3::Bucket"}
+def log_the_load_balancer_in_s3(template: dict[str, Any], enabled: str) -> None:
+    template["Resources"]["LoadBalancerLogs"] = {"Type": "AWS::S3::Bucket"}
     template["Resources"]["LoadBalancer"]["Properties"]["LoadBalancerAttributes"] = [
         {"Key": "access_logs.s3.enabled", "Value": enabled},
-        {"Key": "access_logs.s3.bucket", "Value": {"Ref": "BalancerLogs"}},
+        {"Key": "access_logs.s3.bucket", "Value": {"Ref": "LoadBalancerLogs"}},
     ]
 
 
 def test_a_bucket_with_logs_of_a_network_load_balancer_blocks_the_deletion(
     edition: str, seeded: dict[str, Any]
 ) -> None:
-    log_the_balancer_in_s3(seeded, "true")
-    assert faults(edition, seeded) == {("L06", "BalancerLogs")}
+    log_the_load_balancer_in_s3(seeded, "true")
+    assert findings(edition, seeded) == {("L06", "LoadBalancerLogs")}
 
 
-def test_a_bucket_that_is_full_at_once_is_told_once(edition: str, seeded: dict[str, Any]) -> None:
+def test_a_bucket_with_logs_of_two_services_is_reported_once(edition: str, seeded: dict[str, Any]) -> None:
     log_the_network_in_s3(seeded)
-    log_the_balancer_in_s3(seeded, "true")
+    log_the_load_balancer_in_s3(seeded, "true")
     seeded["Resources"]["LoadBalancer"]["Properties"]["LoadBalancerAttributes"][1]["Value"] = {
         "Ref": "NetworkLogsBucket"
     }
-    del seeded["Resources"]["BalancerLogs"]
-    assert faults(edition, seeded) == {("L02", "NetworkLogsBucket")}
+    del seeded["Resources"]["LoadBalancerLogs"]
+    assert findings(edition, seeded) == {("L02", "NetworkLogsBucket")}
 
 
 def test_a_bucket_for_logs_that_are_off_blocks_nothing(edition: str, seeded: dict[str, Any]) -> None:
-    log_the_balancer_in_s3(seeded, "false")
-    assert faults(edition, seeded) == set()
+    log_the_load_balancer_in_s3(seeded, "false")
+    assert findings(edition, seeded) == set()
 
 
 def test_an_application_load_balancer_writes_at_once() -> None:
     resources: dict[str, Any] = {
         "LoadBalancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {}}
     }
-    log_the_balancer_in_s3({"Resources": resources}, "true")
-    assert findings({"Resources": resources}) == {("L02", "BalancerLogs")}
+    log_the_load_balancer_in_s3({"Resources": resources}, "true")
+    assert lifecycle_findings({"Resources": resources}) == {("L02", "LoadBalancerLogs")}
 
 
 # L03
 
 
-def test_a_bucket_kept_after_a_failure_is_in_the_way_of_the_retry(edition: str, seeded: dict[str, Any]) -> None:
+def test_a_bucket_retained_after_a_failure_makes_the_next_launch_fail(edition: str, seeded: dict[str, Any]) -> None:
     seeded["Resources"]["Bucket"]["DeletionPolicy"] = "Retain"
-    assert faults(edition, seeded) == {("L03", "Bucket")}
+    assert findings(edition, seeded) == {("L03", "Bucket")}
 
 
-def test_a_log_group_kept_with_a_name_is_in_the_way_of_the_retry(edition: str, seeded: dict[str, Any]) -> None:
+def test_a_retained_log_group_with_a_name_makes_the_next_launch_fail(edition: str, seeded: dict[str, Any]) -> None:
     seeded["Resources"]["RegistryLogs"]["Properties"]["LogGroupName"] = {"Fn::Sub": "/${AWS::StackName}/registry"}
-    assert faults(edition, seeded) == {("L03", "RegistryLogs")}
+    assert findings(edition, seeded) == {("L03", "RegistryLogs")}
 
 
 # L04
@@ -135,22 +135,22 @@ def test_a_log_group_kept_with_a_name_is_in_the_way_of_the_retry(edition: str, s
 @pytest.mark.parametrize("logical_id", ["ServerAddress", "LoadBalancer"])
 def test_an_address_has_to_wait_for_the_gateway(edition: str, seeded: dict[str, Any], logical_id: str) -> None:
     seeded["Resources"][logical_id]["DependsOn"] = []
-    assert faults(edition, seeded) == {("L04", logical_id)}
+    assert findings(edition, seeded) == {("L04", logical_id)}
 
 
 def test_waiting_for_the_attachment_itself_is_as_good(edition: str, seeded: dict[str, Any]) -> None:
     depends_on = seeded["Resources"]["ServerAddress"]["DependsOn"]
     depends_on[depends_on.index("PublicDefaultRoute")] = "InternetGatewayAttachment"
-    assert faults(edition, seeded) == set()
+    assert findings(edition, seeded) == set()
 
 
-def test_that_the_route_has_to_wait_is_another_fact(edition: str, seeded: dict[str, Any]) -> None:
+def test_a_route_that_does_not_wait_is_not_a_finding_of_this_family(edition: str, seeded: dict[str, Any]) -> None:
     del seeded["Resources"]["PublicDefaultRoute"]["DependsOn"]
-    assert {rule for rule, _ in faults(edition, seeded) if rule.startswith("L")} == set()
+    assert {rule for rule, _ in findings(edition, seeded) if rule.startswith("L")} == set()
 
 
 def network(**resources: Any) -> dict[str, Any]:
-    """A stranger's VPC with a gateway, a subnet that gives public addresses, and one that does not."""
+    """A template with a VPC and its Internet gateway, a subnet that gives public addresses, and one that does not."""
     return {
         "Resources": {
             "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
@@ -207,8 +207,8 @@ def in_subnet(type_name: str, **properties: Any) -> dict[str, Any]:
     ids=lambda user: str(user["Type"]),
 )
 def test_whatever_has_a_public_address_has_to_wait(user: dict[str, Any]) -> None:
-    assert findings(network(User=user)) == {("L04", "User")}
-    assert findings(network(User=user | {"DependsOn": "Attachment"})) == set()
+    assert lifecycle_findings(network(User=user)) == {("L04", "User")}
+    assert lifecycle_findings(network(User=user | {"DependsOn": "Attachment"})) == set()
 
 
 @pytest.mark.parametrize(
@@ -227,29 +227,29 @@ def test_whatever_has_a_public_address_has_to_wait(user: dict[str, Any]) -> None
     ids=lambda user: str(user["Type"]),
 )
 def test_what_has_no_public_address_need_not_wait(user: dict[str, Any]) -> None:
-    assert findings(network(User=user)) == set()
+    assert lifecycle_findings(network(User=user)) == set()
 
 
-def test_of_an_address_and_what_uses_it_only_the_address_is_told() -> None:
+def test_of_an_address_and_what_uses_it_only_the_address_is_reported() -> None:
     nat = in_subnet(
         "AWS::EC2::NatGateway",
         SubnetId={"Ref": "Public"},
         AllocationId={"Fn::GetAtt": ["Address", "AllocationId"]},
     )
-    assert findings(network(Address=in_subnet("AWS::EC2::EIP"), Nat=nat)) == {("L04", "Address")}
+    assert lifecycle_findings(network(Address=in_subnet("AWS::EC2::EIP"), Nat=nat)) == {("L04", "Address")}
 
 
 def test_an_address_without_a_gateway_of_the_stack_waits_for_nothing() -> None:
-    assert findings({"Resources": {"Address": {"Type": "AWS::EC2::EIP"}}}) == set()
+    assert lifecycle_findings({"Resources": {"Address": {"Type": "AWS::EC2::EIP"}}}) == set()
 
 
 # L05
 
 
 @pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate"])
-def test_a_database_that_is_kept_holds_its_subnets(edition: str, seeded: dict[str, Any], policy: str) -> None:
+def test_a_retained_database_uses_its_subnets(edition: str, seeded: dict[str, Any], policy: str) -> None:
     seeded["Resources"]["Database"]["DeletionPolicy"] = policy
-    assert faults(edition, seeded) == {("L05", "Database")}
+    assert findings(edition, seeded) == {("L05", "Database")}
 
 
 @pytest.mark.parametrize(
@@ -259,22 +259,22 @@ def test_a_database_that_is_kept_holds_its_subnets(edition: str, seeded: dict[st
         ("AWS::ElasticLoadBalancingV2::TargetGroup", {"TargetType": "ip", "VpcId": {"Ref": "Vpc"}}),
     ],
 )
-def test_what_is_kept_may_mention_what_goes(
+def test_a_retained_resource_may_mention_a_deleted_one(
     edition: str, seeded: dict[str, Any], type_name: str, properties: dict[str, Any]
 ) -> None:
-    seeded["Resources"]["Kept"] = {"Type": type_name, "DeletionPolicy": "Retain", "Properties": properties}
-    assert faults(edition, seeded) == set()
+    seeded["Resources"]["Retained"] = {"Type": type_name, "DeletionPolicy": "Retain", "Properties": properties}
+    assert findings(edition, seeded) == set()
 
 
-def test_what_is_kept_as_a_whole_holds_nothing() -> None:
+def test_resources_that_are_retained_together_block_nothing() -> None:
     template = network(Database={"Type": "AWS::RDS::DBInstance", "Properties": {"DBSubnetGroupName": {"Ref": "Group"}}})
     template["Resources"]["Database"]["DeletionPolicy"] = "Retain"
-    assert findings(template) == {("L05", "Database")}
+    assert lifecycle_findings(template) == {("L05", "Database")}
     template["Resources"]["Group"]["DeletionPolicy"] = "Retain"
-    assert findings(template) == {("L05", "Group")}
+    assert lifecycle_findings(template) == {("L05", "Group")}
     for name in ("Public", "Private", "Vpc"):
         template["Resources"][name]["DeletionPolicy"] = "Retain"
-    assert findings(template) == set()
+    assert lifecycle_findings(template) == set()
 
 
 # L07
@@ -283,7 +283,7 @@ def test_what_is_kept_as_a_whole_holds_nothing() -> None:
 def test_two_resources_with_one_name_can_not_be_created(edition: str, seeded: dict[str, Any]) -> None:
     for logical_id in ("ServerRole", "NetworkLogsRole"):
         seeded["Resources"][logical_id]["Properties"]["RoleName"] = {"Fn::Sub": "${TeamId}-registry"}
-    assert faults(edition, seeded) == {("L07", "ServerRole")}
+    assert findings(edition, seeded) == {("L07", "ServerRole")}
 
 
 # L08
@@ -291,36 +291,38 @@ def test_two_resources_with_one_name_can_not_be_created(edition: str, seeded: di
 
 def test_a_database_that_does_not_wait_for_what_may_fail_beside_it(edition: str, seeded: dict[str, Any]) -> None:
     seeded["Resources"]["Database"]["DependsOn"].remove("BucketPolicy")
-    assert faults(edition, seeded, ordered=False) == {("L08", "Database")}
+    assert findings(edition, seeded, ordered=False) == {("L08", "Database")}
 
 
 def test_a_resource_that_may_fail_beside_the_database(edition: str, seeded: dict[str, Any]) -> None:
     seeded["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue"}
-    assert faults(edition, seeded, ordered=False) == {("L08", "Database")}
+    assert findings(edition, seeded, ordered=False) == {("L08", "Database")}
     seeded["Resources"]["Queue"]["DependsOn"] = "Database"
-    assert faults(edition, seeded, ordered=False) == set()
+    assert findings(edition, seeded, ordered=False) == set()
 
 
-def test_a_database_without_a_last_snapshot_may_fail_whenever_it_likes(edition: str, seeded: dict[str, Any]) -> None:
+def test_a_database_without_a_final_snapshot_need_not_wait(edition: str, seeded: dict[str, Any]) -> None:
     del seeded["Resources"]["Database"]["DependsOn"]
     seeded["Resources"]["Database"]["DeletionPolicy"] = "Delete"
-    assert faults(edition, seeded, ordered=False) == set()
+    assert findings(edition, seeded, ordered=False) == set()
 
 
 # All of them.
 
 
-def test_judging_an_edition_needs_no_schemas(monkeypatch: pytest.MonkeyPatch, template: dict[str, Any]) -> None:
+def test_checking_an_edition_does_not_import_cfn_lint(
+    monkeypatch: pytest.MonkeyPatch, template: dict[str, Any]
+) -> None:
     def import_cfn_lint(type_name: str) -> tuple[str, ...]:
         raise AssertionError(f"0.8 s for {type_name}")
 
     monkeypatch.setattr("quilt_cfn.cloudformation.analysis.lifecycle.names._identifiers", import_cfn_lint)
-    assert findings(template) == set()
+    assert lifecycle_findings(template) == set()
 
 
-def test_nothing_is_found_in_the_editions_under_any_form(template: dict[str, Any]) -> None:
+def test_nothing_is_found_in_the_editions_with_any_parameter_set(template: dict[str, Any]) -> None:
     rules = [each for each in vars(lifecycle).values() if isinstance(each, Rule)]
     assert [rule.id for rule in rules] == [f"L0{number}" for number in range(1, len(rules) + 1)]
     for parameter_values in CONTRACT.parameter_sets.values():
         launch = evaluate(template, parameter_values)
-        assert [fault for rule in rules for fault in rule.find(launch, CONTRACT)] == []
+        assert [each for rule in rules for each in rule.find(launch, CONTRACT)] == []

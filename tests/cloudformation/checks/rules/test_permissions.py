@@ -16,7 +16,7 @@ from quilt_cfn.cloudformation.checks.rules.permissions import (
 )
 from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT
-from tests.cloudformation.checks.conftest import as_parsed, faults
+from tests.cloudformation.checks.conftest import as_parsed, findings
 
 FAMILY = (
     call_without_permission,
@@ -42,7 +42,7 @@ def trust(template: dict[str, Any], role: str) -> dict[str, Any]:
 
 
 def sentences(template: dict[str, Any], region: str = "us-east-1") -> list[tuple[str, str]]:
-    """(rule, sentence) of what this family says about a stranger's template."""
+    """(rule, sentence) of what this family finds in a template without a contract."""
     launch = evaluate(template, {}, region, allow_missing=True)
     found = run_rules(as_parsed(template), [launch], EMPTY_CONTRACT, FAMILY)
     return [(each.rule, each.message) for each in found]
@@ -61,15 +61,15 @@ def sentences(template: dict[str, Any], region: str = "us-east-1") -> list[tuple
         ("NetworkLogsRole", "logs:DescribeLogStreams"),
     ],
 )
-def test_an_action_that_is_taken_out_of_a_list_is_missed(edition, seeded, owner, action):
+def test_an_action_that_is_missing_in_a_statement_is_reported(edition, seeded, owner, action):
     statement(seeded, owner, action)["Action"].remove(action)
-    assert faults(edition, seeded) == {("P01", owner)}
+    assert findings(edition, seeded) == {("P01", owner)}
 
 
 @pytest.mark.parametrize("action", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"])
 def test_the_signer_of_urls_needs_what_its_urls_do(edition, seeded, action):
     statement(seeded, SIGNER[edition], action)["Action"].remove(action)
-    assert faults(edition, seeded) == {("P01", SIGNER[edition])}
+    assert findings(edition, seeded) == {("P01", SIGNER[edition])}
 
 
 @pytest.mark.parametrize(
@@ -84,33 +84,33 @@ def test_a_denial_ends_what_a_statement_allows(edition, seeded, owner, action):
     statement(seeded, owner, action)
     statements = seeded["Resources"][owner]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     statements.append({"Effect": "Deny", "Action": [action], "Resource": "*"})
-    assert faults(edition, seeded) == {("P01", owner)}
+    assert findings(edition, seeded) == {("P01", owner)}
 
 
-def test_a_denial_under_a_condition_is_left_to_the_condition(edition, seeded):
+def test_a_denial_with_a_condition_is_not_counted(edition, seeded):
     statements = seeded["Resources"]["ServerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     condition = {"Bool": {"aws:SecureTransport": "false"}}
     statements.append({"Effect": "Deny", "Action": "logs:*", "Resource": "*", "Condition": condition})
-    assert faults(edition, seeded) == set()
+    assert findings(edition, seeded) == set()
 
 
 def test_a_secret_that_the_instance_reads_and_its_role_may_not_is_found(edition, seeded):
     resources = statement(seeded, "ServerRole", "secretsmanager:GetSecretValue")["Resource"]
     resources.remove({"Ref": "TeamNameSecret"})
-    assert faults(edition, seeded) == {("P01", "ServerRole")}
+    assert findings(edition, seeded) == {("P01", "ServerRole")}
 
 
 @pytest.mark.parametrize("edition", ["registry"], indirect=True)
 def test_the_rotation_of_keys_stores_the_new_one(edition, seeded):
     statements = seeded["Resources"]["ServerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     statements.remove(statement(seeded, "ServerRole", "secretsmanager:PutSecretValue"))
-    assert faults(edition, seeded) == {("P01", "ServerRole")}
+    assert findings(edition, seeded) == {("P01", "ServerRole")}
 
 
 def test_a_state_machine_whose_name_its_starter_does_not_expect_is_never_started(edition, seeded):
     named = statement(seeded, "DatabaseProtectionRole", "states:StartExecution")["Resource"]
     named[0] = {"Fn::Sub": named[0]["Fn::Sub"].replace("DatabaseProtection", "Protection-of-the-database")}
-    assert faults(edition, seeded) == {("P01", "DatabaseProtectionRole")}
+    assert findings(edition, seeded) == {("P01", "DatabaseProtectionRole")}
 
 
 def test_a_policy_of_its_own_resource_allows_as_well(edition, seeded):
@@ -119,26 +119,26 @@ def test_a_policy_of_its_own_resource_allows_as_well(edition, seeded):
         "Type": "AWS::IAM::ManagedPolicy",
         "Properties": {"PolicyDocument": policy["PolicyDocument"], "Roles": [{"Ref": "ServerRole"}]},
     }
-    assert faults(edition, seeded) == set()
+    assert findings(edition, seeded) == set()
 
 
 def test_the_sentence_names_who_calls_what():
     refused = "Role has no permission for ec2:AssociateAddress: the user data of Web calls aws ec2 associate-address."
-    assert sentences(MACHINE) == [("P01", refused)]
+    assert sentences(INSTANCE) == [("P01", refused)]
 
 
-def test_whoever_has_a_policy_from_outside_may_do_anything():
+def test_a_role_with_a_policy_from_outside_is_not_checked():
     arn = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
-    managed = {**MACHINE["Resources"]["Role"]["Properties"], "ManagedPolicyArns": [arn]}
+    managed = {**INSTANCE["Resources"]["Role"]["Properties"], "ManagedPolicyArns": [arn]}
     role = {"Type": "AWS::IAM::Role", "Properties": managed}
-    assert sentences({"Resources": {**MACHINE["Resources"], "Role": role}}) == []
+    assert sentences({"Resources": {**INSTANCE["Resources"], "Role": role}}) == []
 
 
 EC2: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-MACHINE: dict[str, Any] = {
+INSTANCE: dict[str, Any] = {
     "Resources": {
         "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": EC2}},
         "Profile": {"Type": "AWS::IAM::InstanceProfile", "Properties": {"Roles": [{"Ref": "Role"}]}},
@@ -153,37 +153,37 @@ MACHINE: dict[str, Any] = {
 }
 
 
-# P02 and P03: what nobody needs.
+# P02 and P03: unused permissions.
 
 
 @pytest.mark.parametrize("action", ["logs:DeleteLogGroup", "logs:Get*"])
-def test_an_action_that_nobody_calls_is_found(edition, seeded, action):
+def test_an_action_that_nothing_calls_is_reported(edition, seeded, action):
     statement(seeded, "ServerRole", "logs:PutLogEvents")["Action"].append(action)
-    assert faults(edition, seeded) == {("P02", "ServerRole")}
+    assert findings(edition, seeded) == {("P02", "ServerRole")}
 
 
-def test_a_statement_that_outlived_its_caller_is_found(edition, seeded):
+def test_a_statement_without_its_caller_is_reported(edition, seeded):
     del seeded["Resources"]["NetworkFlowLog"]
-    assert faults(edition, seeded) == {("P02", "NetworkLogsRole")}
+    assert findings(edition, seeded) == {("P02", "NetworkLogsRole")}
 
 
-def test_a_resource_that_nobody_touches_is_found(edition, seeded):
+def test_a_resource_that_nothing_uses_is_reported(edition, seeded):
     statement(seeded, "ServerRole", "logs:PutLogEvents")["Resource"].append({"Fn::GetAtt": ["NetworkLogs", "Arn"]})
-    assert faults(edition, seeded) == {("P03", "ServerRole")}
+    assert findings(edition, seeded) == {("P03", "ServerRole")}
 
 
-def test_everything_is_more_than_what_is_read(edition, seeded):
+def test_every_resource_is_more_than_those_that_are_read(edition, seeded):
     statement(seeded, "ServerRole", "secretsmanager:GetSecretValue")["Resource"] = ["*"]
-    assert faults(edition, seeded) == {("P03", "ServerRole")}
+    assert findings(edition, seeded) == {("P03", "ServerRole")}
 
 
 @pytest.mark.parametrize("edition", ["registry"], indirect=True)
 def test_a_secret_that_is_only_read_need_not_be_written(edition, seeded):
     statement(seeded, "ServerRole", "secretsmanager:PutSecretValue")["Resource"].append({"Ref": "QuiltSecretKey"})
-    assert faults(edition, seeded) == {("P03", "ServerRole")}
+    assert findings(edition, seeded) == {("P03", "ServerRole")}
 
 
-def test_nobody_knows_what_a_strangers_template_is_for(template):
+def test_without_a_contract_unused_permissions_are_not_reported(template):
     launch = evaluate(template, {}, allow_missing=True)
     assert not [*run_rules(as_parsed(template), [launch], EMPTY_CONTRACT, FAMILY)]
 
@@ -191,21 +191,21 @@ def test_nobody_knows_what_a_strangers_template_is_for(template):
 # P04: documents.
 
 
-def test_a_misspelt_action_is_one_fault(edition, seeded):
+def test_a_misspelt_action_is_one_finding(edition, seeded):
     actions = statement(seeded, "ServerRole", "logs:PutLogEvents")["Action"]
     actions[actions.index("logs:PutLogEvents")] = "logs:PutLogEvent"
-    assert faults(edition, seeded) == {("P04", "ServerRole")}
+    assert findings(edition, seeded) == {("P04", "ServerRole")}
 
 
 def test_objects_are_not_their_bucket(edition, seeded):
     statement(seeded, SIGNER[edition], "s3:GetObject")["Resource"] = [{"Fn::GetAtt": ["Bucket", "Arn"]}]
-    assert faults(edition, seeded) == {("P04", SIGNER[edition])}
+    assert findings(edition, seeded) == {("P04", SIGNER[edition])}
 
 
-def test_a_resource_of_the_wrong_kind_is_found(edition, seeded):
+def test_a_resource_of_the_wrong_type_is_reported(edition, seeded):
     named = statement(seeded, "DatabaseProtectionRole", "states:StartExecution")["Resource"]
     named[0] = {"Fn::Sub": named[0]["Fn::Sub"].replace(":stateMachine:", ":execution:")}
-    assert faults(edition, seeded) == {("P04", "DatabaseProtectionRole")}
+    assert findings(edition, seeded) == {("P04", "DatabaseProtectionRole")}
 
 
 @pytest.mark.parametrize(
@@ -220,24 +220,24 @@ def test_a_resource_of_the_wrong_kind_is_found(edition, seeded):
 )
 def test_a_malformed_statement_is_found(edition, seeded, broken):
     statement(seeded, "NetworkLogsRole", "logs:PutLogEvents").update(broken)
-    assert faults(edition, seeded) == {("P04", "NetworkLogsRole")}
+    assert findings(edition, seeded) == {("P04", "NetworkLogsRole")}
 
 
 def test_two_statements_of_one_name_are_found(edition, seeded):
     for action in ("logs:PutLogEvents", "logs:DescribeLogStreams"):
         statement(seeded, "NetworkLogsRole", action)["Sid"] = "FlowLog"
-    assert faults(edition, seeded) == {("P04", "NetworkLogsRole")}
+    assert findings(edition, seeded) == {("P04", "NetworkLogsRole")}
 
 
 def test_a_policy_of_a_bucket_is_read_too(edition, seeded):
     statements = seeded["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     statements[0]["Action"] = ["s3:GetObjects"]
-    assert faults(edition, seeded) == {("P04", "BucketPolicy")}
+    assert findings(edition, seeded) == {("P04", "BucketPolicy")}
 
 
 @pytest.mark.parametrize("region", ["us-gov-west-1", "eusc-de-east-1"])
-def test_other_partitions_are_no_mistake(edition, seeded, region):
-    assert faults(edition, seeded, region) == set()
+def test_the_policies_are_valid_in_other_partitions(edition, seeded, region):
+    assert findings(edition, seeded, region) == set()
 
 
 # P05: who may assume a role.
@@ -253,30 +253,30 @@ def test_other_partitions_are_no_mistake(edition, seeded, region):
 )
 def test_a_service_that_its_role_does_not_trust_is_found(edition, seeded, role, service):
     trust(seeded, role)["Principal"]["Service"] = [{"Fn::Sub": service}]
-    assert faults(edition, seeded) == {("P05", role)}
+    assert findings(edition, seeded) == {("P05", role)}
 
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_role_of_two_services_has_to_trust_both(edition, seeded, index):
     del trust(seeded, "DatabaseProtectionRole")["Principal"]["Service"][index]
-    assert faults(edition, seeded) == {("P05", "DatabaseProtectionRole")}
+    assert findings(edition, seeded) == {("P05", "DatabaseProtectionRole")}
 
 
 @pytest.mark.parametrize("service", ["ec2.amazonaws.com", "ec2.amazonaws.com.cn", "ec2.cn-north-1.amazonaws.com.cn"])
 def test_in_china_a_service_has_more_than_one_name(service):
     document = {**EC2, "Statement": [{**EC2["Statement"][0], "Principal": {"Service": service}}]}
-    resources = {name: MACHINE["Resources"][name] for name in ("Role", "Profile")}
+    resources = {name: INSTANCE["Resources"][name] for name in ("Role", "Profile")}
     resources["Role"] = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": document}}
     assert sentences({"Resources": resources}, "cn-north-1") == []
 
 
-def test_a_trust_policy_says_whom_it_trusts_and_nothing_of_other_services(edition, seeded):
+def test_a_trust_policy_has_a_principal_and_only_actions_of_sts(edition, seeded):
     trust(seeded, "ServerRole")["Action"] = ["ec2:RunInstances"]
     del trust(seeded, "NetworkLogsRole")["Principal"]
-    assert faults(edition, seeded) == {("P04", "ServerRole"), ("P04", "NetworkLogsRole")}
+    assert findings(edition, seeded) == {("P04", "ServerRole"), ("P04", "NetworkLogsRole")}
 
 
-# Anybody's file.
+# Misshapen templates.
 
 
 @pytest.mark.parametrize(
@@ -294,4 +294,4 @@ def test_a_trust_policy_says_whom_it_trusts_and_nothing_of_other_services(editio
 )
 def test_odd_policies_are_read_without_a_crash(properties):
     role = {"Type": "AWS::IAM::Role", "Properties": properties}
-    sentences({"Resources": {**MACHINE["Resources"], "Role": role}})
+    sentences({"Resources": {**INSTANCE["Resources"], "Role": role}})

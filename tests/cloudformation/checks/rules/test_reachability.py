@@ -1,4 +1,4 @@
-"""Whatever closes a door that the product needs, or opens another, is found."""
+"""A rule that closes a connection that the product needs, or opens another one, is reported."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import copy
 
 import pytest
 
-from quilt_cfn.cloudformation.analysis.traffic import connections, name_of
+from quilt_cfn.cloudformation.analysis.traffic import connections
 from quilt_cfn.cloudformation.checks.rules.reachability import needed_connections_are_possible
 from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.editions import EDITIONS
-from tests.cloudformation.checks.conftest import CONTRACT, faults
+from tests.cloudformation.checks.conftest import CONTRACT, findings
 
 
 def properties(template, name):
     return template["Resources"][name]["Properties"]
 
 
-def machine(template):
+def launch_data(template):
     return properties(template, "ServerTemplate")["LaunchTemplateData"]
 
 
@@ -27,11 +27,11 @@ def embedded(template, name, old, new):
     file["Text"] = file["Text"].replace(old, new)
 
 
-def test_the_conversations_of_the_product(edition, template):
+def test_the_connections_of_the_product(edition, template):
     """Internet, load balancer, nginx, database, mail, AWS and SSH: what R01 and R02 hold the groups to."""
     parameter_values = CONTRACT.parameter_sets["documented"]
     found = connections(evaluate(template, parameter_values), CONTRACT.for_template(EDITIONS[edition].file))
-    assert {(name_of(talk.source), name_of(talk.destination), talk.port) for talk in found} == {
+    assert {(*connection.ends, connection.port) for connection in found} == {
         ("the internet", "LoadBalancer", 443),
         ("the internet", "LoadBalancer", 80),
         ("LoadBalancer", "Server", 80),
@@ -47,8 +47,8 @@ CLOSED = {
     "no rule lets clients in": ("ElbSecurityGroup", "SecurityGroupIngress", 0, "LoadBalancer"),
     "no rule lets clients be redirected": ("ElbSecurityGroup", "SecurityGroupIngress", 1, "LoadBalancer"),
     "the load balancer may not send": ("ElbSecurityGroup", "SecurityGroupEgress", 0, "Server"),
-    "the instance may not ask the database": ("ServerSecurityGroup", "SecurityGroupEgress", 0, "Database"),
-    "the instance may not ask AWS": ("ServerSecurityGroup", "SecurityGroupEgress", 1, "Server"),
+    "the instance may not connect to the database": ("ServerSecurityGroup", "SecurityGroupEgress", 0, "Database"),
+    "the instance may not call AWS": ("ServerSecurityGroup", "SecurityGroupEgress", 1, "Server"),
     "the instance may not send mail": ("ServerSecurityGroup", "SecurityGroupEgress", 2, "Server"),
 }
 
@@ -57,7 +57,7 @@ CLOSED = {
 def test_a_rule_that_is_gone(edition, seeded, case):
     group, direction, index, place = CLOSED[case]
     del properties(seeded, group)[direction][index]
-    assert faults(edition, seeded) == {("R01", place)}
+    assert findings(edition, seeded) == {("R01", place)}
 
 
 @pytest.mark.parametrize(
@@ -69,23 +69,23 @@ def test_a_rule_of_its_own_that_is_gone(edition, seeded, resource, place):
     for other in seeded["Resources"].values():
         if resource in other.get("DependsOn", []):
             other["DependsOn"].remove(resource)
-    assert faults(edition, seeded) == {("R01", place)}
+    assert findings(edition, seeded) == {("R01", place)}
 
 
 def test_ssh_from_nowhere(edition, seeded):
     del properties(seeded, "SshSecurityGroup")["SecurityGroupIngress"]
-    assert faults(edition, seeded) == {("R01", "Server")}
+    assert findings(edition, seeded) == {("R01", "Server")}
 
 
-def test_a_machine_outside_its_group(edition, seeded):
-    machine(seeded)["SecurityGroupIds"] = [{"Ref": "ServerSecurityGroup"}]
-    assert faults(edition, seeded) == {("R01", "Server"), ("R02", "SshSecurityGroup")}
+def test_an_instance_outside_its_group(edition, seeded):
+    launch_data(seeded)["SecurityGroupIds"] = [{"Ref": "ServerSecurityGroup"}]
+    assert findings(edition, seeded) == {("R01", "Server"), ("R02", "SshSecurityGroup")}
 
 
-def test_mail_on_a_port_that_is_not_the_form_s(edition, seeded):
+def test_mail_on_another_port_than_the_parameters(edition, seeded):
     rule = properties(seeded, "ServerSecurityGroup")["SecurityGroupEgress"][2]
     rule |= {"FromPort": 25, "ToPort": 25}
-    assert faults(edition, seeded) == {("R01", "Server")}
+    assert findings(edition, seeded) == {("R01", "Server")}
 
 
 def test_the_sentence_names_both_ports(template):
@@ -113,18 +113,18 @@ def test_a_rule_too_many(edition, seeded, case):
     group, rule = OPENED[case]
     properties(seeded, group)["SecurityGroupIngress"] = [rule]
     marketplace = {("M11", group)} if case == "the database" else set()
-    assert faults(edition, seeded) == {("R02", group)} | marketplace
+    assert findings(edition, seeded) == {("R02", group)} | marketplace
 
 
-def test_ssh_from_more_than_the_given_range(edition, seeded):
+def test_ssh_from_more_than_the_parameters_range(edition, seeded):
     properties(seeded, "SshSecurityGroup")["SecurityGroupIngress"][0]["CidrIp"] = "198.51.0.0/16"
-    assert faults(edition, seeded) == {("R02", "SshSecurityGroup")}
+    assert findings(edition, seeded) == {("R02", "SshSecurityGroup")}
 
 
-def test_more_ways_out_than_are_needed(edition, seeded):
+def test_more_outbound_traffic_than_is_needed(edition, seeded):
     rule = {"IpProtocol": "-1", "CidrIp": "0.0.0.0/0", "Description": "Anything"}
     properties(seeded, "ServerSecurityGroup")["SecurityGroupEgress"].append(rule)
-    assert faults(edition, seeded) == {("R02", "ServerSecurityGroup")}
+    assert findings(edition, seeded) == {("R02", "ServerSecurityGroup")}
 
 
 def test_a_public_subnet_without_its_route_table(edition, seeded):
@@ -132,7 +132,7 @@ def test_a_public_subnet_without_its_route_table(edition, seeded):
     for other in seeded["Resources"].values():
         if "PublicSubnet1Routes" in other.get("DependsOn", []):
             other["DependsOn"].remove("PublicSubnet1Routes")
-    assert faults(edition, seeded) == {("R03", "PublicSubnet1")}
+    assert findings(edition, seeded) == {("R03", "PublicSubnet1")}
 
 
 def test_a_target_group_that_sends_to_another_port(edition, seeded):
@@ -142,17 +142,17 @@ def test_a_target_group_that_sends_to_another_port(edition, seeded):
     properties(seeded, "ElbSecurityGroup")["SecurityGroupEgress"][1].update(FromPort=8081, ToPort=8081)
     del properties(seeded, "RedirectTargetGroup")["Port"]
     properties(seeded, "RedirectTargetGroup")["Port"] = 8081
-    assert faults(edition, seeded) == {("R04", "RedirectTargetGroup")}
+    assert findings(edition, seeded) == {("R04", "RedirectTargetGroup")}
 
 
 def test_an_nginx_that_listens_elsewhere(edition, seeded):
     embedded(seeded, "nginx.conf", "listen 8080", "listen 8081")
-    assert faults(edition, seeded) == {("R04", "RedirectTargetGroup")}
+    assert findings(edition, seeded) == {("R04", "RedirectTargetGroup")}
 
 
 def test_an_nginx_that_passes_requests_to_another_port(edition, seeded):
     embedded(seeded, "nginx.conf", "registry:9000", "registry:9001")
-    assert faults(edition, seeded) == {("R05", "ServerTemplate")}
+    assert findings(edition, seeded) == {("R05", "ServerTemplate")}
 
 
 def test_a_database_that_is_open_to_the_world(edition, seeded):
@@ -160,4 +160,4 @@ def test_a_database_that_is_open_to_the_world(edition, seeded):
     seeded["Resources"]["Database"]["DependsOn"] = "InternetGatewayAttachment"  # as a public address wants
     rule = {"FromPort": 5432, "ToPort": 5432, "IpProtocol": "tcp", "CidrIp": "0.0.0.0/0", "Description": "Anybody"}
     properties(seeded, "DatabaseSecurityGroup")["SecurityGroupIngress"] = [rule]
-    assert faults(edition, seeded) == {(rule, "DatabaseSecurityGroup") for rule in ("M11", "R02", "R06")}
+    assert findings(edition, seeded) == {(rule, "DatabaseSecurityGroup") for rule in ("M11", "R02", "R06")}

@@ -1,10 +1,12 @@
-"""A secret that reaches a place that others read is found, however it came there; so is a free text in a script."""
+"""A secret that reaches a place that others can read is reported, through any function; so is free text in a script."""
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
-from tests.cloudformation.checks.conftest import faults
+from tests.cloudformation.checks.conftest import findings
 
 THREE_SUBS = {
     "Fn::Sub": [
@@ -39,47 +41,45 @@ def put_into_user_data(template, value):
 )
 def test_in_user_data(edition, seeded, value):
     put_into_user_data(seeded, value)
-    assert faults(edition, seeded) == {("S01", "ServerTemplate")}
+    assert findings(edition, seeded) == {("S01", "ServerTemplate")}
 
 
 def test_the_secret_access_key_in_user_data(templates):
-    import copy
-
     seeded = copy.deepcopy(templates["registry"])
     put_into_user_data(seeded, {"Fn::GetAtt": ["RegistryUserKey", "SecretAccessKey"]})
-    assert ("S01", "ServerTemplate") in faults("registry", seeded)
+    assert ("S01", "ServerTemplate") in findings("registry", seeded)
 
 
-def test_a_secret_that_another_resource_hands_on(edition, seeded):
+def test_a_secret_that_comes_through_another_resource(edition, seeded):
     """What a plain parameter holds is its attribute Value as well."""
     seeded["Resources"]["Plain"] = {
         "Type": "AWS::SSM::Parameter",
         "Properties": {"Type": "String", "Value": {"Ref": "SmtpPassword"}},
     }
     put_into_user_data(seeded, {"Fn::GetAtt": ["Plain", "Value"]})
-    assert faults(edition, seeded) == {("S01", "ServerTemplate"), ("S05", "Plain")}
+    assert findings(edition, seeded) == {("S01", "ServerTemplate"), ("S05", "Plain")}
 
 
 def test_in_metadata(edition, seeded):
     init = seeded["Resources"]["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]
     environments = init["config"]["files"]["/opt/quilt/config.json"]["content"]["Environments"]
     environments["registry"]["SMTP_PASSWORD"] = {"Ref": "SmtpPassword"}
-    assert faults(edition, seeded) == {("S02", "ServerTemplate")}
+    assert findings(edition, seeded) == {("S02", "ServerTemplate")}
 
 
 def test_in_an_output(edition, seeded):
     seeded["Outputs"]["DatabaseUri"] = {"Value": {"Fn::Sub": "postgresql://quilt:${DBPassword}@db"}}
-    assert faults(edition, seeded) == {("S03", "DatabaseUri")}
+    assert findings(edition, seeded) == {("S03", "DatabaseUri")}
 
 
 def test_in_a_tag(edition, seeded):
     properties(seeded, "Database")["Tags"].append({"Key": "Password", "Value": {"Ref": "DBPassword"}})
-    assert faults(edition, seeded) == {("S04", "Database")}
+    assert findings(edition, seeded) == {("S04", "Database")}
 
 
 def test_in_a_description(edition, seeded):
     properties(seeded, "DatabaseStorageAlarm")["AlarmDescription"] = {"Fn::Sub": "Log in with ${DBPassword}"}
-    assert faults(edition, seeded) == {("S04", "DatabaseStorageAlarm")}
+    assert findings(edition, seeded) == {("S04", "DatabaseStorageAlarm")}
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_in_a_description(edition, seeded):
 )
 def test_in_a_configuration_that_is_shown(edition, seeded, resource):
     seeded["Resources"]["Shown"] = resource
-    assert faults(edition, seeded) == {("S05", "Shown")}
+    assert findings(edition, seeded) == {("S05", "Shown")}
 
 
 def test_in_a_state_machine(edition, seeded):
     states = properties(seeded, "DatabaseProtection")["Definition"]["States"]
     states["Protect"]["Parameters"]["MasterUserPassword"] = {"Ref": "DBPassword"}
-    assert faults(edition, seeded) == {("S05", "DatabaseProtection")}
+    assert findings(edition, seeded) == {("S05", "DatabaseProtection")}
 
 
 def test_in_a_log_s_settings(edition, seeded):
@@ -113,15 +113,15 @@ def test_in_a_log_s_settings(edition, seeded):
             "MetricTransformations": [{"MetricName": "leaks", "MetricNamespace": "quilt", "MetricValue": "1"}],
         },
     }
-    assert faults(edition, seeded) == {("S06", "Filter")}
+    assert findings(edition, seeded) == {("S06", "Filter")}
 
 
 @pytest.mark.parametrize("parameter", ["TeamName", "SmtpUsername"])
 def test_a_free_text_in_a_script(edition, seeded, parameter):
     put_into_user_data(seeded, {"Fn::Sub": f"# for ${{{parameter}}}"})
-    assert faults(edition, seeded) == {("S07", "ServerTemplate")}
+    assert findings(edition, seeded) == {("S07", "ServerTemplate")}
 
 
 def test_a_pattern_that_becomes_too_wide_for_the_script_that_it_feeds(edition, seeded):
     seeded["Parameters"]["TeamId"]["AllowedPattern"] = "[a-z ]{2,20}"
-    assert faults(edition, seeded) == {("S07", "ServerTemplate")}
+    assert findings(edition, seeded) == {("S07", "ServerTemplate")}
