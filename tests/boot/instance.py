@@ -23,7 +23,7 @@ from tests.launches import LaunchedStack
 
 HERE = Path(__file__).parent
 STAND_INS = HERE / "stand_ins"
-PYTHON_2 = HERE.parent.parent / ".venv-cfn/python2.7"
+TOOLS = HERE.parent.parent / ".venv-boot"
 INSTANCE_ID = "i-0123456789abcdef0"
 FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
 
@@ -37,10 +37,8 @@ FILES = {
     "netavark": "/usr/lib/podman/netavark",
     "aardvark-dns": "/usr/lib/podman/aardvark-dns",
     "a PostgreSQL server": "/usr/lib/postgresql/*/bin/initdb",
-    "/usr/bin/python3 with SQLAlchemy 1": "/usr/lib/python3/dist-packages/SQLAlchemy-1.*",
-    "/usr/bin/python3 with psycopg2": "/usr/lib/python3/dist-packages/psycopg2",
     "libfaketime": FAKETIME,
-    "AWS's cfn-init (bin/set-up-cfn-tools .venv-cfn)": str(PYTHON_2),
+    "AWS's cfn-init (bin/set-up-boot-tests .venv-boot)": f"{TOOLS}/ready",
 }
 FEATURES = {
     "file systems in memory": "mount -t tmpfs tmpfs /tmp && mkdir /tmp/upper /tmp/work /tmp/root /tmp/cgroup",

@@ -8,7 +8,7 @@ folder=$1
 tests=$(dirname "$(readlink --canonicalize "$0")")
 checkout=$(dirname "$(dirname "$tests")")
 stand_ins=$tests/stand_ins
-cfn_tools=$checkout/.venv-cfn
+tools=$checkout/.venv-boot
 # shellcheck source=/dev/null
 . "$folder/settings"
 
@@ -54,7 +54,7 @@ mkdir -p /opt/aws/bin /var/lib/cloud/data
 echo i-0123456789abcdef0 >/var/lib/cloud/data/instance-id
 for tool in cfn-init cfn-signal; do
     program /usr/local/bin/$tool <<<"#!/bin/sh
-PATH=/usr/bin PYTHONPATH=$cfn_tools exec $cfn_tools/python2.7 $cfn_tools/bin/$tool --url http://127.0.0.1:9000 \"\$@\""
+PATH=/usr/bin PYTHONPATH=$tools/cfn exec $tools/python2.7 $tools/cfn/bin/$tool --url http://127.0.0.1:9000 \"\$@\""
     ln -sf /usr/local/bin/$tool /opt/aws/bin/$tool
 done
 program /usr/local/bin/aws <<<"#!/bin/sh
@@ -81,7 +81,7 @@ END
 mkdir -p /etc/containers
 cat >/etc/containers/containers.conf <<END
 [containers]
-volumes = ["/usr:/usr:ro", "$stand_ins:/stand-ins:ro"]
+volumes = ["/usr:/usr:ro", "$stand_ins:/stand-ins:ro", "$tools/registry:/venv:ro"]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 log_driver = "k8s-file"
 [engine]
@@ -90,14 +90,15 @@ events_logger = "file"
 cgroup_manager = "cgroupfs"
 [network]
 network_backend = "netavark"
+firewall_driver = "iptables"
 END
 printf '[storage]\ndriver = "vfs"\nrunroot = "/run/containers"\ngraphroot = "/var/lib/instance/containers"\n' \
     >/etc/containers/storage.conf
 echo '{"default": [{"type": "insecureAcceptAnything"}]}' >/etc/containers/policy.json
 
-# The images under their real names: each is a few links into /usr, and the stand-ins.
+# The images under their real names: each is a few links into /usr, the stand-ins, and Python's packages in /venv.
 image=$(mktemp -d)
-mkdir -p "$image"/{dev,etc/nginx,home/quilt/scripts,opt,proc,root,run,stand-ins,sys,tmp,usr,var/lib/nginx,var/log/nginx}
+mkdir -p "$image"/{dev,etc/nginx,home/quilt/scripts,opt,proc,root,run,stand-ins,sys,tmp,usr,venv,var/lib/nginx,var/log/nginx}
 chmod 755 "$image"
 chmod 1777 "$image/tmp"
 ln -s usr/bin usr/lib usr/lib64 usr/sbin "$image"
@@ -109,8 +110,8 @@ printf '%s\n' root:x:0: quilt:x:1234: nogroup:x:65534: www-data:x:33: >"$image/e
 install -m 755 "$stand_ins/create_admin.py" "$image/home/quilt/scripts"
 install -m 755 "$stand_ins/flask.py" "$image/opt/flask"
 tar -C "$image" -cf /tmp/image.tar .
-podman import --quiet --change 'ENV PATH=/opt:/usr/sbin:/usr/bin' --change 'USER quilt' --change 'WORKDIR /home/quilt' \
-    --change 'CMD ["/usr/bin/python3", "/stand-ins/registry.py"]' /tmp/image.tar "$REGISTRY_IMAGE" >/dev/null
+podman import --quiet --change 'ENV PATH=/venv/bin:/opt:/usr/sbin:/usr/bin' --change 'USER quilt' --change 'WORKDIR /home/quilt' \
+    --change 'CMD ["python3", "/stand-ins/registry.py"]' /tmp/image.tar "$REGISTRY_IMAGE" >/dev/null
 podman import --quiet --change 'CMD ["/usr/bin/python3", "/stand-ins/catalog.py"]' /tmp/image.tar "$CATALOG_IMAGE" >/dev/null
 podman import --quiet --change 'ENV PATH=/usr/sbin:/usr/bin' /tmp/image.tar "$NGINX_IMAGE" >/dev/null
 

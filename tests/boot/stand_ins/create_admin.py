@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 """The registry's script: only prompts, and refuses what the registry refuses."""
 
 import os

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 """flask db upgrade: 14 migrations that nothing guards; says over what it reached the database.
 
 A table `refused` in the database makes a migration fail.
