@@ -40,6 +40,7 @@ def test_a_parameter_set_is_the_documented_one_with_other_values():
         {"calls": [{"actions": ["s3:GetObject"], "resource": "*", "because": "it is so"}]},
         {"calls": [{"principals": "RegistryUser", "actions": ["s3:GetObject"], "resource": "*", "because": "so"}]},
         {"calls": None},
+        {"containers": {"registry": "http"}},
     ],
 )
 def test_a_broken_contract_is_refused(tmp_path, broken):

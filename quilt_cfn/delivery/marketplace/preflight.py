@@ -27,14 +27,15 @@ def product(root: Path) -> str:
 
 
 def verify_published(root: Path) -> None:
-    """Raises ``UserError`` unless everybody can read, where the listing says, exactly what was released."""
+    """Raises ``UserError`` unless everybody can read, where the listing says, exactly what was released.
+
+    The listing has to be complete, as ``plan_submission`` requires.
+    """
     from quilt_cfn.delivery.publish.stores.s3 import open_public  # late: imports boto3, 0.2 s
 
     listing = read_listing(root / LISTING)
     version = read_release(root / IN_CHECKOUT).version
-    if listing.published is None or listing.region is None:
-        raise UserError(f"{LISTING} does not say where {version} is published.", "Add published and region.")
-    store = open_public(*bucket_and_prefix(listing.published), listing.region)
+    store = open_public(*bucket_and_prefix(listing.published or ""), listing.region or "")
     if store.read(version_key(version, MANIFEST)) is None:
         raise UserError(
             f"{version} is not published at {listing.published}, or not everybody can read it there.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -34,22 +34,17 @@ TEMPLATES = {"one": TEMPLATE, "cluster": TEMPLATE.replace(b"Server:", b"Fleet:")
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[StandIn]:
-    """One API for all tests of a worker."""
-    with StandIn() as stand_in, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("NO_PROXY", "*")  # no request may go to a developer's proxy
-        environment.setenv("no_proxy", "*")
-        yield stand_in
+def client() -> Any:
+    """A client of the Catalog API that tries nothing twice."""
+    session = boto3.session.Session("AKIAIOSFODNN7EXAMPLE", SECRET, region_name="us-east-1")
+    return session.client("marketplace-catalog", config=Config(retries={"total_max_attempts": 1}))
 
 
 @pytest.fixture(scope="session")
-def client(served: StandIn) -> Iterator[Any]:
-    """Its client, which tries nothing twice."""
-    session = boto3.session.Session("AKIAIOSFODNN7EXAMPLE", SECRET, region_name="us-east-1")
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=5)
-    client = session.client("marketplace-catalog", endpoint_url=served.url, config=config)
-    yield client
-    client.close()
+def served(client: Any) -> StandIn:
+    stand_in = StandIn()
+    stand_in.connect(client)
+    return stand_in
 
 
 @pytest.fixture

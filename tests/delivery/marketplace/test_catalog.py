@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -130,38 +132,30 @@ def test_two_change_sets_that_lock_the_product_are_both_named():
 
 
 @pytest.fixture
-def configured(stand_in, monkeypatch, tmp_path):
-    """The environment of a user, with nothing of this computer's."""
-
-    def forget() -> None:
-        for each in vars(aws).values():
-            getattr(each, "cache_clear", lambda: None)()
-
+def environment(monkeypatch):
+    """A user's environment variables; boto3 reads them anew."""
+    aws._session.cache_clear()
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_CATALOG", stand_in.url)
-    forget()
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     yield monkeypatch
-    forget()
+    aws._session.cache_clear()
 
 
-def test_the_catalog_is_that_of_the_credentials_in_the_environment_and_in_us_east_1(stand_in, configured):
-    configured.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-    configured.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    configured.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    configured.setenv("AWS_MAX_ATTEMPTS", "2")
+def test_the_catalog_is_that_of_the_credentials_in_the_environment_and_in_us_east_1(stand_in, environment):
+    environment.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    environment.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    environment.setenv("AWS_MAX_ATTEMPTS", "2")
     stand_in.faults = {0: BUSY}
     catalog = connect()
+    stand_in.connect(catalog.client)
     assert catalog.entity(PRODUCT).revision == "5"  # the stand-in refuses a signature for another Region
     assert stand_in.number == 2
-    catalog.client.close()
 
 
-def test_missing_credentials_are_reported(configured):
-    catalog = connect()
+def test_missing_credentials_are_reported(environment):
     with pytest.raises(UserError, match="there are no complete AWS credentials"):
-        catalog.entity(PRODUCT)
-    catalog.client.close()
+        connect().entity(PRODUCT)

@@ -18,13 +18,13 @@ EVERY = ("--every", "0.01")
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch, stand_in, aws_environment, bucket):
+def root(tmp_path, monkeypatch, catalog, aws_environment, bucket):
     """A checkout whose release can be submitted once it is published."""
     checkout(tmp_path)
     for field, value in (("product", PRODUCT), ("published", f"s3://{bucket}/quilt"), ("region", "us-east-1")):
         change(tmp_path, "listing.yaml", field, value)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_CATALOG", stand_in.url)
+    monkeypatch.setattr("quilt_cfn.delivery.marketplace.catalog.connect", lambda: catalog)
     return tmp_path
 
 
@@ -109,6 +109,7 @@ def test_what_would_be_refused_is_listed_before_any_call(run, root, stand_in, st
     change(root, "listing.yaml", "delivery_options.0.edition", REGISTRY.name)
     code, out, err = run(step)
     assert (code, out) == (2, "")
+    assert "marketplace/listing.yaml has no product." in run("status")[2]
     assert "\n  marketplace/listing.yaml: error M29 [quilt-cfn] There is no product" in err
     assert "M24 [quilt-cfn] The architecture diagram has 1100 x 700 pixels, not 1560 x 878." in err
     assert f"M08 [quilt-cfn] RegistryUserKey: RegistryUserKey is an access key. {REGISTRY.outside_marketplace}" in err

@@ -75,34 +75,18 @@ HAS = "AWS Marketplace has"
 @pytest.mark.parametrize(
     ("ours", "theirs", "place"),
     [
-        (
-            "Monitoring: true",
-            "Monitoring: false",
-            f"7 Server: Properties.Monitoring: {HAS} false, the release has true.",
-        ),
         ("Monitoring: true", "Monitoring: 1", f"7 Server: Properties.Monitoring: {HAS} 1, the release has true."),
         (", Monitoring: true", "", f"7 Server: Properties.Monitoring: {HAS} nothing, the release has true."),
-        (
-            "Monitoring: true",
-            "Monitoring: true, X: y",
-            f'7 Server: Properties.X: {HAS} "y", the release has nothing.',
-        ),
-        ("Value: b", "Value: c", f'7 Server: Properties.Tags.0.Value: {HAS} "c", the release has "b".'),
+        ("Value: b", "Value: b, X: y", f'7 Server: Properties.Tags.0.X: {HAS} "y", the release has nothing.'),
         ("[{Key: a", "[{Key: z}, {Key: a", f"7 Server: Properties.Tags: {HAS} 2 entries, the release has 1."),
         ("Default: 3", "Default: 4", f"3 Size: Default: {HAS} 4, the release has 3."),
-        (
-            "!Ref AmiId",
-            "ami-0",
-            f'7 Server: Properties.ImageId: {HAS} "ami-0", the release has {{"Ref": "AmiId"}}.',
-        ),
         ("Resources:", "Outputs: {A: 1}\nResources:", f'1 : Outputs: {HAS} {{"A": 1}}, the release has nothing.'),
         (TEMPLATE.decode().partition("Resources:")[0], "Parameters: 5\n", f"1 : Parameters: {HAS} 5, the release has"),
     ],
 )
 def test_every_other_difference_is_a_finding_with_its_place(sold, catalog, submission, ours, theirs, place):
-    template = TEMPLATE.decode()
-    assert ours in template
-    sold.copies[copied(sold)] = template.replace(ours, theirs).encode()
+    assert ours in TEMPLATE.decode()
+    sold.copies[copied(sold)] = TEMPLATE.decode().replace(ours, theirs).encode()
     found = drift(catalog, submission, sold.copies.__getitem__)
     places = [f"{each.line} {each.resource}: {each.message}" for each in found if each.rule == "D05"]
     assert any(each.startswith(place) for each in places), places
