@@ -2,8 +2,8 @@
 
 The floor is a process that does nothing but import the troposphere modules that the stack uses and dump the finished
 template as JSON. Check covers every edition, Region and parameter set with three engines; beside it runs cfn-lint's own
-command line over the same templates in all Regions. Publishing is described in its own module. All commands run in turn,
-round after round, so that a machine that slows down slows them all.
+command line over the same templates in all Regions. Publishing is described in its own module. All commands run in
+turn, round after round, so that a machine that slows down slows them all.
 """
 
 from __future__ import annotations
