@@ -224,7 +224,7 @@ def _encryption(launch: Launch) -> Iterator[str]:
     yield f"Encrypted at rest: {', '.join(f'{name} ({how})' for name, how in _at_rest(launch))}."
     yield f"Encrypted in transit: {_protocols(launch, 'Listener', encrypted=True)}."
     unencrypted = (_protocols(launch, what, encrypted=False) for what in ("Listener", "TargetGroup"))
-    yield f"Unencrypted in transit: {'; inside the VPC '.join(unencrypted)}."
+    yield f"Unencrypted in transit: {'; in the VPC '.join(unencrypted)}."
     yield f"TLS only: {', '.join(_only_with_tls(launch)) or 'none'}."
 
 
@@ -285,7 +285,7 @@ def _data(launch: Launch) -> Iterator[str]:
     for name, properties in databases:
         days = _shown(launch, properties.get("BackupRetentionPeriod", "1"))
         if days != "0":
-            yield f"RDS backs {name} up daily and keeps the backups for {days} days."
+            yield f"RDS backs {name} up daily and keeps backups for {days} days."
         for parameter in _parameters_for(launch, "DBSnapshotIdentifier"):
             yield (
                 f"To restore: let RDS restore {name} to a point in time, snapshot that, launch a new stack with "
