@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,8 +30,10 @@ def test_a_released_version_is_byte_for_byte_what_it_was(version):
 
 
 def test_no_commit_has_changed_or_removed_a_released_file():
+    if shutil.which("git") is None:
+        pytest.skip("only git's history says so, and git is not installed")
     command = ["git", "-C", str(ROOT), "log", "--diff-filter=a", "--name-status", "--format=", "--", str(RELEASES)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip("not a git checkout")
+        pytest.skip(f"only git's history says so, and git can't read one here: {done.stderr.strip()}")
     assert done.stdout == ""
