@@ -1,7 +1,7 @@
 """Writes the containers' environment files, from the stack's configuration and its secrets.
 
-A value that somebody edited by hand stays until the stack's own value changes; with --restart, a change restarts the
-containers. No value is ever printed.
+A value that was edited by hand stays until the stack's own value changes. With --restart, the containers are
+restarted when the stack's values changed. No value is ever printed.
 """
 
 import fcntl
@@ -26,13 +26,13 @@ def line(name, template, secrets):
 
 
 def merge(old, written, ours):
-    """Our lines, except where an edited one stands and ours is as it was."""
+    """The stack's lines (ours), except that a line of the file (old) stays while ours is the one written last."""
     edited = {match[1]: text for text in old for match in [re.match(r"(?:export )?(\w+)=", text)] if match}
     return {**ours, **{name: text for name, text in edited.items() if written.get(name) == ours.get(name)}}
 
 
 def write(path, text, owner):
-    """Replaces a file in one step, readable by its owner only; leaves it alone if nothing changed."""
+    """Replaces a file in one step, readable by its owner only; does nothing if the file has this text."""
     if path.exists() and path.read_text() == text:
         return
     new = Path(f"{path}.new")
@@ -44,12 +44,12 @@ def write(path, text, owner):
 
 
 def main(root=Path("/")):
-    # One at a time; the lock ends with the process.
+    # One run at a time; the lock ends with the process.
     lock = (root / "opt/quilt/lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     config = json.loads((root / "opt/quilt/config.json").read_text())
     home = root / "home/ec2-user"
-    # What was written last, to tell somebody's edits from our own lines.
+    # The stack's lines that were written last: a line that differs from them was edited.
     state = root / "opt/quilt/written.json"
     secrets = {name: read_secret(arn, config["Region"]) for name, arn in config["Secrets"].items()}
     if "RegistryUserKey" in secrets:

@@ -1,6 +1,6 @@
 """Brings the role's credentials to the registry, whose botocore is too old for version 2 of the metadata service.
 
-A failure changes nothing: the old ones are used while they last, and the next run tries again.
+A failure changes nothing: the old credentials are used until they expire, and the next run tries again.
 """
 
 import json
@@ -14,7 +14,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from configure import write
 
 FILE = Path("/opt/quilt/aws/credentials")
-# Of the credentials that the registry has read, or will read when it starts.
+# Holds the access key ID of the credentials that the registry has read, or will read when it starts.
 LOADED = Path("/opt/quilt/loaded-key-id")
 TEXT = (
     "[default]\naws_access_key_id={AccessKeyId}\naws_secret_access_key={SecretAccessKey}\naws_session_token={Token}\n"
@@ -40,8 +40,8 @@ def main():
     if FILE.exists() and LOADED.exists() and LOADED.read_text() == new["AccessKeyId"]:
         return
     write(FILE, text, int(run("bash", "-c", USER)))
-    # uwsgi reloads gracefully; at boot it does not run yet. Not by docker kill: Docker takes it for a wish to stop,
-    # and would not start the container again after a crash or a reboot (https://github.com/moby/moby/issues/41302).
+    # At SIGHUP uwsgi reloads gracefully; at boot it does not run yet. Not with docker kill: whatever the signal, Docker
+    # would not start the container again after a crash or a reboot (https://github.com/moby/moby/issues/41302).
     for container in run("docker", "ps", "--quiet", "--filter", "name=^registry$").split():
         pid = int(run("docker", "inspect", "--format={{.State.Pid}}", container))
         if pid:

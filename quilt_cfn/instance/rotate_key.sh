@@ -10,7 +10,7 @@ stop() {
 # shellcheck source=/dev/null
 . env/registry
 bucket=$PACKAGE_BUCKET_NAME region=$AWS_DEFAULT_REGION
-# From here on the instance's role acts, and not the registry's key.
+# From here on the AWS CLI uses the instance's role and not the registry's key.
 unset "${!AWS_@}"
 export AWS_DEFAULT_REGION=$region
 secret=$(python3 -c 'import json; print(json.load(open("/opt/quilt/config.json"))["Secrets"]["RegistryUserKey"])')
@@ -20,7 +20,7 @@ read -rp "Access key ID: " id
 read -rsp "Secret access key: " key
 echo
 [[ $id:$key =~ ^[A-Z0-9]+:[A-Za-z0-9/+=]+$ ]] || stop "That is no access key; nothing was changed."
-# A new key needs some seconds until all of AWS knows it.
+# It takes some seconds until all of AWS knows a new key.
 for pause in 2 4 8 16 0; do
   AWS_ACCESS_KEY_ID=$id AWS_SECRET_ACCESS_KEY=$key aws s3api head-bucket --bucket "$bucket" &>/dev/null && break
   [ $pause != 0 ] || stop "The bucket $bucket refuses this key; nothing was changed."

@@ -1,21 +1,23 @@
 #!/bin/bash
-# Starts the registry's three containers, replacing those that run. Or, with an argument, only does a part:
-#   --wait until the registry and the catalog answer, --fetch the images that are missing,
-#   --migrate the database to the schema of this release.
+# Starts the registry's three containers, replacing those that run. With one of these arguments it only
+#   --wait     waits until the registry and the catalog answer
+#   --fetch    downloads the images that are missing
+#   --migrate  migrates the database to the schema of this release
 set -euo pipefail
 cd "$(dirname "$(readlink --canonicalize "$0")")"
 # shellcheck source=/dev/null
 . env/stack
 aws=/opt/quilt/aws:/etc/quilt/aws:ro
 
-# lacks KIND NAME: whether Docker has no such thing; an inspection that is killed is no answer.
+# lacks TYPE NAME: whether Docker has no such image or network. An inspection that was killed ends the script.
 lacks() {
   docker "$1" inspect "$2" >/dev/null 2>&1 && return 1
   [ $? -eq 1 ] || exit 1
 }
 
-# start NAME ENVIRONMENT ARGUMENT...: a container with the variables of env/ENVIRONMENT, which bash reads, because docker
-# would read them differently, and docker gets by name, because values would show in the process list.
+# start NAME ENVIRONMENT ARGUMENT...: starts a container with the variables in env/ENVIRONMENT. bash reads that file,
+# because docker would read it by other rules; docker's arguments are their names only, because the process list shows
+# arguments.
 start() (
   names=$(sed -nE 's/^(export )?([A-Za-z_][A-Za-z0-9_]*)=.*/--env=\2/p' "env/$2")
   set -o allexport
@@ -33,8 +35,8 @@ fetch() {
   done
 }
 
-# One machine at a time: PostgreSQL gives the lock up with the connection. SQLAlchemy connects, because libpq would read
-# some characters of the password as a part of the URI. A database that restarts gets two minutes.
+# One instance at a time, by a lock that PostgreSQL releases when the connection ends. SQLAlchemy connects, because
+# libpq would read some characters of the password as a part of the URI. A database that restarts gets two minutes.
 migrate() {
   start migration registry --restart no --volume "$aws" "$REGISTRY_IMAGE" python3 -c '
 import os, subprocess, sys, time, sqlalchemy
@@ -65,16 +67,16 @@ case ${1:-} in
 --fetch) fetch ;;
 --migrate) migrate ;;
 '')
-  # One at a time: the refresh may want to restart as well.
+  # One start at a time: the refresh may restart the containers as well.
   exec 9<start.sh
   flock 9
-  # Before anything is stopped.
+  # Checked before anything is stopped.
   if [[ $(<env/registry) =~ (^|$'\n'|export )AWS_SECRET_KEY= ]]; then
     echo "env/registry sets AWS_SECRET_KEY: rename it to AWS_SECRET_ACCESS_KEY, then run ./start.sh again." >&2
     exit 1
   fi
   fetch
-  # What waits for a database host that is gone gives up after half a minute instead of a quarter of an hour.
+  # With tcp_retries2, a connection to a database host that is gone ends after half a minute, not a quarter of an hour.
   start registry registry --volume "$aws" --sysctl net.ipv4.tcp_retries2=6 "$REGISTRY_IMAGE"
   start catalog catalog --volume /opt/quilt/catalog-log:/var/log/nginx:ro "$CATALOG_IMAGE"
   # shellcheck disable=SC2016  # for the shell in the container

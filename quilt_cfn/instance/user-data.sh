@@ -1,9 +1,9 @@
 #!/bin/bash
 # Boots the Quilt registry and tells CloudFormation how that ended: one signal, whatever happens.
-# A change of this text makes a new instance. It is for release ${RELEASE} and for
+# A change of this text replaces the instance, so it names what the instance depends on: release ${RELEASE} and
 # ${INPUTS}
 
-# A signal has no room for a reason, but the stack's events show its ID: that names the step that failed.
+# A signal has no room for a reason, but the stack's events show its ID, which names the step that failed.
 signal() {
   id=$(</var/lib/cloud/data/instance-id)
   [ "$1" = 0 ] || id="$id-failed-in-step-$(</run/quilt-step)"
@@ -11,7 +11,8 @@ signal() {
     /opt/aws/bin/cfn-signal --exit-code "$1" --id "$id" --stack "${STACK}" --resource Server --region "${REGION}"
 }
 
-# Hears how the boot ended. It outlives what kills the boot, and takes silence for a failure.
+# Reads how the boot ended, and signals it. A process of its own, which lives on when the boot is killed; if there is
+# nothing to read in time, it signals a failure.
 report() {
   trap '' HUP INT TERM
   echo fetch-files >/run/quilt-step
