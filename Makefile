@@ -1,11 +1,15 @@
-# `make template` and `make test` are all that a fresh machine needs; both set themselves up in .venv.
+# `make template` and `make test` are all that a new checkout needs; both set up .venv first.
 # `make publish TO=s3://bucket/prefix` publishes there; without TO, into published/.
 PYTHON ?= python3
 RUN := .venv/bin
+# nginx, for example, is where an ordinary user's PATH does not lead.
+export PATH := $(PATH):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# The files in their order: the boots, which take longest, start first, and all tests of a file share its fixtures.
+PYTEST := $(RUN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 template: .venv/ready ; @$(RUN)/quilt-cfn build && $(RUN)/quilt-cfn check
-test: .venv/ready ; @$(RUN)/python -m pytest --numprocesses 3 --dist loadfile
-prove: .venv/ready ; @$(RUN)/python -m pytest --numprocesses 3 --dist loadfile -m exhaustive
+test: .venv/ready ; @$(PYTEST)
+prove: .venv/ready ; @$(PYTEST) -m exhaustive
 docs: .venv/ready ; @$(RUN)/quilt-cfn docs
 check: .venv/ready ; @$(RUN)/ruff check . && $(RUN)/ruff format --check . && $(RUN)/mypy
 bench: .venv/ready ; @$(RUN)/python -m benchmarks

@@ -1,4 +1,4 @@
-"""The editions, built once, and launched as a customer would."""
+"""The editions, built once, and launched with the documented parameter values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.launches import LaunchedStack, launch_stack
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=200)
 settings.load_profile("suite")
 
-# A shell starts what runs in the background deaf to SIGINT, and children inherit that; some tests send it.
+# A shell starts background processes with SIGINT ignored, which their children inherit; some tests send SIGINT.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -48,5 +48,5 @@ def template(edition: str, templates: dict[str, dict[str, Any]]) -> dict[str, An
 
 @pytest.fixture(scope="session")
 def stack(template: dict[str, Any]) -> LaunchedStack:
-    """Every edition in turn, launched with nothing but the documented form."""
+    """Every edition in turn, launched with the documented parameter values."""
     return launch_stack(template)

@@ -1,4 +1,4 @@
-"""Launches of the editions: ``quilt_cfn.cloudformation.launch``, with words for our own stack."""
+"""Launches of the editions: ``quilt_cfn.cloudformation.launch``, with names for the parts of our own stack."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from quilt_cfn.inputs.contract import read_contract
 __all__ = ["DOCUMENTED", "LaunchedStack", "ValidationError", "as_text", "launch_stack", "refusal"]
 
 DOCUMENTED = read_contract().parameter_sets["documented"]
-"""The documented form, filled in as the documentation would."""
+"""The parameter values of the documentation's example: name -> value."""
 
 
 @dataclass(frozen=True)
 class LaunchedStack:
-    """The resources and outputs that a form leads to."""
+    """What CloudFormation creates from a template and parameter values."""
 
     launch: Launch
 
@@ -44,18 +44,18 @@ class LaunchedStack:
         return self.launch.of_type(resource_type)
 
     def file(self, path: str) -> Any:
-        """What cfn-init puts at a path of the instance."""
+        """The content of the file that cfn-init writes at a path of the instance."""
         init = self.resources["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]
         return init["config"]["files"][path]["content"]
 
     @property
     def environments(self) -> dict[str, dict[str, str]]:
-        """Environment file -> variable -> value, before the instance puts the secrets in."""
+        """Environment file -> variable -> value, with placeholders where the instance puts secrets."""
         environments: dict[str, dict[str, str]] = self.file("/opt/quilt/config.json")["Environments"]
         return environments
 
     def permissions(self, logical_id: str) -> dict[str, set[tuple[str, str]]]:
-        """Policy name -> (action, resource) of everything that it allows; a policy that denies is an error."""
+        """Policy name -> (action, resource) of everything that it allows; an error if a policy denies anything."""
         permissions = {}
         for policy in self.properties(logical_id).get("Policies", []):
             statements = policy["PolicyDocument"]["Statement"]
@@ -77,17 +77,20 @@ class LaunchedStack:
 def launch_stack(
     template: dict[str, Any], parameter_values: dict[str, Any] | None = None, region: str = "us-east-1"
 ) -> LaunchedStack:
-    """Send a form; parameters that it leaves out take their defaults. Raises ``ValidationError``."""
+    """Launch a template with parameter values, the documented ones unless there are others.
+
+    Parameters without a value take their default. Raises ``ValidationError``.
+    """
     launch = evaluate(template, DOCUMENTED if parameter_values is None else parameter_values, region)
     assert not launch.errors
     return LaunchedStack(launch)
 
 
 def refusal(parameter: dict[str, Any], value: str) -> str | None:
-    """Why a parameter's declaration refuses a value; None when it doesn't."""
+    """Why a parameter's declaration refuses a value; None when it accepts it."""
     return constraint_violation("It", parameter, value)
 
 
 def as_text(value: Any) -> str:
-    """Everything in a value, to look for something in it."""
+    """A value as JSON, to search for something in all of it."""
     return json.dumps(value, default=str, ensure_ascii=False)
