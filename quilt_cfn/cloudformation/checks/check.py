@@ -1,8 +1,8 @@
 """Checks templates as they are deployed: with our rules, and with two linters.
 
-    template, every Region, every parameter set ──▶ launches ──▶ our rules ─────┐
+    template, every Region, every parameter set ──▶ launches ──▶ our rules ────────┐
     template, every Region, the fullest parameter set ──▶ cloudformation-validate ─┼──▶ findings ──▶ Report
-    template, every Region, default values ──▶ cfn-lint ────────────────────────┘
+    template, every Region, default values ──▶ cfn-lint ───────────────────────────┘
 
 A template with a contract is checked in every Region with the contract's parameter sets, so that every value of every
 condition is seen (``check``); a template of which nothing is known in one launch, by our rules only
@@ -12,6 +12,7 @@ condition is seen (``check``); a template of which nothing is known in one launc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,14 +63,16 @@ def check(subjects: Sequence[Subject], regions: Sequence[str] = ()) -> Report:
     templates = [read_template(subject.file) for subject in checkable]
     contracts = [subject.contract for subject in checkable]
     chunks = [tuple(regions[start : start + REGIONS_PER_TASK]) for start in range(0, len(regions), REGIONS_PER_TASK)]
+    pairs = list(zip(templates, contracts, strict=True))
     tasks = _cfn_lint_tasks(checkable, regions)
     # One task a template, because a process that runs cloudformation-validate spends 0.4 s on its rules and schemas.
-    tasks += [Task(validate_launches, (*pair, regions)) for pair in zip(templates, contracts, strict=True)]
-    tasks += [Task(check_launches, (*pair, each)) for each in chunks for pair in zip(templates, contracts, strict=True)]
+    tasks += [Task(validate_launches, (*pair, regions)) for pair in pairs]
+    tasks += [Task(check_launches, (*pair, chunk)) for chunk in chunks for pair in pairs]
+    tasks += [Task(check_first_launch, (*pair, regions)) for pair in pairs]
     found += merge_regions(run(tasks), regions)
-    for template, contract in zip(templates, contracts, strict=True):
+    for pair in pairs:
         # In all Regions, because one alone may lack what a parameter set needs.
-        found += unseen_conditions(template, contract, availability.regions())
+        found += unseen_conditions(*pair, availability.regions())
     what = f"{counted(len(subjects), 'template')} in {counted(len(regions), 'Region')}"
     return _report(found, subjects, checkable, what)
 
@@ -111,9 +114,15 @@ def check_one_launch(file: Path, parameter_values: Mapping[str, Any], region: st
 
 
 def check_launches(template: ParsedTemplate, contract: Contract, regions: Sequence[str]) -> list[Finding]:
-    """Findings of our rules in the launches of a template's contract in these Regions."""
-    prepared = prepare_launches(template.data, contract.parameter_sets, regions)
-    return list(run_rules(template, (each.launch() for each in prepared), contract))
+    """Findings in the launches of a template's contract in these Regions, by the rules that depend on the launch."""
+    launches = (each.launch() for each in prepare_launches(template.data, contract.parameter_sets, regions))
+    return list(run_rules(template, launches, contract, [rule for rule in RULES.values() if not rule.once]))
+
+
+def check_first_launch(template: ParsedTemplate, contract: Contract, regions: Sequence[str]) -> list[Finding]:
+    """Findings of the rules whose answer is the same for every launch, for which one launch is enough."""
+    launches = (each.launch() for each in prepare_launches(template.data, contract.parameter_sets, regions))
+    return list(run_rules(template, islice(launches, 1), contract, [rule for rule in RULES.values() if rule.once]))
 
 
 def validate_launches(template: ParsedTemplate, contract: Contract, regions: Sequence[str]) -> list[Finding]:

@@ -7,6 +7,7 @@ template's metadata switches one off.
 from __future__ import annotations
 
 import atexit
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,8 @@ def cfn_lint(templates: Sequence[Path], regions: Sequence[str] | None = None) ->
     It checks a template with the default values of its parameters, and always in us-east-1 as well: its patterns of
     some ARNs know the partition aws only, and a check of nothing but another partition would report right ARNs.
     """
+    # sympy, which cfn-lint uses, looks for this package thousands of times; None says at once that it is not installed.
+    sys.modules.setdefault("pycosat", None)  # type: ignore[arg-type]  # None is allowed, see importlib's documentation
     from cfnlint.config import ConfigMixIn  # late: 0.8 s
     from cfnlint.helpers import REGIONS
     from cfnlint.runner import Runner

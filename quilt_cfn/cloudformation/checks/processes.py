@@ -28,14 +28,14 @@ def run(tasks: Sequence[Task]) -> list[Finding]:
 
     Raises what a task raises, and ``UserError`` if a process is killed; the other tasks are then cancelled.
     """
-    from tqdm import tqdm  # late: only what takes seconds needs it
-
     if not tasks:
         return []
     found: list[Finding] = []
     processes = ProcessPoolExecutor(max_workers=min(len(tasks), os.cpu_count() or 1), initializer=_prepare_process)
     try:
         waiting = [processes.submit(task.function, *task.arguments) for task in tasks]
+        from tqdm import tqdm  # late: only what takes seconds needs it, and the other processes work by now
+
         bar = tqdm(as_completed(waiting), total=len(waiting), leave=False, disable=not sys.stderr.isatty(), unit="task")
         for done in bar:
             found += done.result()

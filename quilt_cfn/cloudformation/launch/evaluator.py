@@ -144,10 +144,11 @@ class TemplateEvaluator:
             return [member for member in members if member is not NO_VALUE]
         if len(value) == 1:
             ((name, argument),) = value.items()
-            if name in FUNCTIONS and "Fn::Transform" in dict_or_empty(argument):
+            function = FUNCTIONS.get(name)
+            if function and "Fn::Transform" in dict_or_empty(argument):
                 return FUNCTIONS["Fn::Transform"](self, argument, path)
-            if name in FUNCTIONS:
-                return FUNCTIONS[name](self, argument, (*path, name))
+            if function:
+                return function(self, argument, (*path, name))
         return _without_no_value({key: self.compute(each, (*path, key)) for key, each in value.items()})
 
     def literal(self, value: Any) -> Any:
