@@ -49,6 +49,7 @@ def lengths(pattern: str) -> tuple[int, int | None] | None:
     return least, most if most < _sre.MAXREPEAT else None
 
 
+@lru_cache(maxsize=1024)
 def may_contain(pattern: str, character: str) -> bool:
     """Whether what a pattern matches may contain an ASCII character; True if unknown. Lookarounds don't count."""
     tree = parse(pattern)
