@@ -9,6 +9,7 @@ import pytest
 from quilt_cfn.cloudformation.checks.rules import lifecycle
 from quilt_cfn.cloudformation.checks.rules.rule import Rule
 from quilt_cfn.cloudformation.launch import evaluate
+from quilt_cfn.editions import EDITIONS
 from tests.cloudformation.checks.conftest import CONTRACT, findings, rules_and_places
 
 
@@ -310,6 +311,7 @@ def test_a_database_without_a_final_snapshot_need_not_wait(edition: str, seeded:
 # All of them.
 
 
+@pytest.mark.parametrize("edition", EDITIONS, indirect=True)
 def test_checking_an_edition_does_not_import_cfn_lint(
     monkeypatch: pytest.MonkeyPatch, template: dict[str, Any]
 ) -> None:
@@ -320,6 +322,7 @@ def test_checking_an_edition_does_not_import_cfn_lint(
     assert lifecycle_findings(template) == set()
 
 
+@pytest.mark.parametrize("edition", EDITIONS, indirect=True)
 def test_nothing_is_found_in_the_editions_with_any_parameter_set(template: dict[str, Any]) -> None:
     rules = [each for each in vars(lifecycle).values() if isinstance(each, Rule)]
     assert [rule.id for rule in rules] == [f"L0{number}" for number in range(1, len(rules) + 1)]

@@ -27,8 +27,9 @@ def embedded(template, name, old, new):
     file["Text"] = file["Text"].replace(old, new)
 
 
+@pytest.mark.parametrize("edition", EDITIONS, indirect=True)
 def test_the_connections_of_the_product(edition, template):
-    """Internet, load balancer, nginx, database, mail, AWS and SSH: what R01 and R02 hold the groups to."""
+    """Internet, load balancer, nginx, database, mail, AWS and SSH: what R01 and R02 compare security groups with."""
     parameter_values = CONTRACT.parameter_sets["documented"]
     found = connections(evaluate(template, parameter_values), CONTRACT.for_template(EDITIONS[edition].file))
     assert {(*connection.ends, connection.port) for connection in found} == {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from quilt_cfn.editions import EDITIONS
 from tests.cloudformation.checks.conftest import findings
 
 
@@ -157,6 +158,7 @@ def test_exactly_one_rule_reports_it(edition, seeded, defect):
     assert findings(edition, seeded) == {DEFECTS[defect]}
 
 
+@pytest.mark.parametrize("edition", EDITIONS, indirect=True)
 def test_the_templates_as_they_are_are_clean_in_every_region(edition, template):
     """Beyond the access key that AWS Marketplace refuses, see conftest.EXPECTED."""
     regions = ("us-east-1", "us-west-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "eu-central-1", "mx-central-1")
