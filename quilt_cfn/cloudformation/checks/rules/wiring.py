@@ -24,7 +24,7 @@ REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateRefere
 RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html"
 
 
-def at(name: str, *path: str | int) -> Path:
+def property_path(name: str, *path: str | int) -> Path:
     """The path to a property of a resource."""
     return ("Resources", name, "Properties", *path)
 
@@ -113,7 +113,7 @@ def subnets_are_apart(launch: Launch, contract: Contract) -> Iterator[Violation]
             continue
         for other, taken in placed[as_text(properties.get("VpcId", ""))]:
             if network.version == taken.version and network.overlaps(taken):
-                yield (at(name, "CidrBlock"), f"The subnet {name}, {network}, overlaps {other}, {taken}.")
+                yield (property_path(name, "CidrBlock"), f"The subnet {name}, {network}, overlaps {other}, {taken}.")
         placed[as_text(properties.get("VpcId", ""))].append((name, network))
 
 
@@ -133,7 +133,7 @@ def subnets_are_in_their_vpc(launch: Launch, contract: Contract) -> Iterator[Vio
         network = _network(properties.get("CidrBlock", ""))
         whole = _network(launch.properties(vpc).get("CidrBlock", "")) if vpc and vpc not in extended else None
         if network and whole and network.version == whole.version and not network.subnet_of(whole):
-            yield (at(name, "CidrBlock"), f"The subnet {name}, {network}, is not in its VPC's {whole}.")
+            yield (property_path(name, "CidrBlock"), f"The subnet {name}, {network}, is not in its VPC's {whole}.")
 
 
 def _zones(launch: Launch, subnets: Any) -> list[str] | None:
@@ -164,7 +164,7 @@ def subnet_group_spans_zones(launch: Launch, contract: Contract) -> Iterator[Vio
         zones = _zones(launch, properties.get("SubnetIds"))
         if zones and len(set(zones)) < 2:
             one = "one subnet" if len(zones) == 1 else f"subnets of {zones[0]} only"
-            yield (at(name, "SubnetIds"), f"The DB subnet group {name} has {one}; it needs two zones.")
+            yield (property_path(name, "SubnetIds"), f"The DB subnet group {name} has {one}; it needs two zones.")
 
 
 @rule(
@@ -183,9 +183,15 @@ def load_balancer_spans_zones(launch: Launch, contract: Contract) -> Iterator[Vi
     for name, properties in launch.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer").items():
         zones = _zones(launch, properties.get("Subnets"))
         if zones and len(set(zones)) < len(zones):
-            yield (at(name, "Subnets"), f"The load balancer {name} has two subnets of one Availability Zone.")
+            yield (
+                property_path(name, "Subnets"),
+                f"The load balancer {name} has two subnets of one Availability Zone.",
+            )
         elif zones and len(zones) < 2 and properties.get("Type", "application") == "application":
-            yield (at(name, "Subnets"), f"The load balancer {name} has one subnet; its type needs two zones.")
+            yield (
+                property_path(name, "Subnets"),
+                f"The load balancer {name} has one subnet; its type needs two zones.",
+            )
 
 
 @rule(
@@ -266,7 +272,7 @@ def instance_type_is_available(launch: Launch, contract: Contract) -> Iterator[V
     ).items():
         inner = ("LaunchTemplateData",) if "LaunchTemplateData" in properties else ()
         settings = dict_or_empty(properties.get("LaunchTemplateData", properties))
-        path = at(name, *inner, "InstanceType")
+        path = property_path(name, *inner, "InstanceType")
         yield from _unavailable(launch, path, settings.get("InstanceType"), available, "the instance type")
 
 
@@ -282,7 +288,9 @@ def database_class_is_available(launch: Launch, contract: Contract) -> Iterator[
     for name, properties in launch.of_type("AWS::RDS::DBInstance").items():
         available = availability.database_classes(launch.region, as_text(properties.get("Engine", "")))
         value = properties.get("DBInstanceClass")
-        yield from _unavailable(launch, at(name, "DBInstanceClass"), value, available, "the DB instance class")
+        yield from _unavailable(
+            launch, property_path(name, "DBInstanceClass"), value, available, "the DB instance class"
+        )
 
 
 # References.
@@ -301,7 +309,7 @@ def references_are_of_the_right_type(launch: Launch, contract: Contract) -> Iter
     """
     for name, resource in launch.resources.items():
         resource_type = launch.type_of(name)
-        for path, origin in sole_references(dict_or_empty(resource).get("Properties"), at(name)):
+        for path, origin in sole_references(dict_or_empty(resource).get("Properties"), property_path(name)):
             accepted = accepted_types(resource_type, path)
             found = launch.type_of(origin.name) if origin.source in ("resource", "attribute") else ""
             names = [key for key in path if not isinstance(key, int)]
@@ -344,7 +352,7 @@ def bucket_policy_is_about_its_bucket(launch: Launch, contract: Contract) -> Ite
                 for resource in value if isinstance(value, list) else [value]:
                     if isinstance(resource, str) and bucket and _is_another(launch, as_text(resource), bucket):
                         yield (
-                            at(name, "PolicyDocument", "Statement", index, key),
+                            property_path(name, "PolicyDocument", "Statement", index, key),
                             f"{name} is the policy of the bucket {bucket}, but names the resource {resource}.",
                         )
 
@@ -377,7 +385,7 @@ def dynamic_references_resolve(launch: Launch, contract: Contract) -> Iterator[V
     ``{{resolve:ssm-secure:NAME}}``.
     """
     for name, resource in launch.resources.items():
-        for text, path in strings_in(dict_or_empty(resource).get("Properties"), at(name)):
+        for text, path in strings_in(dict_or_empty(resource).get("Properties"), property_path(name)):
             for reference in re.findall(r"\{\{resolve:.*?\}\}", text) if "{{resolve:" in text else ():
                 wrong = _wrong_reference(launch, reference[10:-2])
                 if wrong:
@@ -448,7 +456,7 @@ def attributes_are_known(launch: Launch, contract: Contract) -> Iterator[Violati
             for index, attribute in enumerate(as_list(properties.get(f"{resource}Attributes"))):
                 key = dict_or_empty(attribute).get("Key", "")
                 if key and is_known(key) and key not in availability.load_balancer_attributes(f"{resource}Attribute"):
-                    place = at(name, f"{resource}Attributes", index, "Key")
+                    place = property_path(name, f"{resource}Attributes", index, "Key")
                     yield (place, f"{name} is given the attribute {key}, which Elastic Load Balancing doesn't have.")
 
 
@@ -468,7 +476,10 @@ def health_check_paths_begin_with_a_slash(launch: Launch, contract: Contract) ->
     for name, properties in launch.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").items():
         path = properties.get("HealthCheckPath")
         if isinstance(path, str) and is_known(path) and not path.startswith("/"):
-            yield (at(name, "HealthCheckPath"), f"The health check path of {name} is {path}, without a slash.")
+            yield (
+                property_path(name, "HealthCheckPath"),
+                f"The health check path of {name} is {path}, without a slash.",
+            )
 
 
 def _alphanumeric(longest: int) -> Callable[[str], bool]:
@@ -491,7 +502,7 @@ def database_name_is_valid(launch: Launch, contract: Contract) -> Iterator[Viola
         valid = NAMES.get(as_text(properties.get("Engine", "")))
         database = properties.get("DBName")
         if valid and isinstance(database, str) and is_known(database) and not valid(database):
-            yield (at(name, "DBName"), f"{database}, the DBName of {name}, is not a name that RDS accepts.")
+            yield (property_path(name, "DBName"), f"{database}, the DBName of {name}, is not a name that RDS accepts.")
 
 
 STORAGE = {"gp2": 20, "gp3": 20, "io1": 100, "io2": 100, "standard": 5}
@@ -512,4 +523,7 @@ def database_has_enough_storage(launch: Launch, contract: Contract) -> Iterator[
         size = as_text(properties.get("AllocatedStorage", ""))
         engine = as_text(properties.get("Engine", ""))
         if engine in NAMES and least and re.fullmatch("[0-9]+", size) and int(size) < least:
-            yield (at(name, "AllocatedStorage"), f"{name} has {size} GiB; the minimum of its storage type is {least}.")
+            yield (
+                property_path(name, "AllocatedStorage"),
+                f"{name} has {size} GiB; the minimum of its storage type is {least}.",
+            )
