@@ -108,7 +108,7 @@ def _short_form(mapping: dict[str, Any]) -> str | None:
 def _mapping(dumper: Any, mapping: dict[str, Any]) -> Any:
     tag = _short_form(mapping)
     (value,) = mapping.values() if tag else (mapping,)
-    if tag == "!GetAtt":
+    if tag == "!GetAtt" and isinstance(value, list):
         value = ".".join(value)
     # A short form can't follow another one directly ("!Base64 !Sub" is not YAML): the outer one stays long.
     if tag and isinstance(value, dict) and (tag == "!Condition" or _short_form(value)):

@@ -129,6 +129,7 @@ def test_scripts_are_readable_blocks(template):
     [
         ({"Ref": "A"}, "P: !Ref A\n"),
         ({"Fn::GetAtt": ["A", "B.C"]}, "P: !GetAtt A.B.C\n"),
+        ({"Fn::GetAtt": "A.B"}, "P: !GetAtt A.B\n"),
         ({"Fn::Sub": "${A}"}, "P: !Sub ${A}\n"),
         ({"Fn::If": ["A", "b", {"Ref": "C"}]}, "P: !If [A, b, !Ref C]\n"),
         ({"Fn::Base64": {"Fn::Sub": "a"}}, "P: {'Fn::Base64': !Sub a}\n"),
