@@ -1,14 +1,14 @@
 """Checks whether customers can read what is published from a bucket. Everything is read and nothing is changed.
 
 ``check_bucket`` asks S3 for the bucket's settings and policy, and reads ``latest.json`` without credentials, as
-customers do. A setting that the credentials may not read is a finding, too.
+customers do. A setting that the credentials may not read is a finding, too. ``explanations`` explains the ids.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from quilt_cfn import aws
@@ -25,7 +25,17 @@ from quilt_cfn.delivery.publish.bucket_policy import (
 )
 from quilt_cfn.delivery.publish.plan import latest_key
 from quilt_cfn.delivery.publish.stores.s3 import Bucket
-from quilt_cfn.finding import QUILT_CFN, Explanation, Finding, Severity, counted
+from quilt_cfn.finding import QUILT_CFN, Finding, Severity, counted
+
+_CONSEQUENCES = {each.id: each.sentence for each in explanations.BUCKET.explanations}
+_NOT_SET = {
+    "NoSuchPublicAccessBlockConfiguration",
+    "OwnershipControlsNotFoundError",
+    "ServerSideEncryptionConfigurationNotFoundError",
+    "NoSuchLifecycleConfiguration",
+    "NoSuchBucketPolicy",
+}
+"""The codes of S3's errors for a setting that the bucket does not have."""
 
 
 class BucketCheck(NamedTuple):
@@ -46,18 +56,18 @@ def check_bucket(store: Bucket) -> BucketCheck:
 
     findings: list[Finding] = []
     existing: PolicyDocument = {}
-    for setting in _SETTINGS:
+    for name, operation, permission, check in _SETTINGS:
         try:
-            answer = getattr(store.client, setting.operation)(Bucket=store.bucket)
+            answer = getattr(store.client, operation)(Bucket=store.bucket)
         except (ClientError, BotoCoreError) as error:
             if aws.code(error) in aws.DENIED:
-                findings.append(_unknown(store, setting.name, setting.permission))
+                findings.append(_unknown(store, name, permission))
                 continue
-            if aws.code(error) != setting.absent:
+            if aws.code(error) not in _NOT_SET:
                 raise aws.user_error(error, f"{store.name} could not be checked") from error
             answer = {}
         existing = json.loads(answer.get("Policy", "{}")) or existing
-        findings += setting.check(answer, store)
+        findings += check(answer, store)
     findings += _read_anonymously(store)
     return BucketCheck(tuple(findings), combined(existing, policy(store.bucket, store.prefix, store.region)))
 
@@ -75,98 +85,60 @@ def report(store: Bucket, result: BucketCheck) -> list[str]:
     ]
 
 
-def _finding(store: Bucket, explanation: Explanation, severity: Severity, message: str) -> Finding:
-    return Finding(store.name, 0, QUILT_CFN, explanation.id, severity, "", message)
+def _finding(store: Bucket, rule: str, severity: Severity, fact: str, remedy: str) -> Finding:
+    """A finding that says what is so, what that does to customers, and what to do about it."""
+    return Finding(store.name, 0, QUILT_CFN, rule, severity, "", f"{fact}. {_CONSEQUENCES[rule]} {remedy}.")
 
 
 def _unknown(store: Bucket, name: str, permission: str) -> Finding:
-    message = f"{name} could not be read: let the credentials that check the bucket have {permission}."
-    return _finding(store, explanations.UNKNOWN, "warning", message)
+    remedy = f"Let the credentials that check the bucket have {permission}"
+    return _finding(store, "B16", "warning", f"{name} could not be read", remedy)
 
 
 def _check_versioning(answer: Mapping[str, Any], store: Bucket) -> Iterator[Finding]:
     if answer.get("Status") != "Enabled":
-        yield _finding(
-            store,
-            explanations.VERSIONING,
-            "warning",
-            "Versioning is not enabled, so a published file that is damaged or replaced is lost for customers: "
-            f"aws s3api put-bucket-versioning --bucket {store.bucket} --versioning-configuration Status=Enabled.",
-        )
+        setting = f"--bucket {store.bucket} --versioning-configuration Status=Enabled"
+        remedy = f"Enable it: aws s3api put-bucket-versioning {setting}"
+        yield _finding(store, "B01", "warning", "Versioning is not enabled", remedy)
 
 
-_BLOCK: dict[str, tuple[bool, Explanation, Severity, str]] = {
-    "BlockPublicPolicy": (
-        False,
-        explanations.BLOCK_PUBLIC_POLICY,
-        "error",
-        "S3 refuses the policy that lets customers read",
-    ),
-    "RestrictPublicBuckets": (
-        False,
-        explanations.RESTRICT_PUBLIC_BUCKETS,
-        "error",
-        "customers get 403 for every template, whatever the policy says",
-    ),
-    "BlockPublicAcls": (
-        True,
-        explanations.BLOCK_PUBLIC_ACLS,
-        "warning",
-        "an upload with a public ACL can let everybody read more than what is published",
-    ),
-    "IgnorePublicAcls": (
-        True,
-        explanations.IGNORE_PUBLIC_ACLS,
-        "warning",
-        "the ACLs of objects can let everybody read more than what is published",
-    ),
+_BLOCK: dict[str, tuple[bool, str, Severity]] = {
+    "BlockPublicPolicy": (False, "B02", "error"),
+    "RestrictPublicBuckets": (False, "B03", "error"),
+    "BlockPublicAcls": (True, "B04", "warning"),
+    "IgnorePublicAcls": (True, "B05", "warning"),
 }
-"""Setting of the public-access block -> its right value, and the finding and its consequence for the other value."""
+"""Setting of the public-access block -> its right value, and the finding for the other value."""
 
 
 def _check_public_access(answer: Mapping[str, Any], store: Bucket) -> Iterator[Finding]:
     settings = answer.get("PublicAccessBlockConfiguration", {})
-    for name, (right, explanation, severity, consequence) in _BLOCK.items():
+    for name, (right, rule, severity) in _BLOCK.items():
         if settings.get(name, False) != right:
             state, other = ("off", "on") if right else ("on", "off")
-            message = f"{name} is {state}, so {consequence}: turn it {other} in the bucket's public-access block."
-            yield _finding(store, explanation, severity, message)
+            remedy = f"Turn it {other} in the bucket's public-access block"
+            yield _finding(store, rule, severity, f"{name} is {state}", remedy)
 
 
 def _check_ownership(answer: Mapping[str, Any], store: Bucket) -> Iterator[Finding]:
     rules = answer.get("OwnershipControls", {}).get("Rules", [])
     if [rule.get("ObjectOwnership") for rule in rules] != ["BucketOwnerEnforced"]:
-        yield _finding(
-            store,
-            explanations.OWNERSHIP,
-            "warning",
-            "Object ownership is not BucketOwnerEnforced, so a file that another account uploads is not covered by the "
-            "policy and gives customers 403: set it, which also turns ACLs off.",
-        )
+        fact = "Object ownership is not BucketOwnerEnforced"
+        yield _finding(store, "B06", "warning", fact, "Set it, which also turns ACLs off")
 
 
 def _check_encryption(answer: Mapping[str, Any], store: Bucket) -> Iterator[Finding]:
     for rule in answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", []):
         algorithm = rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "AES256")
         if algorithm != "AES256":
-            yield _finding(
-                store,
-                explanations.ENCRYPTION,
-                "error",
-                f"Default encryption is {algorithm}, and S3 decrypts with a key of KMS only for signed requests, so "
-                "customers who read without credentials get an error: set it to AES256 (SSE-S3).",
-            )
+            fact = f"Default encryption is {algorithm}, and S3 decrypts with a key of KMS only for signed requests"
+            yield _finding(store, "B07", "error", fact, "Set it to AES256 (SSE-S3)")
 
 
 def _check_payer(answer: Mapping[str, Any], store: Bucket) -> Iterator[Finding]:
     if answer.get("Payer") == "Requester":
-        yield _finding(
-            store,
-            explanations.PAYER,
-            "error",
-            "The requester pays, so customers who read without credentials get 403: turn Requester Pays off, so that "
-            "the bucket's owner pays.",
-        )
+        remedy = "Turn Requester Pays off, so that the bucket's owner pays"
+        yield _finding(store, "B08", "error", "The requester pays", remedy)
 
 
 def _check_lifecycle(answer: Mapping[str, Any], store: Bucket) -> Iterator[Finding]:
@@ -183,52 +155,28 @@ def _check_lifecycle(answer: Mapping[str, Any], store: Bucket) -> Iterator[Findi
         archives = {each.get("StorageClass") for each in rule.get("Transitions", [])} & {"GLACIER", "DEEP_ARCHIVE"}
         expires = rule.get("Expiration", {}).keys() & {"Days", "Date"}
         if expires or archives:
-            yield _finding(
-                store,
-                explanations.LIFECYCLE,
-                "error",
-                f"The lifecycle rule {rule.get('ID', 'without an ID')} {'expires' if expires else 'archives'} objects "
-                f"below {published}, so customers get 403 for a version that was published: limit it to other "
-                "prefixes.",
-            )
+            what = "expires" if expires else "archives"
+            fact = f"The lifecycle rule {rule.get('ID', 'without an ID')} {what} objects below {published}"
+            yield _finding(store, "B09", "error", fact, "Limit it to other prefixes")
 
 
-_STATEMENTS: dict[str, tuple[Explanation, Severity, str]] = {
-    READ: (
-        explanations.POLICY_READ,
-        "error",
-        "which lets everybody read what is published, so customers may get 403 for every template",
-    ),
-    OVERWRITE: (
-        explanations.POLICY_OVERWRITE,
-        "warning",
-        "which refuses uploads without If-None-Match or If-Match, so customers may get other bytes under an old "
-        "version",
-    ),
-    DELETE: (
-        explanations.POLICY_DELETE,
-        "warning",
-        "which refuses to delete what is published, so customers may get 403 for a URL that worked before",
-    ),
+_STATEMENTS: dict[str, tuple[str, Severity]] = {
+    READ: ("B11", "error"),
+    OVERWRITE: ("B12", "warning"),
+    DELETE: ("B13", "warning"),
 }
-"""Sid -> the finding for a policy without the statement, what the statement does, and the consequence."""
+"""Sid -> the finding for a policy without the statement."""
 
 
 def _check_policy(answer: Mapping[str, Any], store: Bucket) -> Iterator[Finding]:
+    remedy = "Put the policy printed here"
     if not answer:
-        yield _finding(
-            store,
-            explanations.NO_POLICY,
-            "error",
-            f"The bucket has no policy, so customers get 403 for every template below {published_prefix(store.prefix)}:"
-            " put the policy printed here.",
-        )
+        yield _finding(store, "B10", "error", "The bucket has no policy", remedy)
         return
     existing = json.loads(answer["Policy"])
     for statement in missing_statements(existing, policy(store.bucket, store.prefix, store.region)):
-        explanation, severity, consequence = _STATEMENTS[statement["Sid"]]
-        message = f"The policy lacks the statement {statement['Sid']}, {consequence}: put the policy printed here."
-        yield _finding(store, explanation, severity, message)
+        rule, severity = _STATEMENTS[statement["Sid"]]
+        yield _finding(store, rule, severity, f"The policy lacks the statement {statement['Sid']}", remedy)
 
 
 def _read_anonymously(store: Bucket) -> Iterator[Finding]:
@@ -252,61 +200,28 @@ def _read_anonymously(store: Bucket) -> Iterator[Finding]:
             return
         if aws.code(error) != "404":
             raise aws.user_error(error, f"{url} could not be read") from error
-        message = f"Nothing is published yet: {url} is not there, so reading it without credentials could not be tried."
-        yield _finding(store, explanations.NOTHING_PUBLISHED, "information", message)
+        remedy = "Run this check again after the first publication"
+        yield _finding(store, "B15", "information", f"Nothing is published yet: {url} is not there", remedy)
         return
-    yield _finding(
-        store,
-        explanations.ANONYMOUS_READ,
-        "error",
-        f"{url} can't be read without credentials ({refusal}), so customers get an error for every template: see the "
-        "other findings, the Deny statements of the policy, and the public-access block of the account and the "
-        "organization.",
+    remedy = (
+        "See the other findings, the Deny statements of the policy, and the public-access block of the account and the "
+        "organization"
     )
-
-
-class _Setting(NamedTuple):
-    """A setting of a bucket, and what checks it."""
-
-    name: str
-    operation: str
-    """A method of boto3's client of S3."""
-    permission: str
-    absent: str | None
-    """The code of the error for a setting that is not set; None where S3 always has an answer."""
-    check: Callable[[Mapping[str, Any], Bucket], Iterator[Finding]]
+    yield _finding(store, "B14", "error", f"{url} can't be read without credentials ({refusal})", remedy)
 
 
 _SETTINGS = (
-    _Setting("Versioning", "get_bucket_versioning", "s3:GetBucketVersioning", None, _check_versioning),
-    _Setting(
-        "The public-access block",
-        "get_public_access_block",
-        "s3:GetBucketPublicAccessBlock",
-        "NoSuchPublicAccessBlockConfiguration",
-        _check_public_access,
-    ),
-    _Setting(
-        "Object ownership",
-        "get_bucket_ownership_controls",
-        "s3:GetBucketOwnershipControls",
-        "OwnershipControlsNotFoundError",
-        _check_ownership,
-    ),
-    _Setting(
-        "Default encryption",
-        "get_bucket_encryption",
-        "s3:GetEncryptionConfiguration",
-        "ServerSideEncryptionConfigurationNotFoundError",
-        _check_encryption,
-    ),
-    _Setting("Who pays", "get_bucket_request_payment", "s3:GetBucketRequestPayment", None, _check_payer),
-    _Setting(
+    ("Versioning", "get_bucket_versioning", "s3:GetBucketVersioning", _check_versioning),
+    ("The public-access block", "get_public_access_block", "s3:GetBucketPublicAccessBlock", _check_public_access),
+    ("Object ownership", "get_bucket_ownership_controls", "s3:GetBucketOwnershipControls", _check_ownership),
+    ("Default encryption", "get_bucket_encryption", "s3:GetEncryptionConfiguration", _check_encryption),
+    ("Who pays", "get_bucket_request_payment", "s3:GetBucketRequestPayment", _check_payer),
+    (
         "The lifecycle configuration",
         "get_bucket_lifecycle_configuration",
         "s3:GetLifecycleConfiguration",
-        "NoSuchLifecycleConfiguration",
         _check_lifecycle,
     ),
-    _Setting("The policy", "get_bucket_policy", "s3:GetBucketPolicy", "NoSuchBucketPolicy", _check_policy),
+    ("The policy", "get_bucket_policy", "s3:GetBucketPolicy", _check_policy),
 )
+"""Each setting of a bucket, the method of boto3's client that reads it, the permission for that, and what checks it."""

@@ -12,15 +12,14 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import NamedTuple
 
-from quilt_cfn.delivery.publish import explanations
 from quilt_cfn.delivery.publish.plan import latest_key, latest_version, version_key
 from quilt_cfn.delivery.publish.stores.protocols import Source, Stored
 from quilt_cfn.delivery.release.artifact import MANIFEST, PRODUCT, SIGNATURE, SUMS, Manifest, read_manifest
 from quilt_cfn.errors import UserError
-from quilt_cfn.finding import QUILT_CFN, Explanation, Finding
+from quilt_cfn.finding import QUILT_CFN, Finding
 
-_Difference = tuple[Explanation, str]
-"""What is wrong, and the message of the finding."""
+_Difference = tuple[str, str]
+"""The id of a finding, which ``explanations`` explains, and its message."""
 
 
 class Verification(NamedTuple):
@@ -70,9 +69,7 @@ def verify(source: Source, version: str | None, public_key: Path | None, pool: E
         notes = () if differences else (f"signed with {public_key}",)
     elif SIGNATURE in found:
         notes = ("there is a signature, which was not checked: name the signer's key with --public-key",)
-    findings = tuple(
-        Finding(source.name, 0, QUILT_CFN, explanation.id, "error", "", message) for explanation, message in differences
-    )
+    findings = tuple(Finding(source.name, 0, QUILT_CFN, rule, "error", "", message) for rule, message in differences)
     return Verification(manifest, findings, notes)
 
 
@@ -89,9 +86,9 @@ def _compare_manifest(
     manifest: Manifest, where: str, version: str, sha256_in_latest: str | None
 ) -> Iterator[_Difference]:
     if manifest.version != version:
-        yield explanations.OTHER_VERSION, f"{where} is the manifest of {manifest.version}."
+        yield "V05", f"{where} is the manifest of {manifest.version}."
     if sha256_in_latest not in (None, manifest.sha256):
-        yield explanations.OTHER_MANIFEST, f"{where} is not the manifest that {latest_key()} names."
+        yield "V06", f"{where} is not the manifest that {latest_key()} names."
 
 
 def _compare_files(manifest: Manifest, found: Mapping[str, Stored]) -> Iterator[_Difference]:
@@ -102,7 +99,7 @@ def _compare_files(manifest: Manifest, found: Mapping[str, Stored]) -> Iterator[
         yield _changed(SUMS)
     elif sums.content != manifest.sums:
         message = f"{SUMS} and {MANIFEST} don't belong together: one of them is not what was released."
-        yield explanations.SUMS_DIFFER, message
+        yield "V04", message
     for entry in manifest.files:
         stored = found.get(entry.name)
         if stored is None:
@@ -112,17 +109,17 @@ def _compare_files(manifest: Manifest, found: Mapping[str, Stored]) -> Iterator[
 
 
 def _missing(name: str) -> _Difference:
-    return explanations.MISSING_FILE, f"{name} is missing."
+    return "V01", f"{name} is missing."
 
 
 def _changed(name: str) -> _Difference:
-    return explanations.CHANGED_FILE, f"{name} is not what was released."
+    return "V02", f"{name} is not what was released."
 
 
 def _unnamed_files(there: Iterable[str], named: set[str]) -> Iterator[_Difference]:
     for name in sorted({*there} - named):
         message = f"{name} is there, and the manifest does not name it: it is no part of the release."
-        yield explanations.UNNAMED_FILE, message
+        yield "V03", message
 
 
 def _check_signature(manifest: Manifest, signature: Stored | None, public_key: Path) -> Iterator[_Difference]:
@@ -130,6 +127,6 @@ def _check_signature(manifest: Manifest, signature: Stored | None, public_key: P
 
     key = signing.read_public_key(public_key)
     if signature is None:
-        yield explanations.NOT_SIGNED, f"{SIGNATURE} is missing: {manifest.version} is not signed."
+        yield "V07", f"{SIGNATURE} is missing: {manifest.version} is not signed."
     elif not signing.verifies(key, manifest.sums, signature.content):
-        yield explanations.WRONG_SIGNATURE, f"{SIGNATURE} was not made with the key in {public_key}."
+        yield "V08", f"{SIGNATURE} was not made with the key in {public_key}."

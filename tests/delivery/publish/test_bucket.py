@@ -133,8 +133,8 @@ def test_a_setting_that_is_wrong_is_the_one_finding(s3, store, spoil, rule, mess
     (found,) = check_bucket(store).findings
     assert (found.file, found.rule) == (store.name, rule)
     assert found.message.startswith(message)
-    assert re.search(r"customer|everybody", found.message), "the message says what happens to whom"
-    assert re.search(r": [^:]+.*\.$", found.message), "the message ends with the next step"
+    assert re.search("[Cc]ustomer|public", found.message), "the message says what happens to whom"
+    assert re.search(r"\. (Enable|Turn|Set|Limit) [^.]+.*\.$", found.message), "the message ends with the next step"
 
 
 def test_a_bucket_without_a_public_access_block_lets_acls_through(s3, store):
