@@ -1,8 +1,8 @@
 #!/bin/bash
 # Becomes an EC2 instance for a test: a copy-on-write root and namespaces of its own, of which nothing is left behind.
 #   unshare --mount --pid --fork --net --uts --ipc --kill-child bash instance.sh FOLDER
-# The file FOLDER/ready appears when the instance is up. FOLDER/settings is read by bash: the size of its DISK, the names
-# of its images, and whether its DATABASE is here or elsewhere.
+# The file FOLDER/ready appears when the instance is up. bash reads FOLDER/settings: the size of the DISK, the names of
+# the images, and whether the DATABASE is here or elsewhere.
 set -euo pipefail
 folder=$1
 tests=$(dirname "$(readlink --canonicalize "$0")")
@@ -98,7 +98,7 @@ echo '{"default": [{"type": "insecureAcceptAnything"}]}' >/etc/containers/policy
 
 # The images under their real names: each is a few links into /usr, the stand-ins, and Python's packages in /venv.
 image=$(mktemp -d)
-mkdir -p "$image"/{dev,etc/nginx,home/quilt/scripts,opt,proc,root,run,stand-ins,sys,tmp,usr,venv,var/lib/nginx,var/log/nginx}
+mkdir -p "$image"/{dev,etc/nginx,home/quilt/scripts,opt,proc,root,run,stand-ins,sys,tmp,usr,venv,var/{lib,log}/nginx}
 chmod 755 "$image"
 chmod 1777 "$image/tmp"
 ln -s usr/bin usr/lib usr/lib64 usr/sbin "$image"
@@ -110,16 +110,18 @@ printf '%s\n' root:x:0: quilt:x:1234: nogroup:x:65534: www-data:x:33: >"$image/e
 install -m 755 "$stand_ins/create_admin.py" "$image/home/quilt/scripts"
 install -m 755 "$stand_ins/flask.py" "$image/opt/flask"
 tar -C "$image" -cf /tmp/image.tar .
-podman import --quiet --change 'ENV PATH=/venv/bin:/opt:/usr/sbin:/usr/bin' --change 'USER quilt' --change 'WORKDIR /home/quilt' \
-    --change 'CMD ["python3", "/stand-ins/registry.py"]' /tmp/image.tar "$REGISTRY_IMAGE" >/dev/null
-podman import --quiet --change 'CMD ["/usr/bin/python3", "/stand-ins/catalog.py"]' /tmp/image.tar "$CATALOG_IMAGE" >/dev/null
-podman import --quiet --change 'ENV PATH=/usr/sbin:/usr/bin' /tmp/image.tar "$NGINX_IMAGE" >/dev/null
+make_image() { podman import --quiet "${@:2}" /tmp/image.tar "$1" >/dev/null; }
+make_image "$REGISTRY_IMAGE" --change 'ENV PATH=/venv/bin:/opt:/usr/sbin:/usr/bin' --change 'USER quilt' \
+    --change 'WORKDIR /home/quilt' --change 'CMD ["python3", "/stand-ins/registry.py"]'
+make_image "$CATALOG_IMAGE" --change 'CMD ["/usr/bin/python3", "/stand-ins/catalog.py"]'
+make_image "$NGINX_IMAGE" --change 'ENV PATH=/usr/sbin:/usr/bin'
 
 # AWS, at the address of the metadata service and, for what is called by name, on a port of the loopback interface.
 ip link set lo up
 ip address add 169.254.169.254/32 dev lo
 sysctl --quiet net.ipv4.ip_forward=1
-iptables --table nat --append OUTPUT --destination 169.254.169.254 --protocol tcp --dport 80 --jump REDIRECT --to-ports 9000
+iptables --table nat --append OUTPUT --destination 169.254.169.254 --protocol tcp --dport 80 \
+    --jump REDIRECT --to-ports 9000
 /usr/bin/python3 "$stand_ins/aws_apis.py" "$folder" &
 
 if [ "$DATABASE" = elsewhere ]; then
@@ -136,13 +138,15 @@ as_postgres() { runuser --user postgres -- env PGPASSWORD="$(cat "$folder/passwo
 install --owner postgres "$folder/password" /run/data/password
 as_postgres "$postgres/initdb" --pgdata /run/data/db --auth scram-sha-256 --username quilt --no-sync \
     --pwfile /run/data/password >/dev/null
-openssl req -new -x509 -nodes -subj /CN=database -keyout /run/data/db/server.key -out /run/data/db/server.crt 2>/dev/null
+(cd /run/data/db && openssl req -new -x509 -nodes -subj /CN=database -keyout server.key -out server.crt 2>/dev/null)
 chown postgres /run/data/db/server.*
 echo "hostssl all all 0.0.0.0/0 scram-sha-256" >>/run/data/db/pg_hba.conf
 printf '%s\n' "listen_addresses = '10.42.1.10'" 'ssl = on' 'fsync = off' >>/run/data/db/postgresql.conf
 program /usr/local/bin/database <<END
 #!/bin/sh
-cd / && exec runuser --user postgres -- $postgres/pg_ctl --pgdata /run/data/db --wait --log /run/data/log --mode immediate "\$@"
+cd /
+exec runuser --user postgres -- \
+    $postgres/pg_ctl --pgdata /run/data/db --wait --log /run/data/log --mode immediate "\$@"
 END
 database start >/dev/null
 as_postgres psql --quiet --host 10.42.1.10 --username quilt --dbname postgres --command "create database quilt"

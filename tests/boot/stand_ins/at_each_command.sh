@@ -1,9 +1,9 @@
-# Sourced by every bash of a boot (BASH_ENV). Writes down each command before it runs, as STEP SCRIPT:LINE COMMAND, and
-# kills the shell that is about to run the one in /run/victim, in which a step of * is any step.
+# Sourced by every bash of a boot (BASH_ENV). Records each command before it runs, as STEP SCRIPT:LINE COMMAND, in
+# /run/commands, and kills the shell that is about to run the one in /run/victim, in which a step of * is any step.
 set -o functrace
 at_command() {
   local step victim=''
-  # It may just be written anew, and a shell may be one that ends at a failure.
+  # The file may be empty at this moment, which must not end a shell that ends at failures.
   read -r step </run/quilt-step || :
   local command="$step ${BASH_SOURCE[1]##*/}:$1 ${2//$'\n'/ }"
   printf '%s\n' "$command" >>/run/commands

@@ -23,7 +23,7 @@ for name, value in options.items():
         key = key[0].upper() + key[1:]
     text = Path(value[len("file://") :]).read_text() if value.startswith("file://") else value
     call[key] = json.loads(text) if name == "log-events" else text
-# Signed by the key in the environment, if there is one, and otherwise by the instance's role, at this machine's time.
+# Signed by the key in the environment, if there is one, and otherwise by the instance's role, with the clock's time.
 signature = os.environ.get("AWS_ACCESS_KEY_ID", ""), os.environ.get("AWS_SECRET_ACCESS_KEY", ""), str(time.time())
 action = "".join(part.capitalize() for part in operation.split("-"))
 headers = {"X-Amz-Target": f"{TARGETS[service]}.{action}", "Authorization": json.dumps(signature)}

@@ -1,10 +1,11 @@
-"""The AWS that an instance sees: instance metadata, CloudFormation, Secrets Manager, CloudWatch Logs, a bit of S3.
+"""The AWS APIs that an instance calls: instance metadata, CloudFormation, Secrets Manager, CloudWatch Logs, S3.
 
     aws_apis.py FOLDER
 
-Answers from FOLDER/metadata.json (the resource's metadata), FOLDER/secrets.json (ARN -> value) and FOLDER/keys.json
-(access keys that IAM knows), refuses the actions in FOLDER/refused, and writes a line of JSON to FOLDER/calls for each
-call. All of it is on one port of the loopback interface; iptables leads the metadata service's address there.
+Answers from FOLDER/metadata.json (the resource's metadata), FOLDER/credentials.json (the role's), FOLDER/secrets.json
+(ARN -> value) and FOLDER/keys.json (access keys that IAM knows), refuses the actions in FOLDER/refused, and writes each
+call to FOLDER/calls, as a line of JSON. Everything is on one port of the loopback interface, to which iptables
+redirects the metadata service's address.
 """
 
 import json
@@ -43,7 +44,7 @@ class Answer(BaseHTTPRequestHandler):
             self.service(target.rpartition(".")[2], json.loads(body))
 
     def instance_metadata(self, path):
-        """Version 2 for whoever reads credentials; the published cfn-init is of a time before it."""
+        """Version 2 is required for credentials only: the published cfn-init is older than it."""
         credentials = "meta-data/iam/security-credentials/"
         if path.startswith(credentials) and self.headers.get("X-aws-ec2-metadata-token") != "a-token":
             return self.reply(401, "")
@@ -59,7 +60,7 @@ class Answer(BaseHTTPRequestHandler):
         return self.reply(200, answers[path]) if path in answers else self.reply(404, "")
 
     def cloudformation(self, call):
-        self.note(call)
+        self.record(call)
         resource = {
             "LogicalResourceId": call["LogicalResourceId"],
             "PhysicalResourceId": "x",
@@ -75,7 +76,7 @@ class Answer(BaseHTTPRequestHandler):
 
     def service(self, action, call):
         key, secret, at = json.loads(self.headers["Authorization"])
-        self.note({"Action": action, "By": key or "the role", **call})
+        self.record({"Action": action, "By": key or "the role", **call})
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
         if abs(time.time() - float(at)) > 300:
             return self.reply(403, "Signature expired")
@@ -96,7 +97,7 @@ class Answer(BaseHTTPRequestHandler):
     def refuses(self, action):
         return action in (FOLDER / "refused").read_text().split()
 
-    def note(self, call):
+    def record(self, call):
         with LOCK, (FOLDER / "calls").open("a") as file:
             file.write(json.dumps(call) + "\n")
 

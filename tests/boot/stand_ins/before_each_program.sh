@@ -1,6 +1,6 @@
 #!/bin/sh
-# Stands under every program's name before the programs of a boot. Writes down each call, as STEP PROGRAM ARGUMENT...,
-# and kills or hangs the one that /run/victim names after the word kill or hang; there a step of * is any step.
+# Comes before every program of a boot on the PATH, under its name. Records each call, as STEP PROGRAM ARGUMENT..., in
+# /run/programs, and kills or hangs the one in /run/victim, after the word kill or hang; there a step of * is any step.
 set -f
 name=${0##*/}
 what='' victim=''
@@ -16,7 +16,7 @@ if [ "$victim" ] && { hit "$call" || hit "* ${call#* }"; }; then
   trap '' TERM
   while :; do sleep 1; done
 fi
-# Nobody wants to wait for the deadline of the step that will hang.
+# The step that will hang gets a deadline of two seconds.
 if [ "$name" = timeout ] && [ "$what" = hang ] && [ "$step" = "${victim%% *}" ]; then
   shift 2
   set -- --kill-after=1 2 "$@"

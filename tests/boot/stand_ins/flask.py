@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""flask db upgrade: 14 migrations that nothing guards; says over what it reached the database.
+"""flask db upgrade: 14 migrations, without a lock; prints whether the database was reached over TLS.
 
-A table `refused` in the database makes a migration fail.
+A table `refused` in the database makes them fail.
 """
 
 import os

@@ -1,9 +1,10 @@
-"""The registry: speaks the uwsgi protocol on 9000, and answers with what it was asked and how it was started.
+"""The registry: answers requests of the uwsgi protocol on port 9000.
 
-    /healthcheck    as the real one: without the database, and 500 for ever when a variable is missing
-    /api/packages   asks the database, over a pool of connections
-    /api/mail       greets the mail service
+    /healthcheck    as the real one: does not need the database; 500 when an environment variable is missing
+    /api/packages   a number from the database, over a pool of connections
+    /api/mail       the mail service's answer to NOOP
     /api/key        the access key that URLs would be signed with
+    anything else   the request's and the environment's variables
 
 https://uwsgi-docs.readthedocs.io/en/latest/Protocol.html
 """
@@ -34,7 +35,7 @@ REQUIRED = {
 
 
 def key_id():
-    """As the client is made, once: from the variable, or from the shared credentials file."""
+    """From the environment, or from the shared credentials file; read once, as the real client does."""
     if "AWS_ACCESS_KEY_ID" in os.environ:
         return os.environ["AWS_ACCESS_KEY_ID"] if os.environ["AWS_SECRET_ACCESS_KEY"] else None
     return re.search("aws_access_key_id=(.*)", Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).read_text())[1]
@@ -69,11 +70,11 @@ def health():
     return "ok"
 
 
-def answer(asked):
-    sites = {"/healthcheck": health, "/api/packages": packages, "/api/mail": mail, "/api/key": lambda: key}
-    site = sites.get(asked["REQUEST_URI"], lambda: json.dumps([asked, dict(os.environ)]))
+def answer(request):
+    paths = {"/healthcheck": health, "/api/packages": packages, "/api/mail": mail, "/api/key": lambda: key}
+    body = paths.get(request["REQUEST_URI"], lambda: json.dumps([request, dict(os.environ)]))
     try:
-        return "200 OK", site()
+        return "200 OK", body()
     except Exception as error:
         return "500 Internal Server Error", type(error).__name__
 
