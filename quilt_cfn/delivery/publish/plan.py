@@ -7,11 +7,10 @@ A plan is a value. It never changes what is published: where a version is there 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from typing import NamedTuple
 
-from quilt_cfn.delivery.publish.stores.protocols import Source, Stored
+from quilt_cfn.delivery.publish.stores.protocols import Source
 from quilt_cfn.delivery.release.artifact import (
     LATEST,
     MANIFEST,
@@ -33,10 +32,6 @@ class Write(NamedTuple):
     content: bytes
     damaged_tag: str | None = None
     """The tag of the damaged content that is replaced; without one, nothing may be at the key."""
-
-    @property
-    def verb(self) -> str:
-        return "repair" if self.damaged_tag else "write"
 
 
 class Pointer(NamedTuple):
@@ -74,7 +69,9 @@ class PublishPlan(NamedTuple):
 
     def __str__(self) -> str:
         lines = [f"{self.store}: {PRODUCT} {self.version}"]
-        lines += [f"  {write.verb:6}  {write.key}  {len(write.content):,} bytes" for write in self.writes]
+        for write in self.writes:
+            verb = "repair" if write.damaged_tag else "write "
+            lines.append(f"  {verb}  {write.key}  {len(write.content):,} bytes")
         lines += [f"  keep    {key}" for key in self.kept]
         if self.pointer.moves:
             lines += [f"  point   {latest_key()}  {self.pointer.before or 'nothing'} -> {self.pointer.version}"]
@@ -103,18 +100,15 @@ def plan_publication(artifact: Artifact, signature: bytes | None, store: Source,
     if signature:
         wanted[SIGNATURE] = signature
     wanted[MANIFEST] = manifest  # the last
-    first = _read(store, artifact.version, (SUMS, MANIFEST), pool)
-    published = first[MANIFEST] is not None
-    if first[SUMS] is None and not published:
-        there: Mapping[str, Stored | None] = dict.fromkeys(wanted)  # no need to ask S3 for each of them
-    else:
-        _has_content(store, artifact.version, SUMS, first[SUMS], wanted[SUMS], published)
-        there = first | _read(store, artifact.version, (name for name in wanted if name not in first), pool)
+    reads = {name: pool.submit(store.read, version_key(artifact.version, name)) for name in wanted}
+    published = reads[MANIFEST].result() is not None
     writes: dict[str, Write] = {}
     for name, content in wanted.items():
-        stored = there[name]
-        if not _has_content(store, artifact.version, name, stored, content, published):
-            writes[name] = Write(version_key(artifact.version, name), content, stored.tag if stored else None)
+        stored, key = reads[name].result(), version_key(artifact.version, name)
+        if stored is None or not stored.intact:
+            writes[name] = Write(key, content, stored.tag if stored else None)
+        elif stored.content != content:
+            raise other_bytes(store, key, artifact.version, published)
     return PublishPlan(
         store.name,
         artifact.version,
@@ -170,20 +164,6 @@ def latest_version(content: bytes, store: Source) -> str:
         f"{store.name}/{latest_key()} does not name a version.",
         "quilt-cfn did not write it: restore an earlier version of it, or delete it, and run the command again.",
     )
-
-
-def _read(store: Source, version: str, names: Iterable[str], pool: Executor) -> dict[str, Stored | None]:
-    reads = {name: pool.submit(store.read, version_key(version, name)) for name in names}
-    return {name: read.result() for name, read in reads.items()}
-
-
-def _has_content(store: Source, version: str, name: str, there: Stored | None, wanted: bytes, published: bool) -> bool:
-    """Whether a file is there; False if it is missing or damaged. Raises ``UserError`` if it has other bytes."""
-    if there is None or not there.intact:
-        return False
-    if there.content == wanted:
-        return True
-    raise other_bytes(store, version_key(version, name), version, published)
 
 
 def other_bytes(store: Source, key: str, version: str, published: bool) -> UserError:

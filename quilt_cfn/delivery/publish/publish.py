@@ -7,43 +7,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from quilt_cfn.delivery.publish.execute import execute
-from quilt_cfn.delivery.publish.launch_links import PublishedTemplate, launch_links
-from quilt_cfn.delivery.publish.plan import Pointer, PublishPlan, latest_key, plan_publication, version_key
+from quilt_cfn.delivery.publish.launch_links import launch_links
+from quilt_cfn.delivery.publish.plan import latest_key, plan_publication, version_key
 from quilt_cfn.delivery.publish.stores import open_source, open_store
 from quilt_cfn.delivery.publish.stores.protocols import Store
 from quilt_cfn.delivery.publish.verify import Verification, verify
-from quilt_cfn.delivery.release.artifact import (
-    LATEST,
-    PRODUCT,
-    RELEASES,
-    Artifact,
-    read_artifact,
-    released_versions,
-)
+from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, RELEASES, Artifact, read_artifact, released_versions
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import Finding
 from quilt_cfn.inputs.release import VERSION
 
 READERS = 8
 """How many files of one location are read or written at once."""
-
-
-class Published(NamedTuple):
-    """An artifact that was published to a store."""
-
-    store: Store
-    plan: PublishPlan
-    pointer: Pointer
-
-    def __str__(self) -> str:
-        wrote = len(self.plan.writes)
-        what = f"{wrote} files written and compared" if wrote else "there already, byte for byte"
-        return f"{self.plan.version} is published at {self.store.name}: {what}; {latest_key()}: {self.pointer.version}"
 
 
 def choose(version: str | None, releases: Path = RELEASES) -> Artifact:
@@ -74,27 +54,29 @@ def publish(artifact: Artifact, locations: Sequence[str], key_file: Path | None,
         ThreadPoolExecutor(READERS * len(locations)) as requests,
         ThreadPoolExecutor(len(locations)) as pool,
     ):
-        stores = _results([pool.submit(open_store, location) for location in dict.fromkeys(locations)])
-        plans = _results([pool.submit(plan_publication, artifact, signature, store, requests) for store in stores])
+        stores = [*pool.map(open_store, dict.fromkeys(locations))]
+        plans = [*pool.map(lambda store: plan_publication(artifact, signature, store, requests), stores)]
         if dry_run:
             yield from map(str, plans)
             return
         with _progress_bar(sum(len(each.writes) + 1 for each in plans)) as bar:
             executions = [
-                pool.submit(execute, each, artifact.manifest, store, requests, bar.update)
-                for each, store in zip(plans, stores, strict=True)
+                pool.submit(execute, plan, artifact.manifest, store, requests, bar.update)
+                for plan, store in zip(plans, stores, strict=True)
             ]
             failures = [failure for each in executions if isinstance(failure := each.exception(), UserError)]
-        published = [
-            Published(store, each, execution.result())
-            for store, each, execution in zip(stores, plans, executions, strict=True)
-            if execution.exception() not in failures
-        ]
-        yield from map(str, published)
+        published = []
+        for store, plan, execution in zip(stores, plans, executions, strict=True):
+            if execution.exception() not in failures:
+                pointer = execution.result()
+                wrote = f"{len(plan.writes)} files written and compared"
+                what = wrote if plan.writes else "there already, byte for byte"
+                yield f"{plan.version} is published at {store.name}: {what}; {latest_key()}: {pointer.version}"
+                published.append(store)
         if signature:
-            yield from (f"Signed; to check it: {_verification_command(artifact, each.store)}" for each in published)
+            yield from (f"Signed; to check it: {_verification_command(artifact, store)}" for store in published)
         if published:
-            yield from _launch_links(artifact, [each.store for each in published])
+            yield from _launch_links(artifact, published)
         if failures:
             raise UserError(" ".join(failure.what for failure in failures), failures[0].next_step)
 
@@ -109,9 +91,11 @@ def _launch_links(artifact: Artifact, stores: Sequence[Store]) -> Iterator[str]:
         return
     for edition, formats in artifact.manifest.editions.items():
         key = version_key(artifact.version, formats["yaml"])
-        templates = [PublishedTemplate(store.bucket, store.region, store.key(key)) for store in buckets]
+        urls: dict[str, str] = {}
+        for store in buckets:
+            urls.setdefault(store.region, store.url(key))
         yield f"Launch the {edition} edition:"
-        yield str(launch_links(templates, PRODUCT))
+        yield str(launch_links(urls, PRODUCT))
 
 
 def check_buckets(locations: Sequence[str]) -> Iterator[tuple[str, tuple[Finding, ...]]]:
@@ -165,10 +149,6 @@ def _sign(artifact: Artifact, key_file: Path) -> bytes:
     from quilt_cfn.delivery.release import signing  # late: imports cryptography
 
     return signing.sign(signing.read_private_key(key_file), artifact.manifest.sums)
-
-
-def _results(futures: Sequence[Future[Any]]) -> list[Any]:
-    return [each.result() for each in futures]
 
 
 def _progress_bar(total: int) -> Any:

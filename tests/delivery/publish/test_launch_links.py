@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from quilt_cfn.cloudformation.facts import availability, partitions
-from quilt_cfn.delivery.publish.launch_links import PublishedTemplate, launch_links
+from quilt_cfn.delivery.publish.launch_links import launch_links
 
-KEY = "quilt/quilt-registry/1.0.0/quilt-registry.yaml"
-VIRGINIA = PublishedTemplate("public", "us-east-1", KEY)
-IRELAND = PublishedTemplate("public-ireland", "eu-west-1", KEY)
-GOVCLOUD = PublishedTemplate("public-gov", "us-gov-west-1", KEY)
-BEIJING = PublishedTemplate("public-cn", "cn-north-1", KEY)
-BRANDENBURG = PublishedTemplate("public-eusc", "eusc-de-east-1", KEY)
-EVERYWHERE = (VIRGINIA, IRELAND, GOVCLOUD, BEIJING, BRANDENBURG)
+VIRGINIA, IRELAND = {"us-east-1": "https://virginia/t.yaml"}, {"eu-west-1": "https://ireland/t.yaml"}
+GOVCLOUD, BEIJING = {"us-gov-west-1": "https://govcloud/t.yaml"}, {"cn-north-1": "https://beijing/t.yaml"}
+EVERYWHERE = {**VIRGINIA, **IRELAND, **GOVCLOUD, **BEIJING, "eusc-de-east-1": "https://brandenburg/t.yaml"}
 
 
-def link(published: Sequence[PublishedTemplate], region: str, stack_name: str = "quilt") -> str:
-    return dict(launch_links(published, stack_name).links)[region]
+def link(published: Mapping[str, str], region: str, stack_name: str = "quilt") -> str:
+    return launch_links(published, stack_name).links[region]
 
 
 def console_query(url: str) -> dict[str, str]:
@@ -48,30 +44,33 @@ def test_a_link_opens_the_console_of_its_partition_in_its_region(region, console
 
 
 def test_a_link_names_template_and_stack():
-    template = VIRGINIA._replace(key="a&stackName=b#c d+e%20")
-    for published, stack_name in ((VIRGINIA, "quilt"), (template, "a&b=c#d e+f%20")):
-        query = console_query(link([published], "us-east-1", stack_name))
-        assert query == {"templateURL": published.url, "stackName": stack_name}
+    for url, stack_name in (("https://virginia/t.yaml", "quilt"), ("https://a&stackName=b#c d+e%20", "a&b=c#d e+f%20")):
+        query = console_query(link({"us-east-1": url}, "us-east-1", stack_name))
+        assert query == {"templateURL": url, "stackName": stack_name}
 
 
 def test_a_region_takes_the_template_from_its_own_bucket_or_the_first_of_its_partition():
-    assert console_query(link(EVERYWHERE, "eu-west-1"))["templateURL"] == IRELAND.url
-    assert console_query(link(EVERYWHERE, "eu-central-1"))["templateURL"] == VIRGINIA.url
-    assert console_query(link([IRELAND, VIRGINIA], "eu-central-1"))["templateURL"] == IRELAND.url
-    assert console_query(link(EVERYWHERE, "us-gov-east-1"))["templateURL"] == GOVCLOUD.url
-    assert console_query(link(EVERYWHERE, "cn-northwest-1"))["templateURL"] == BEIJING.url
+    def template(published: Mapping[str, str], region: str) -> dict[str, str]:
+        """Which of the published templates a Region takes."""
+        url = console_query(link(published, region))["templateURL"]
+        return {region: each for region, each in published.items() if each == url}
+
+    assert template(EVERYWHERE, "eu-west-1") == IRELAND
+    assert template(EVERYWHERE, "eu-central-1") == VIRGINIA
+    assert template({**IRELAND, **VIRGINIA}, "eu-central-1") == IRELAND
+    assert template(EVERYWHERE, "us-gov-east-1") == GOVCLOUD
+    assert template(EVERYWHERE, "cn-northwest-1") == BEIJING
 
 
 def test_no_link_leads_to_another_partition_and_there_is_a_reason():
-    links = launch_links([VIRGINIA], "quilt")
-    assert {partitions.partition(each.region) for each in links.links} == {"aws"}
-    reasons = dict(links.without)
+    links, reasons = launch_links(VIRGINIA, "quilt")
+    assert {partitions.partition(each) for each in links} == {"aws"}
     assert reasons["us-gov-west-1"] == "published to no bucket in aws-us-gov"
     assert reasons["us-iso-east-1"] == "no public page names the console of aws-iso"
-    assert not launch_links([], "quilt").links
+    assert not launch_links({}, "quilt").links
 
 
-@pytest.mark.parametrize("published", [(), (BEIJING,), EVERYWHERE])
+@pytest.mark.parametrize("published", [{}, BEIJING, EVERYWHERE])
 def test_the_printed_links_name_every_region_once(published):
     text = str(launch_links(published, "quilt"))
     for region in availability.regions():
