@@ -86,6 +86,11 @@ def launch_stack(
     return LaunchedStack(launch)
 
 
+def after(launch: Launch, logical_id: str) -> set[str]:
+    """The resources that depend on this one, directly or by way of others; they are created after it."""
+    return {name for name in launch.resources if logical_id in launch.before(name)}
+
+
 def refusal(parameter: dict[str, Any], value: str) -> str | None:
     """Why a parameter's declaration refuses a value; None when it accepts it."""
     return constraint_violation("It", parameter, value)

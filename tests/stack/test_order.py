@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.stack.order import database_after_the_rest
-from tests.launches import DOCUMENTED
+from tests.launches import DOCUMENTED, after
 
 
 def test_everything_else_is_created_before_the_database_or_after_it(template):
     stack = evaluate(template, DOCUMENTED | {"AlarmEmail": "a@example.com", "HostedZoneId": "Z0123456789"})
-    either = stack.before("Database") | stack.after("Database")
+    either = stack.before("Database") | after(stack, "Database")
     assert either == set(stack.resources) - {"Database"}
 
 
 def test_what_takes_minutes_is_created_beside_the_instance(template):
     stack = evaluate(template, DOCUMENTED)
-    assert "LoadBalancer" in stack.after("Database")
-    assert "LoadBalancer" not in stack.before("Server") | stack.after("Server")
+    assert "LoadBalancer" in after(stack, "Database")
+    assert "LoadBalancer" not in stack.before("Server") | after(stack, "Server")
 
 
 def test_it_waits_for_no_more_than_the_last_of_each_chain():

@@ -76,27 +76,29 @@ class TemplateEvaluator:
     def enforce_rules(self) -> None:
         """Raise ``ValidationError`` if an assertion in the template's Rules fails."""
         for name, rule in get_section(self.template, "Rules").items():
-            try:
-                condition = dict_or_empty(rule).get("RuleCondition", "true")
-                if not is_true(self.compute(condition, ("Rules", name, "RuleCondition"))):
-                    continue
-            except NotDecidable:
-                continue
-            for index, assertion in enumerate(wrap(dict_or_empty(rule).get("Assertions", []))):
-                path = ("Rules", name, "Assertions", index, "Assert")
-                try:
-                    holds = self.compute(dict_or_empty(assertion).get("Assert", "true"), path)
-                except NotDecidable:
-                    continue
-                if is_known(holds) and not is_true(holds):
-                    raise ValidationError(
-                        as_text(dict_or_empty(assertion).get("AssertDescription") or f"Rule {name} failed")
-                    )
+            rule = dict_or_empty(rule)
+            if self._holds(rule.get("RuleCondition", "true"), ("Rules", name, "RuleCondition")):
+                for index, assertion in enumerate(map(dict_or_empty, wrap(rule.get("Assertions", [])))):
+                    path = ("Rules", name, "Assertions", index, "Assert")
+                    if self._holds(assertion.get("Assert", "true"), path) is False:
+                        raise ValidationError(as_text(assertion.get("AssertDescription") or f"Rule {name} failed"))
+
+    def _holds(self, value: Any, path: Path) -> bool | None:
+        """Whether a condition or an assertion of a rule is true; None if it depends on a value that is not known."""
+        try:
+            computed = self.compute(value, path)
+        except NotDecidable:
+            return None
+        return is_true(computed) if is_known(computed) else None
 
     def exists(self, logical_id: str) -> bool:
         """Whether a declared resource would be created."""
-        condition = dict_or_empty(self.declared[logical_id]).get("Condition")
-        return condition is None or self.decide(condition, ("Resources", logical_id, "Condition"))
+        return self.has(("Resources", logical_id), self.declared[logical_id])
+
+    def has(self, path: Path, declared: Any) -> bool:
+        """Whether the condition of a resource or an output is true, or it has none."""
+        condition = dict_or_empty(declared).get("Condition")
+        return condition is None or self.decide(condition, (*path, "Condition"))
 
     def decide(self, name: Any, path: Path) -> bool:
         """Whether the condition of this name is true; ``path`` is where it is used."""
@@ -116,18 +118,20 @@ class TemplateEvaluator:
         """A resource, evaluated once; empty while it is being evaluated, as when it refers to itself."""
         if logical_id not in self._computed:
             self._computed[logical_id] = None  # being evaluated
-            declared = dict_or_empty(self.declared[logical_id])
-            path = ("Resources", logical_id)
-            computed = {key: self.compute(value, (*path, key)) for key, value in declared.items() if key != "Condition"}
-            self._computed[logical_id] = _without_no_value(computed)
+            self._computed[logical_id] = self.part(("Resources", logical_id), self.declared[logical_id])
         return self._computed[logical_id] or {}
+
+    def part(self, path: Path, declared: Any) -> dict[str, Any]:
+        """A resource or an output, evaluated, without its condition."""
+        entries = dict_or_empty(declared).items()
+        return _without_no_value({key: self.compute(each, (*path, key)) for key, each in entries if key != "Condition"})
 
     # Values.
 
     def compute(self, value: Any, path: Path) -> Any:
         """The value of a part of the template, with every function in it computed; ``path`` leads to it."""
-        if isinstance(value, str):
-            return self.literal(value)
+        if isinstance(value, str) and "{{resolve:" in value:
+            return Value(value, {Origin("dynamic", match) for match in _DYNAMIC.findall(value)})
         if not isinstance(value, (list, dict)):
             return value
         if self._depth == MAX_DEPTH:
@@ -150,12 +154,6 @@ class TemplateEvaluator:
             if function:
                 return function(self, argument, (*path, name))
         return _without_no_value({key: self.compute(each, (*path, key)) for key, each in value.items()})
-
-    def literal(self, value: Any) -> Any:
-        """A scalar of the template; a string that has dynamic references becomes a ``Value`` with these origins."""
-        if not isinstance(value, str) or "{{resolve:" not in value:
-            return value
-        return Value(value, {Origin("dynamic", match) for match in _DYNAMIC.findall(value)})
 
     def error(self, kind: str, path: Path, message: str) -> Value:
         """Record an ``EvaluationError`` and return the placeholder of the value that can't be computed."""

@@ -13,7 +13,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from quilt_cfn.cloudformation.facts import partitions
 from quilt_cfn.cloudformation.launch.values import (
@@ -32,55 +32,27 @@ from quilt_cfn.cloudformation.launch.values import (
 from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, is_true, wrap
 from quilt_cfn.cloudformation.template.walk import VARIABLE, Path
 
+if TYPE_CHECKING:
+    from quilt_cfn.cloudformation.launch.evaluator import TemplateEvaluator
+
 _LIST_ATTRIBUTES = re.compile(
     r"(Ids|Arns|Names|NameServers|DnsEntries|CidrBlocks|Endpoints|CidrBlockAssociations|Ips|Addresses)$"
 )
 """Attributes that are lists by their names."""
 
-
-class Evaluator(Protocol):
-    """What the functions need of the evaluator of a template; ``TemplateEvaluator`` is the one there is."""
-
-    region: str
-    pseudo: dict[str, Any]
-    """Pseudo parameter -> value."""
-    values: Mapping[str, Any]
-    """Parameter -> value."""
-    declared: dict[str, Any]
-    """Logical ID -> resource as the template has it, whether it is created or not."""
-    mappings: dict[str, Any]
-    extended: bool
-    """Whether the template uses AWS::LanguageExtensions."""
-
-    def compute(self, value: Any, path: Path) -> Any: ...
-
-    def literal(self, value: Any) -> Any: ...
-
-    def concatenate(self, parts: list[Any], path: Path) -> Value: ...
-
-    def decide(self, name: Any, path: Path) -> bool: ...
-
-    def exists(self, logical_id: str) -> bool: ...
-
-    def resource(self, logical_id: str) -> dict[str, Any]: ...
-
-    def error(self, kind: str, path: Path, message: str) -> Value: ...
-
-    def missing(self, kind: str, path: Path, message: str) -> None: ...
-
-    def room_for(self, characters: int, path: Path) -> bool: ...
+Function = Callable[["TemplateEvaluator", Any, Path], Any]
 
 
 class NotDecidable(Exception):
     """An assertion of a rule depends on a value that is not known before the launch."""
 
 
-def logical_id(evaluator: Evaluator, name: Any, path: Path) -> Any:
+def logical_id(evaluator: TemplateEvaluator, name: Any, path: Path) -> Any:
     """The name that Ref and Fn::GetAtt take; with AWS::LanguageExtensions a function may compute it."""
     return evaluator.compute(name, path) if evaluator.extended else name
 
 
-def ref(evaluator: Evaluator, name: Any, path: Path) -> Any:
+def ref(evaluator: TemplateEvaluator, name: Any, path: Path) -> Any:
     name = logical_id(evaluator, name, path)
     if not is_known(name):
         return Value("<Ref>", origins_of(name), known=False)
@@ -97,7 +69,7 @@ def ref(evaluator: Evaluator, name: Any, path: Path) -> Any:
     return unknown_value(Origin("resource", name))
 
 
-def get_att(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def get_att(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     if isinstance(argument, str):
         name, _, attribute = argument.partition(".")
     elif isinstance(argument, list) and len(argument) == 2:
@@ -115,14 +87,14 @@ def get_att(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     return _attribute(evaluator, name, attribute)
 
 
-def _must_exist(evaluator: Evaluator, name: str, path: Path) -> None:
+def _must_exist(evaluator: TemplateEvaluator, name: str, path: Path) -> None:
     if path[:1] in (("Conditions",), ("Rules",)):
         evaluator.error("Ref", path, f"{path[0]} can't refer to the resource {name}")
     elif not evaluator.exists(name):
         evaluator.error("Ref", path, f"{name} is not created under this condition")
 
 
-def _attribute(evaluator: Evaluator, name: str, attribute: str) -> Any:
+def _attribute(evaluator: TemplateEvaluator, name: str, attribute: str) -> Any:
     origin = Origin("attribute", name, attribute)
     resource = evaluator.resource(name)
     properties = dict_or_empty(resource.get("Properties"))
@@ -139,7 +111,7 @@ def _attribute(evaluator: Evaluator, name: str, attribute: str) -> Any:
     return unknown_list(origin) if _LIST_ATTRIBUTES.search(attribute) else unknown_value(origin)
 
 
-def sub(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def sub(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     variables: dict[str, Any] = {}
     text = argument
     if not isinstance(argument, str):
@@ -161,7 +133,7 @@ def sub(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     return evaluator.concatenate(parts, path)
 
 
-def _variable(evaluator: Evaluator, name: str, variables: Mapping[str, Any], path: Path) -> Any:
+def _variable(evaluator: TemplateEvaluator, name: str, variables: Mapping[str, Any], path: Path) -> Any:
     if name in variables:
         value = variables[name]
     elif "." in name:
@@ -175,7 +147,7 @@ def _variable(evaluator: Evaluator, name: str, variables: Mapping[str, Any], pat
     return value
 
 
-def join(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def join(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 2)
     if parts is None:
         return evaluator.error("Syntax", path, "Fn::Join takes a delimiter and a list")
@@ -196,7 +168,7 @@ def join(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     return evaluator.concatenate(pieces, path)
 
 
-def split(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def split(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 2)
     text = evaluator.compute(parts[1], (*path, 1)) if parts else None
     if parts is None or not isinstance(parts[0], str) or not parts[0]:
@@ -211,7 +183,7 @@ def split(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     return [Value(part, origins_of(text)) for part in text.split(parts[0])]
 
 
-def select(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def select(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 2)
     if parts is None:
         return evaluator.error("Syntax", path, "Fn::Select takes an index and a list")
@@ -233,7 +205,7 @@ def select(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     return members[int(index)]
 
 
-def get_azs(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def get_azs(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     region = evaluator.compute(argument, path)
     if not isinstance(region, str):
         return UnknownList([evaluator.error("Syntax", path, "Fn::GetAZs takes the name of a Region")])
@@ -242,7 +214,7 @@ def get_azs(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     return [Value(zone) for zone in partitions.zones(region or evaluator.region)]
 
 
-def cidr(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def cidr(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 2, 3)
     if parts is None:
         return UnknownList([evaluator.error("Cidr", path, "Fn::Cidr takes a block, a count and a number of bits")])
@@ -262,7 +234,7 @@ def cidr(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     return [Value(each, origins_of([block])) for each in blocks]
 
 
-def base64_(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def base64_(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     plain = evaluator.compute(argument, path)
     if not isinstance(plain, str):
         return evaluator.error("Base64", path, "Fn::Base64 takes a string")
@@ -273,7 +245,7 @@ def base64_(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     return encoded
 
 
-def find_in_map(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def find_in_map(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 3, 4)
     if parts is None:
         return evaluator.error("Syntax", path, "Fn::FindInMap takes a map and two keys")
@@ -293,10 +265,10 @@ def find_in_map(evaluator: Evaluator, argument: Any, path: Path) -> Any:
         value = value[name]
     if isinstance(value, dict):
         return evaluator.error("FindInMap", path, f"the mapping's entry {' / '.join(names)} is a map")
-    return [evaluator.literal(each) for each in value] if isinstance(value, list) else evaluator.literal(value)
+    return evaluator.compute(value, path)
 
 
-def if_(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def if_(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 3)
     if parts is None:
         return evaluator.error("Syntax", path, "Fn::If takes a condition and two values")
@@ -304,70 +276,54 @@ def if_(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     return evaluator.compute(parts[side], (*path, side))
 
 
-def named_condition(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def named_condition(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     # Elsewhere Condition is an ordinary key, as in an IAM policy.
     if path[:1] in (("Conditions",), ("Rules",)):
         return evaluator.decide(argument, path)
     return {"Condition": evaluator.compute(argument, path)}
 
 
-def equals(evaluator: Evaluator, argument: Any, path: Path) -> bool:
-    left, right = _compared(evaluator, argument, path)
-    return bool(left == right)
+def comparison(holds: Callable[[Any, Any], bool]) -> Function:
+    """A function that compares two values. It raises ``NotDecidable`` in a rule if one of them is not known."""
+
+    def compare(evaluator: TemplateEvaluator, argument: Any, path: Path) -> bool:
+        parts = _arguments(evaluator, argument, path, 2)
+        if parts is None:
+            return False
+        left, right = (evaluator.compute(each, (*path, index)) for index, each in enumerate(parts))
+        if path[:1] == ("Rules",) and not (is_known(left) and is_known(right)):
+            raise NotDecidable
+        return holds(_comparable(left), _comparable(right))
+
+    return compare
 
 
-def contains(evaluator: Evaluator, argument: Any, path: Path) -> bool:
-    members, value = _compared(evaluator, argument, path)
-    return value in wrap(members)
-
-
-def each_member_equals(evaluator: Evaluator, argument: Any, path: Path) -> bool:
-    members, value = _compared(evaluator, argument, path)
-    return all(each == value for each in wrap(members))
-
-
-def each_member_in(evaluator: Evaluator, argument: Any, path: Path) -> bool:
-    members, allowed = _compared(evaluator, argument, path)
-    return all(each in wrap(allowed) for each in wrap(members))
-
-
-def _compared(evaluator: Evaluator, argument: Any, path: Path) -> tuple[Any, Any]:
-    """The two sides of a comparison. Raises ``NotDecidable`` in a rule if one of them is not known."""
-    parts = _arguments(evaluator, argument, path, 2)
-    if parts is None:
-        return NO_VALUE, ()
-    left, right = (evaluator.compute(each, (*path, index)) for index, each in enumerate(parts))
-    if path[:1] == ("Rules",) and not (is_known(left) and is_known(right)):
-        raise NotDecidable
-    return _comparable(left), _comparable(right)
-
-
-def undecided(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def undecided(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     if path[:1] == ("Rules",):
         raise NotDecidable
     return evaluator.error("Syntax", path, f"{path[-1]} works only in Rules")
 
 
-def import_value(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def import_value(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     name = evaluator.compute(argument, path)
     origin = Origin("import", as_text(name))
     return Value(f"<import {name}>", origins_of(name) | {origin}, known=False)
 
 
-def get_stack_output(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def get_stack_output(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     output = dict_or_empty(evaluator.compute(argument, path))
     name = ".".join(as_text(output.get(key, "?")) for key in ("StackName", "OutputName"))
     return Value(f"<output {name}>", origins_of(output) | {Origin("import", name)}, known=False)
 
 
-def length(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def length(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     members = evaluator.compute(argument, path)
     if isinstance(members, UnknownList) or not (isinstance(members, list) or is_known(members)):
         return Value("<length>", origins_of(members), known=False)
     return len(members) if isinstance(members, list) else evaluator.error("Length", path, "Fn::Length takes a list")
 
 
-def to_json_string(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def to_json_string(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     value = evaluator.compute(argument, path)
     if not isinstance(value, (dict, list)):
         return evaluator.error("Syntax", path, "Fn::ToJsonString takes a map or a list")
@@ -377,19 +333,19 @@ def to_json_string(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     return Value(text, origins_of(value), is_known(value) and text != TOO_LARGE)
 
 
-def transform(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+def transform(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     return Value("<Fn::Transform>", origins_of(evaluator.compute(argument, path)), known=False)
 
 
-def _operands(evaluator: Evaluator, argument: Any, path: Path) -> list[bool]:
-    """The operands of Fn::And, Fn::Or and Fn::Not. Raises ``NotDecidable`` as ``_compared`` does."""
+def _operands(evaluator: TemplateEvaluator, argument: Any, path: Path) -> list[bool]:
+    """The operands of Fn::And, Fn::Or and Fn::Not. Raises ``NotDecidable`` as ``comparison`` does."""
     operands = wrap(evaluator.compute(argument, path))
     if path[:1] == ("Rules",) and not is_known(operands):
         raise NotDecidable
     return [is_true(each) for each in operands]
 
 
-def _arguments(evaluator: Evaluator, argument: Any, path: Path, *counts: int) -> list[Any] | None:
+def _arguments(evaluator: TemplateEvaluator, argument: Any, path: Path, *counts: int) -> list[Any] | None:
     """The arguments as the template has them, if there are as many as one of ``counts``; else records an error."""
     if isinstance(argument, list) and len(argument) in counts:
         return argument
@@ -404,16 +360,16 @@ def _comparable(value: Any) -> Any:
     return value if isinstance(value, dict) else as_text(value)
 
 
-FUNCTIONS: dict[str, Callable[[Evaluator, Any, Path], Any]] = {
+FUNCTIONS: dict[str, Function] = {
     "Ref": ref,
     "Condition": named_condition,
     "Fn::And": lambda evaluator, argument, path: all(_operands(evaluator, argument, path)),
     "Fn::Base64": base64_,
     "Fn::Cidr": cidr,
-    "Fn::Contains": contains,
-    "Fn::EachMemberEquals": each_member_equals,
-    "Fn::EachMemberIn": each_member_in,
-    "Fn::Equals": equals,
+    "Fn::Contains": comparison(lambda members, value: value in wrap(members)),
+    "Fn::EachMemberEquals": comparison(lambda members, value: all(each == value for each in wrap(members))),
+    "Fn::EachMemberIn": comparison(lambda members, allowed: all(each in wrap(allowed) for each in wrap(members))),
+    "Fn::Equals": comparison(lambda left, right: bool(left == right)),
     "Fn::FindInMap": find_in_map,
     "Fn::GetAtt": get_att,
     "Fn::GetAZs": get_azs,

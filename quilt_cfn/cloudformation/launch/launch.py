@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from quilt_cfn.cloudformation.launch.evaluator import ACCOUNT, EvaluationError, TemplateEvaluator
 from quilt_cfn.cloudformation.launch.parameter_values import ValidationError, resolve_parameters
-from quilt_cfn.cloudformation.launch.values import NO_VALUE, Value
+from quilt_cfn.cloudformation.launch.values import Value
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, get_section
 from quilt_cfn.cloudformation.template.walk import references
 
@@ -46,21 +46,11 @@ class Launch:
 
     def type_of(self, logical_id: str) -> str:
         """The type of a resource; empty if it is not created."""
-        return self._types.get(logical_id, "")
-
-    @cached_property
-    def _types(self) -> dict[str, str]:
-        return {name: as_text(dict_or_empty(resource).get("Type", "")) for name, resource in self.resources.items()}
+        return as_text(self.resources.get(logical_id, {}).get("Type", ""))
 
     def properties(self, logical_id: str) -> dict[str, Any]:
         """The properties of a resource; empty if it has none or is not created."""
-        return self._properties.get(logical_id) or {}
-
-    @cached_property
-    def _properties(self) -> dict[str, dict[str, Any]]:
-        return {
-            name: dict_or_empty(dict_or_empty(resource).get("Properties")) for name, resource in self.resources.items()
-        }
+        return dict_or_empty(self.resources.get(logical_id, {}).get("Properties"))
 
     def of_type(self, *types: str) -> dict[str, dict[str, Any]]:
         """Logical ID -> properties of every resource of these types."""
@@ -84,21 +74,11 @@ class Launch:
         return {name: frozenset(self._before(name)) for name in self.resources}
 
     def _before(self, name: str) -> Iterator[str]:
-        resource = dict_or_empty(get_section(self.template, "Resources")[name])
-        for other in [*as_list(resource.get("DependsOn")), *self._references.get(name, ())]:
+        resource = get_section(self.template, "Resources")[name]
+        depends_on = as_list(dict_or_empty(resource).get("DependsOn"))
+        for other in [*depends_on, *(reference.name for reference in references(resource))]:
             if isinstance(other, str) and other in self.resources and other != name:
                 yield other
-
-    @cached_property
-    def _references(self) -> dict[str, set[str]]:
-        return {
-            name: {reference.name for reference in references(resource)}
-            for name, resource in get_section(self.template, "Resources").items()
-        }
-
-    def after(self, logical_id: str) -> frozenset[str]:
-        """The resources that depend on this one, directly or by way of others; they are created after it."""
-        return frozenset(name for name in self.resources if logical_id in self.before(name))
 
     def before(self, logical_id: str) -> frozenset[str]:
         """The resources that this one depends on, directly or by way of others; they are created before it."""
@@ -108,14 +88,12 @@ class Launch:
     def _closure(self) -> dict[str, frozenset[str]]:
         closure: dict[str, frozenset[str]] = {}
         for name in self.resources:
-            seen: set[str] = set()
-            waiting = list(self.dependencies[name])
-            while waiting:
-                other = waiting.pop()
-                if other not in seen:
-                    seen.add(other)
-                    waiting.extend(self.dependencies[other])
-            closure[name] = frozenset(seen)
+            found: set[str] = set()
+            latest = {name}
+            while latest:
+                latest = {other for each in latest for other in self.dependencies[each]} - found
+                found |= latest
+            closure[name] = frozenset(found)
         return closure
 
 
@@ -134,16 +112,11 @@ class PreparedLaunch(NamedTuple):
         """The launch, with its resources and outputs evaluated."""
         evaluator = self.evaluator
         resources = {name: evaluator.resource(name) for name in evaluator.declared if evaluator.exists(name)}
-        outputs = {}
-        for name, output in get_section(evaluator.template, "Outputs").items():
-            condition = dict_or_empty(output).get("Condition")
-            if condition is None or evaluator.decide(condition, ("Outputs", name, "Condition")):
-                computed = {
-                    key: evaluator.compute(value, ("Outputs", name, key))
-                    for key, value in dict_or_empty(output).items()
-                    if key != "Condition"
-                }
-                outputs[name] = {key: value for key, value in computed.items() if value is not NO_VALUE}
+        outputs = {
+            name: evaluator.part(("Outputs", name), output)
+            for name, output in get_section(evaluator.template, "Outputs").items()
+            if evaluator.has(("Outputs", name), output)
+        }
         return Launch(
             template=evaluator.template,
             region=evaluator.region,
@@ -169,15 +142,13 @@ def prepare(
     Raises ``ValidationError``, with the console's message, where CloudFormation would refuse the launch. With
     ``allow_missing``, a parameter that has neither a value nor a default gets a placeholder instead of being refused.
     """
-    evaluator = TemplateEvaluator(
-        template, resolve_parameters(template, parameter_values, allow_missing), region, account
-    )
+    values = resolve_parameters(template, parameter_values, allow_missing)
+    evaluator = TemplateEvaluator(template, values, region, account)
     evaluator.enforce_rules()
     # The conditions that a loop (Fn::ForEach) makes are not known before it is expanded.
     named = [name for name in get_section(template, "Conditions") if not name.startswith("Fn::")]
-    return PreparedLaunch(
-        parameter_values, {name: evaluator.decide(name, ("Conditions", name)) for name in named}, evaluator
-    )
+    conditions = {name: evaluator.decide(name, ("Conditions", name)) for name in named}
+    return PreparedLaunch(parameter_values, conditions, evaluator)
 
 
 def evaluate(

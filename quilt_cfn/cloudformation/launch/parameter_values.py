@@ -58,22 +58,21 @@ def _value(name: str, parameter: Mapping[str, Any], parameter_values: Mapping[st
     value = parameter_values.get(name, parameter.get("Default"))
     is_list = "CommaDelimitedList" in parameter_type or "List<" in parameter_type
     is_stored = parameter_type.startswith("AWS::SSM::Parameter::Value<")
+    unknown = unknown_list(origin) if is_list else unknown_value(origin)
     if value is None:
-        return unknown_list(origin) if is_list else unknown_value(origin)
+        return unknown
     # The console sends a list as one string; parameter files may hold it as a list.
     text = ",".join(map(as_text, value)) if isinstance(value, list) else as_text(value)
     members = [part.strip() for part in text.split(",")] if is_list and not is_stored else [text]
     for member in members:
         refusal = constraint_violation(name, parameter, member)
         if refusal and allow_missing and name not in parameter_values:
-            return unknown_list(origin) if is_list else unknown_value(origin)
+            return unknown
         if refusal:
             raise ValidationError(refusal)
     if is_stored:  # the parameter's value is only the name under which the Parameter Store holds the real one
-        return unknown_list(origin) if is_list else unknown_value(origin)
-    if is_list:
-        return [Value(member, {origin}) for member in members]
-    return Value(text, {origin})
+        return unknown
+    return [Value(member, {origin}) for member in members] if is_list else Value(text, {origin})
 
 
 def constraint_violation(name: str, parameter: Mapping[str, Any], value: str) -> str | None:

@@ -7,7 +7,7 @@ A ``Value`` is a ``str`` and can be used as one. Code that makes a string out of
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple, SupportsIndex
+from typing import Any, Literal, NamedTuple
 
 from quilt_cfn.cloudformation.template.coerce import as_text
 
@@ -65,9 +65,6 @@ class UnknownList(list[Any]):
     def member(self, index: int) -> Value:
         """The placeholder of the member at an index."""
         return Value(f"{self.any_member[:-1]}[{index}]>", self.any_member.origins, known=False)
-
-    def __getitem__(self, index: SupportsIndex | slice) -> Any:
-        return super().__getitem__(index)
 
 
 def placeholder(origin: Origin) -> str:

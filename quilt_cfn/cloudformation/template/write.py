@@ -16,6 +16,9 @@ from quilt_cfn.errors import UserError
 
 TemplateDict = dict[str, Any]
 
+_WIDTH = 124
+"""Characters of a line of YAML."""
+
 SECTIONS = (
     "AWSTemplateFormatVersion",
     "Description",
@@ -59,14 +62,7 @@ def to_yaml(template: TemplateDict) -> str:
             "PyYAML was installed without libyaml here, and would write other bytes than it does with libyaml.",
             "Install its wheel: pip install --force-reinstall --only-binary :all: PyYAML",
         )
-    text: str = yaml.dump(
-        template,
-        Dumper=_TemplateDumper,
-        sort_keys=False,
-        width=124,
-        allow_unicode=False,
-        default_flow_style=False,
-    )
+    text: str = yaml.dump(template, Dumper=_TemplateDumper, sort_keys=False, width=_WIDTH, allow_unicode=False)
     return text
 
 
@@ -100,9 +96,7 @@ def _short_form(mapping: dict[str, Any]) -> str | None:
     if len(mapping) != 1:
         return None
     (name,) = mapping
-    if name in ("Ref", "Condition"):
-        return f"!{name}"
-    return f"!{name[4:]}" if name.startswith("Fn::") else None
+    return f"!{name.removeprefix('Fn::')}" if name in ("Ref", "Condition") or name.startswith("Fn::") else None
 
 
 def _mapping(dumper: Any, mapping: dict[str, Any]) -> Any:
@@ -129,29 +123,20 @@ def _text(dumper: Any, text: str) -> Any:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
-_LINE = 124
-
-
 def _fits_on_a_line(value: Any) -> bool:
     """Whether a dict or list is written in flow style: if it fits on a line, or is a list of one-line strings."""
     if isinstance(value, list) and all(isinstance(item, str) and "\n" not in item for item in value):
         return True
-    return _room_after(value, _LINE) >= 0
+    return _room_after(value, _WIDTH) >= 0
 
 
 def _room_after(value: Any, room: int) -> int:
     """How many characters of ``room`` are left after a value; negative as soon as it doesn't fit."""
     if isinstance(value, str):
         return -1 if "\n" in value else room - len(value) - 2
-    if isinstance(value, dict):
-        for name, child in value.items():
-            room = _room_after(child, room - len(name) - 2)
-            if room < 0:
-                break
-        return room - 2
-    if isinstance(value, list):
-        for child in value:
-            room = _room_after(child, room - 2)
+    if isinstance(value, (dict, list)):
+        for key, child in value.items() if isinstance(value, dict) else (("", each) for each in value):
+            room = _room_after(child, room - len(key) - 2)
             if room < 0:
                 break
         return room - 2

@@ -15,6 +15,7 @@ from quilt_cfn.cloudformation.analysis.lifecycle.names import duplicate_names, e
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.inputs.contract import CONTRACT_FILE, read_contract
 from quilt_cfn.stack.order import database_after_the_rest
+from tests.launches import after
 
 PARAMETER_SETS = read_contract(CONTRACT_FILE).parameter_sets
 
@@ -27,7 +28,7 @@ def launch(request: pytest.FixtureRequest, template: dict[str, Any]) -> Launch:
 
 def failed_creation(launch: Launch, failing: str) -> Outcome:
     """The rollback of a creation in which one resource fails, after everything that doesn't depend on it."""
-    dependent = launch.after(failing)
+    dependent = after(launch, failing)
     return rollback(launch, [name for name in launch.resources if name not in dependent], [failing])
 
 
@@ -65,7 +66,7 @@ def test_what_a_failed_launch_leaves_is_its_log_and_copies_of_the_database(launc
 
 def test_nothing_stays_that_was_never_created(launch: Launch) -> None:
     for failing in launch.resources:
-        assert resources(failed_creation(launch, failing).remaining).isdisjoint(launch.after(failing))
+        assert resources(failed_creation(launch, failing).remaining).isdisjoint(after(launch, failing))
 
 
 def test_what_stays_was_kept_or_copied_or_logged_elsewhere(launch: Launch) -> None:
@@ -129,13 +130,13 @@ def test_a_failed_creation_is_not_clean_if_and_only_if_the_resource_existed(
     culprit = "Server" if logical_id == "ServerTemplate" else logical_id
     for failing in launch.resources:
         facts: tuple[Fact, ...] = getattr(failed_creation(launch, failing), outcome)
-        assert resources(facts) == (set() if culprit in launch.after(failing) else {culprit}), failing
+        assert resources(facts) == (set() if culprit in after(launch, failing) else {culprit}), failing
 
 
 def test_an_address_that_waits_for_no_gateway_blocks_where_both_exist(template: dict[str, Any]) -> None:
     launch = mutated(template, "ServerAddress", DependsOn=[])
     for failing in launch.resources:
-        missing = launch.after(failing) & {"ServerAddress", "InternetGatewayAttachment"}
+        missing = after(launch, failing) & {"ServerAddress", "InternetGatewayAttachment"}
         blocks = resources(failed_creation(launch, failing).blocking)
         assert blocks == (set() if missing else {"ServerAddress"}), failing
 
