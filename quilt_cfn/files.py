@@ -17,24 +17,43 @@ def write_atomically(path: Path, content: bytes) -> bool:
     """
     # A symbolic link is followed: users who linked to a file want that file to be written.
     path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         if path.is_file() and path.read_bytes() == content:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            temporary.chmod(path.stat().st_mode & 0o7777)
-        temporary.replace(path)
+        replace_file(path, content, f".{path.name}.{os.getpid()}.new")
         return True
     except OSError as error:
         raise UserError(
             f"{path} could not be written: {error.strerror or error}.",
             "The file is as it was; choose another place with --output, or make this one writable.",
         ) from error
+
+
+def replace_file(path: Path, content: bytes, temporary_name: str) -> None:
+    """Write ``content`` under another name in the same folder and rename it to ``path``; raises ``OSError``.
+
+    Both the bytes and the name are on the disk when this returns. A file that is replaced passes on its permissions.
+    """
+    temporary = path.with_name(temporary_name)
+    try:
+        write_to_disk(temporary, content)
+        if path.exists():
+            temporary.chmod(path.stat().st_mode & 0o7777)
+        temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_to_disk(path: Path, content: bytes) -> None:
+    """Write a file and wait until the disk has its bytes; raises ``OSError``."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -8,9 +8,10 @@ us-east-1; AWS_ENDPOINT_URL_MARKETPLACE_CATALOG names another.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from quilt_cfn import aws
@@ -79,51 +80,31 @@ class Catalog(NamedTuple):
 
     def entity(self, product: str) -> Entity:
         """A product in its present state."""
-        answer = self._call(f"The product {product} could not be read", "describe_entity", EntityId=product)
+        with _user_errors(f"The product {product} could not be read", "DescribeEntity"):
+            answer = self.client.describe_entity(Catalog=CATALOG, EntityId=product)
         identifier, _, revision = answer.get("EntityIdentifier", product).partition("@")
         document = answer.get("DetailsDocument") or json.loads(answer.get("Details") or "{}")
         return Entity(identifier, revision, document)
 
     def change_sets(self, product: str) -> list[ChangeSet]:
         """The change sets of a product in the last 60 days, newest first. A new one is listed after a moment."""
-        what = f"The change sets of the product {product} could not be listed"
-        request = {
-            "FilterList": [{"Name": "EntityId", "ValueList": [product]}],
-            "Sort": {"SortBy": "StartTime", "SortOrder": "DESCENDING"},
-            "MaxResults": 20,
-        }
-        found: list[ChangeSet] = []
-        token: dict[str, str] = {}
-        while True:
-            answer = self._call(what, "list_change_sets", **request, **token)
-            found += map(_change_set, answer.get("ChangeSetSummaryList", []))
-            if not answer.get("NextToken"):
-                return found
-            token = {"NextToken": answer["NextToken"]}
+        with _user_errors(f"The change sets of the product {product} could not be listed", "ListChangeSets"):
+            pages = self.client.get_paginator("list_change_sets").paginate(
+                Catalog=CATALOG,
+                FilterList=[{"Name": "EntityId", "ValueList": [product]}],
+                Sort={"SortBy": "StartTime", "SortOrder": "DESCENDING"},
+            )
+            return [_change_set(each) for page in pages for each in page.get("ChangeSetSummaryList", [])]
 
     def describe(self, change_set: str) -> ChangeSet:
         """A change set in its present state."""
-        what = f"The change set {change_set} could not be read"
-        return _change_set(self._call(what, "describe_change_set", ChangeSetId=change_set))
+        with _user_errors(f"The change set {change_set} could not be read", "DescribeChangeSet"):
+            return _change_set(self.client.describe_change_set(Catalog=CATALOG, ChangeSetId=change_set))
 
     def start(self, request: Mapping[str, Any]) -> str:
         """Starts a change set and returns its ID; if the request's token has started one before, the ID of that."""
-        what = f"The change set “{request['ChangeSetName']}” could not be started"
-        identifier: str = self._call(what, "start_change_set", **request)["ChangeSetId"]
-        return identifier
-
-    def _call(self, what: str, operation: str, **arguments: Any) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError  # late: boto3 takes 0.2 s
-
-        try:
-            return getattr(self.client, operation)(**{"Catalog": CATALOG, **arguments})
-        except ClientError as error:
-            raise _api_error(error, what, operation) from None
-        except ParamValidationError as error:
-            errors = "; ".join(str(error).splitlines()[1:]).rstrip(".")
-            raise UserError(f"{what}: the request does not fit the API ({errors}).", _FIX) from None
-        except BotoCoreError as error:
-            raise aws.user_error(error, what) from None
+        with _user_errors(f"The change set “{request['ChangeSetName']}” could not be started", "StartChangeSet"):
+            return str(self.client.start_change_set(**request)["ChangeSetId"])
 
 
 def connect() -> Catalog:
@@ -153,40 +134,63 @@ def _change_set(answer: Mapping[str, Any]) -> ChangeSet:
 
 
 _FIX = "Fix what is named here, and run the command again."
-_NEXT_STEPS = {
-    "AccessDeniedException": "Use credentials of the seller's account whose policy allows aws-marketplace:{action}.",
-    "ResourceNotFoundException": "Check the ID, and that the credentials are those of the seller's account.",
-    "ResourceNotSupportedException": "Name the ID of an AMI product, prod-…",
-    "ResourceInUseException": "Wait until that change set has ended, then run the command again.",
-    "ServiceQuotaExceededException": "Wait until some of the account's open change sets have ended, then run the "
-    "command again.",
-    "ValidationException": _FIX,
-}
 _MEANINGS = {
-    "AccessDeniedException": "the credentials don't allow it",
-    "ResourceNotFoundException": "there is none with this ID",
-    "ResourceNotSupportedException": "the Catalog API does not support it",
-    "ResourceInUseException": "another change set of the product has not ended, and a product takes one at a time",
-    "ServiceQuotaExceededException": "the account has as many open change sets as AWS allows",
-    "ValidationException": "AWS finds the request invalid",
+    "AccessDeniedException": (
+        "the credentials don't allow it",
+        "Use credentials of the seller's account whose policy allows aws-marketplace:{action}.",
+    ),
+    "ResourceNotFoundException": (
+        "there is none with this ID",
+        "Check the ID, and that the credentials are those of the seller's account.",
+    ),
+    "ResourceNotSupportedException": (
+        "the Catalog API does not support it",
+        "Name the ID of an AMI product, prod-…",
+    ),
+    "ResourceInUseException": (
+        "another change set of the product has not ended, and a product takes one at a time",
+        "Wait until that change set has ended, then run the command again.",
+    ),
+    "ServiceQuotaExceededException": (
+        "the account has as many open change sets as AWS allows",
+        "Wait until some of the account's open change sets have ended, then run the command again.",
+    ),
+    "ValidationException": ("AWS finds the request invalid", _FIX),
 }
+"""Code of an error -> what it means, and the next step."""
 # AWS writes "… has entities locked by change sets - entity: 'prod-…' change sets: a, b." (seen in sellers' reports).
 _LOCKED_BY = re.compile(r"change sets:\s*([\w-]+(?:\s*,\s*[\w-]+)*)")
 
 
-def _api_error(error: Any, what: str, operation: str) -> UserError:
+@contextlib.contextmanager
+def _user_errors(what: str, action: str) -> Iterator[None]:
+    """Turns the errors of boto3 into ``UserError``; ``what`` begins its sentence, ``action`` is the API's."""
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError  # late: boto3 takes 0.2 s
+
+    try:
+        yield
+    except ClientError as error:
+        raise _api_error(error, what, action) from None
+    except ParamValidationError as error:
+        errors = "; ".join(str(error).splitlines()[1:]).rstrip(".")
+        raise UserError(f"{what}: the request does not fit the API ({errors}).", _FIX) from None
+    except BotoCoreError as error:
+        raise aws.user_error(error, what) from None
+
+
+def _api_error(error: Any, what: str, action: str) -> UserError:
     """The ``UserError`` for an error that the API answered with."""
     code = aws.code(error)
-    if code not in _NEXT_STEPS:
+    if code not in _MEANINGS:
         return aws.user_error(error, what)
+    meaning, next_step = _MEANINGS[code]
     message = str(error.response["Error"].get("Message") or error.response.get("Message") or "")
     fields = error.response.get("ValidationExceptionFieldList") or []
     parts = [message, *(f"{each.get('Field', '')}: {each.get('Message', '')}" for each in fields)]
     details = "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part.strip())
     # AWS's message about denied access is long and names the caller; the action in the next step is enough.
     details = f" ({details})" if details and code != "AccessDeniedException" else ""
-    action = "".join(word.capitalize() for word in operation.split("_"))
-    sentence, next_step = f"{what}: {_MEANINGS[code]}{details}.", _NEXT_STEPS[code].format(action=action)
+    sentence, next_step = f"{what}: {meaning}{details}.", next_step.format(action=action)
     if code == "ResourceInUseException":
         named = _LOCKED_BY.search(message)
         return ProductLocked(sentence, next_step, tuple(re.split(r"\s*,\s*", named[1])) if named else ())

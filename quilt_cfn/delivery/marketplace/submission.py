@@ -42,6 +42,10 @@ class Submission(NamedTuple):
         """The beginning of its change sets' names: readable, and another one for any other content."""
         return f"{NAME} {self.version} {self.fingerprint[:12]}"
 
+    def change_set_name(self, intent: str) -> str:
+        """The name of the change sets with this content and intent."""
+        return f"{self.name} {intent.lower()}"
+
     def request(self, intent: str, revision: str, retry_of: str = "") -> dict[str, Any]:
         """The arguments of StartChangeSet.
 
@@ -59,7 +63,7 @@ class Submission(NamedTuple):
         content = {
             "Catalog": "AWSMarketplace",
             "ChangeSet": [change],
-            "ChangeSetName": f"{self.name} {intent.lower()}",
+            "ChangeSetName": self.change_set_name(intent),
             "Intent": intent,
         }
         identifier = f"{self.product}@{revision}" if revision else self.product

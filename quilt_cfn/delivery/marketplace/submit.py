@@ -81,14 +81,7 @@ class Done(NamedTuple):
     what: str
 
 
-class Stop(NamedTuple):
-    """Nothing can be done: the two sentences of a ``UserError``."""
-
-    what: str
-    next_step: str
-
-
-Step = Start | Follow | Done | Stop
+Step = Start | Follow | Done
 
 
 def validate(catalog: Catalog, submission: Submission, polling: Polling = POLLING) -> Iterator[str]:
@@ -132,7 +125,10 @@ def status(catalog: Catalog, about: str, follow: bool = False, polling: Polling 
 
 
 def next_step(goal: str, submission: Submission, state: State) -> Step:
-    """What to do next about a submission, decided from ``state`` alone; ``goal`` is VALIDATE or APPLY."""
+    """What to do next about a submission, decided from ``state`` alone; ``goal`` is VALIDATE or APPLY.
+
+    Raises ``UserError`` when nothing can be done.
+    """
     applied = _newest(state, submission, APPLY)
     validated = _newest(state, submission, VALIDATE)
     title = submission.title
@@ -149,15 +145,15 @@ def next_step(goal: str, submission: Submission, state: State) -> Step:
         return Follow(validated)
     for ours in (applied, validated):
         if ours and ours.identifier in state.followed and ours.status != "SUCCEEDED":
-            return Stop(*explain(ours))
+            raise UserError(*explain(ours))
     other = next((each for each in state.change_sets if each.active and each not in (applied, validated)), None)
     if other:
-        return Stop(
+        raise UserError(
             f"Another change set has not ended: {_name_of(other)}, and a product takes one at a time.",
             f"Wait for its end (quilt-cfn marketplace status {other.identifier} --follow), then run the command again.",
         )
     if not state.entity.revision:
-        return Stop(
+        raise UserError(
             f"AWS returned no revision of {submission.product}, without which nothing can be submitted safely.",
             "Check that it is the ID of an AMI product, prod-….",
         )
@@ -167,7 +163,7 @@ def next_step(goal: str, submission: Submission, state: State) -> Step:
         return Start(VALIDATE, validated.identifier)
     if not _is_valid_still(validated, state):
         if _followed_validations(submission, state) > 1:
-            return Stop(
+            raise UserError(
                 f"The product {submission.product} changed while it was being validated, twice.",
                 "Find out who else is editing it, then run the command again.",
             )
@@ -244,8 +240,6 @@ def _execute(catalog: Catalog, submission: Submission, goal: str, polling: Polli
         if isinstance(step, Done):
             yield step.what
             return
-        if isinstance(step, Stop):
-            raise UserError(*step)
         if isinstance(step, Follow):
             followed.append(step.change_set.identifier)
             yield _line(_follow(catalog, step.change_set, polling))
@@ -277,7 +271,7 @@ def _read(catalog: Catalog, submission: Submission, known: Sequence[str]) -> tup
     entity = catalog.entity(submission.product)
     listed = catalog.change_sets(submission.product)
     unlisted = [each for each in dict.fromkeys(reversed(known)) if each not in {each.identifier for each in listed}]
-    names = {_change_set_name(submission, intent) for intent in (VALIDATE, APPLY)}
+    names = {submission.change_set_name(intent) for intent in (VALIDATE, APPLY)}
     described: list[ChangeSet] = [catalog.describe(each) for each in unlisted]
     seen = {each.name for each in described} & names
     for change_set in listed:
@@ -338,14 +332,8 @@ def _name_of(change_set: ChangeSet) -> str:
     return f"{change_set.identifier} “{change_set.name}”" if change_set.name else change_set.identifier
 
 
-def _change_set_name(submission: Submission, intent: str) -> str:
-    """The name of the change sets with this content and intent."""
-    name: str = submission.request(intent, "")["ChangeSetName"]
-    return name
-
-
 def _newest(state: State, submission: Submission, intent: str) -> ChangeSet | None:
-    name = _change_set_name(submission, intent)
+    name = submission.change_set_name(intent)
     return next((each for each in state.change_sets if each.name == name), None)
 
 
@@ -359,20 +347,20 @@ def _is_valid_still(validated: ChangeSet, state: State) -> bool:
 
 def _followed_validations(submission: Submission, state: State) -> int:
     """How many validations this run has followed until they succeeded."""
-    name = _change_set_name(submission, VALIDATE)
+    name = submission.change_set_name(VALIDATE)
     return sum(
         each.identifier in state.followed and each.name == name and each.status == "SUCCEEDED"
         for each in state.change_sets
     )
 
 
-def _title_exists(submission: Submission, version: Mapping[str, Any]) -> Done | Stop:
-    """What to do when the product has a version of this title, which is this submission or another one."""
+def _title_exists(submission: Submission, version: Mapping[str, Any]) -> Done:
+    """The end, if the product's version of this title is this submission; raises ``UserError`` if it is another one."""
     has = f"The product {submission.product} has a version “{submission.title}” already"
     differences = text_differences(version, submission)
     if not differences:
         return Done(f"{has}, with the texts of this one; quilt-cfn marketplace drift compares the templates.")
-    return Stop(
+    raise UserError(
         f"{has}, and it is another one. {differences[0].message}",
         "A version can't be replaced: release a new version.",
     )

@@ -6,8 +6,6 @@ afterwards. Publishing copies it, byte for byte.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import platform
 import shutil
 import subprocess
@@ -22,6 +20,7 @@ from quilt_cfn.cloudformation.template.write import to_compact_json, to_yaml
 from quilt_cfn.delivery.release.artifact import DIAGRAM, RELEASES, SUMS, Artifact, compose, released_versions, sha256
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.errors import UserError
+from quilt_cfn.files import write_to_disk
 from quilt_cfn.inputs.changelog import changelog_entry
 from quilt_cfn.inputs.release import IN_CHECKOUT, Image, Release, precedence, read_release
 from quilt_cfn.stack import build
@@ -85,10 +84,7 @@ def write(plan: ReleasePlan) -> None:
         shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
         new.mkdir(parents=True)
         for name, content in plan.artifact.everything.items():
-            with (new / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            write_to_disk(new / name, content)
         new.rename(plan.folder)
     except OSError as error:
         raise UserError(
@@ -96,8 +92,7 @@ def write(plan: ReleasePlan) -> None:
             "Nothing was released; make room, or make the folder writable, and run quilt-cfn release again.",
         ) from error
     finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(new)
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def _commit(root: Path) -> str:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from quilt_cfn.delivery.publish.stores.protocols import PreconditionFailed, Stored
 from quilt_cfn.delivery.release.artifact import sha256
 from quilt_cfn.errors import UserError
+from quilt_cfn.files import replace_file
 
 
 class Directory(NamedTuple):
@@ -76,23 +77,7 @@ class Directory(NamedTuple):
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Write to another name first, so that the file appears complete; what a killed run left there is overwritten."""
-    temporary = file.with_name(f".{file.name}.new")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+    replace_file(file, content, f".{file.name}.new")  # what a killed run left under this name is overwritten
 
 
 def _user_error(file: Path, what: str, error: OSError) -> UserError:
