@@ -24,7 +24,7 @@ from quilt_cfn.cloudformation.launch import Launch, Origin, Value
 from quilt_cfn.cloudformation.launch.contract import Contract
 from quilt_cfn.cloudformation.launch.values import origins_of, placeholder, unknown_value
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
-from quilt_cfn.cloudformation.template.walk import Path
+from quilt_cfn.cloudformation.template.walk import Path, entries
 
 READ_SECRET = "secretsmanager:GetSecretValue"
 """An instance that calls this is taken to read every secret that its scripts mention."""
@@ -84,13 +84,12 @@ def _of_instances(launch: Launch) -> Iterator[ApiCall]:
         roles = as_list(launch.properties(launch.referenced_resource(profile) or "").get("Roles"))
         role = identity_of(launch, roles[0]) if roles else None
         if role:
-            texts = [each for source in instance.sources for each in scripts(launch, source)]
+            texts = [*scripts(launch, *instance.sources)]
             origins = origins_of([text for _, text in texts])
             for path, text in texts:
                 yield from _of_script(launch, role, path, text, origins)
-            for source in instance.sources:
-                for name, text in files(launch, source):
-                    yield from _of_docker(launch, role, f"{name} of {source}", text, origins)
+            for source, name, text in files(launch, *instance.sources):
+                yield from _of_docker(launch, role, f"{name} of {source}", text, origins)
 
 
 def _of_script(launch: Launch, role: str, path: Path, text: str, origins: frozenset[Origin]) -> Iterator[ApiCall]:
@@ -177,15 +176,10 @@ def _of_flow_logs(launch: Launch) -> Iterator[ApiCall]:
 
 def _of_targets(launch: Launch) -> Iterator[ApiCall]:
     """What EventBridge calls to start the targets of rules and schedules."""
-    rules = [
-        (name, each)
-        for name, properties in launch.of_type("AWS::Events::Rule").items()
-        for each in as_list(properties.get("Targets"))
-    ]
-    schedules = [
-        (name, properties.get("Target")) for name, properties in launch.of_type("AWS::Scheduler::Schedule").items()
-    ]
-    for name, target in [*rules, *schedules]:
+    started_by = [(name, properties.get("Targets")) for name, properties in launch.of_type("AWS::Events::Rule").items()]
+    schedules = launch.of_type("AWS::Scheduler::Schedule").items()
+    started_by += [(name, properties.get("Target")) for name, properties in schedules]
+    for name, target in ((name, each) for name, targets in started_by for each in as_list(targets)):
         role = identity_of(launch, dict_or_empty(target).get("RoleArn"))
         started = dict_or_empty(target).get("Arn")
         action = STARTED_BY.get(launch.type_of(launch.referenced_resource(started) or ""))
@@ -198,7 +192,10 @@ def _of_tasks(launch: Launch) -> Iterator[ApiCall]:
     for name, properties in launch.of_type("AWS::StepFunctions::StateMachine").items():
         role = identity_of(launch, properties.get("RoleArn"))
         text = properties.get("DefinitionString")
-        for state, task in _tasks(properties.get("Definition") or _parsed(text, origins_of(text))):
+        definition = properties.get("Definition") or _parsed(text, origins_of(text))
+        for place, task in entries(definition):
+            if dict_or_empty(task).get("Type") != "Task":
+                continue
             resource = task.get("Resource")
             called = TASK.match(as_text(resource))
             action = action_of(*called.groups()) if called else None
@@ -207,12 +204,4 @@ def _of_tasks(launch: Launch) -> Iterator[ApiCall]:
             if launch.type_of(launch.referenced_resource(resource) or "") == "AWS::Lambda::Function":
                 action, targets = "lambda:InvokeFunction", _target(launch, resource)
             if role and action:
-                yield ApiCall(role, action, targets, f"the state {state} of {name} calls it")
-
-
-def _tasks(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(name, definition) of each task in a state machine's definition, those inside other states included."""
-    for name, each in value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()):
-        if dict_or_empty(each).get("Type") == "Task":
-            yield as_text(name), each
-        yield from _tasks(each)
+                yield ApiCall(role, action, targets, f"the state {place[-1]} of {name} calls it")

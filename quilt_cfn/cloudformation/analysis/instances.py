@@ -9,11 +9,12 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from quilt_cfn.cloudformation.launch import Base64Value, Launch, Value
 from quilt_cfn.cloudformation.launch.values import is_known
-from quilt_cfn.cloudformation.template.coerce import dict_or_empty
+from quilt_cfn.cloudformation.template.coerce import dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import Path, strings_in
 
 LAUNCHED = {
@@ -21,7 +22,7 @@ LAUNCHED = {
     "AWS::EC2::LaunchTemplate": ("LaunchTemplateData",),
     "AWS::AutoScaling::LaunchConfiguration": (),
 }
-"""Types that have user data -> the keys in their properties that lead to it."""
+"""Types that instances are launched from, themselves included -> the keys in their properties to the settings."""
 
 INIT = "AWS::CloudFormation::Init"
 """The key in Metadata that cfn-init reads."""
@@ -38,38 +39,46 @@ class Instance(NamedTuple):
     """Logical IDs of the resources with its properties and metadata: itself, and what it is launched from."""
 
 
-def instances(launch: Launch) -> Iterator[Instance]:
+@lru_cache(maxsize=1)
+def instances(launch: Launch) -> tuple[Instance, ...]:
     """Every instance and Auto Scaling group of a launch."""
+    return tuple(_instances(launch))
+
+
+def _instances(launch: Launch) -> Iterator[Instance]:
     for name, properties in launch.of_type("AWS::EC2::Instance", "AWS::AutoScaling::AutoScalingGroup").items():
-        specification = dict_or_empty(properties.get("LaunchTemplate"))
-        policy = dict_or_empty(dict_or_empty(properties.get("MixedInstancesPolicy")).get("LaunchTemplate"))
-        specification = specification or dict_or_empty(policy.get("LaunchTemplateSpecification"))
+        mixed = map_at(properties, "MixedInstancesPolicy", "LaunchTemplate", "LaunchTemplateSpecification")
+        specification = map_at(properties, "LaunchTemplate") or mixed
         template = specification.get("LaunchTemplateId", specification.get("LaunchTemplateName"))
         candidates = map(launch.referenced_resource, (template, properties.get("LaunchConfigurationName")))
-        source = next(filter(None, candidates), None)
-        launched = _at(launch.properties(source), LAUNCHED.get(launch.type_of(source), ())) if source else {}
-        sources = (name, source) if source and source in launch.resources else (name,)
+        source = next(filter(None, candidates), "")
+        launched = map_at(launch.properties(source), *LAUNCHED.get(launch.type_of(source), ()))
+        sources = (name, source) if source in launch.resources else (name,)
         yield Instance(name, {**launched, **properties}, sources)
 
 
-def _at(value: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    for key in path:
-        value = dict_or_empty(value.get(key))
-    return value
+def instance_settings(launch: Launch, name: str) -> dict[str, Any]:
+    """What the instance, or the instances of the group, of this name are launched with; empty for other resources."""
+    return next((instance.settings for instance in instances(launch) if instance.name == name), {})
 
 
-def user_data(launch: Launch) -> Iterator[tuple[Path, Any]]:
+def launched_settings(launch: Launch) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """(path, settings) of each instance, launch template and launch configuration."""
+    for name, properties in launch.of_type(*LAUNCHED).items():
+        inner = LAUNCHED[launch.type_of(name)]
+        yield ("Resources", name, "Properties", *inner), map_at(properties, *inner)
+
+
+@lru_cache(maxsize=1)
+def user_data(launch: Launch) -> tuple[tuple[Path, Any], ...]:
     """(path, value) of each UserData, which may be encoded or not."""
-    for name in launch.of_type(*LAUNCHED):
-        yield from _user_data_of(launch, name)
+    with_data = (each for each in launched_settings(launch) if "UserData" in each[1])
+    return tuple(((*path, "UserData"), settings["UserData"]) for path, settings in with_data)
 
 
-def _user_data_of(launch: Launch, name: str) -> Iterator[tuple[Path, Any]]:
-    inner = LAUNCHED.get(launch.type_of(name))
-    if inner is not None:
-        data = _at(launch.properties(name), inner)
-        if "UserData" in data:
-            yield ("Resources", name, "Properties", *inner, "UserData"), data["UserData"]
+def cfn_init(launch: Launch, name: str) -> dict[str, Any]:
+    """What cfn-init reads in the metadata of a resource."""
+    return map_at(launch.resources.get(name), "Metadata", INIT)
 
 
 def decoded_user_data(data: Any) -> str | None:
@@ -85,24 +94,23 @@ def decoded_user_data(data: Any) -> str | None:
     return Value(decoded, data.origins) if isinstance(data, Value) else decoded
 
 
-def scripts(launch: Launch, name: str) -> Iterator[tuple[Path, str]]:
-    """(path, text) of all that an instance runs or reads from a resource: user data, and the texts of cfn-init."""
-    for path, data in _user_data_of(launch, name):
-        text = decoded_user_data(data)
-        if text is not None:
-            yield path, text
-    init = dict_or_empty(dict_or_empty(launch.resources.get(name)).get("Metadata")).get(INIT)
-    for text, inner in strings_in(init):
-        yield ("Resources", name, "Metadata", INIT, *inner), text
+def scripts(launch: Launch, *names: str) -> Iterator[tuple[Path, str]]:
+    """(path, text) of all that an instance runs or reads from resources: user data, and the texts of cfn-init."""
+    for name in names:
+        decoded = ((path, decoded_user_data(data)) for path, data in user_data(launch) if path[1] == name)
+        yield from ((path, text) for path, text in decoded if text is not None)
+        yield from (
+            (path, text) for text, path in strings_in(cfn_init(launch, name), ("Resources", name, "Metadata", INIT))
+        )
 
 
-def files(launch: Launch, name: str) -> Iterator[tuple[str, str]]:
-    """(path on the instance, text) of each file that cfn-init writes for a resource; a map is written as JSON."""
-    init = dict_or_empty(dict_or_empty(dict_or_empty(launch.resources.get(name)).get("Metadata")).get(INIT))
-    for config in init.values():
-        for path, file in dict_or_empty(dict_or_empty(config).get("files")).items():
-            content = dict_or_empty(file).get("content", "")
-            yield path, content if isinstance(content, str) else json.dumps(content)
+def files(launch: Launch, *names: str) -> Iterator[tuple[str, str, str]]:
+    """(logical ID, path on the instance, text) of each file that cfn-init writes for resources; a map becomes JSON."""
+    for name in names:
+        for config in cfn_init(launch, name).values():
+            for path, file in map_at(config, "files").items():
+                content = dict_or_empty(file).get("content", "")
+                yield name, path, content if isinstance(content, str) else json.dumps(content)
 
 
 def is_complete(instance: Instance) -> bool:

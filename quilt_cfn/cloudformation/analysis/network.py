@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -65,7 +65,7 @@ class NetworkView(NamedTuple):
     """All rules of all security groups."""
     restricted_outbound: frozenset[str]
     """Security groups with outbound rules of their own; those without may send anything anywhere."""
-    vpc: Any
+    vpc: ipaddress.IPv4Network | ipaddress.IPv6Network | None
     """The address block of the template's VPC; None without a VPC, and with several."""
 
     def allows(self, resource: NetworkResource, inbound: bool, port: int, other: NetworkResource | str) -> bool:
@@ -93,35 +93,34 @@ class NetworkView(NamedTuple):
             return _contains(peer, other)
         if "/" not in peer:
             return other.groups is None or peer in other.groups
-        return self.vpc is None or _overlaps(peer, self.vpc)
+        block = address_block(peer)
+        return self.vpc is None or (
+            block is not None and block.version == self.vpc.version and block.overlaps(self.vpc)
+        )
+
+
+def address_block(value: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """A CIDR as Python's type; None for anything else, and for one that is not known."""
+    try:
+        return ipaddress.ip_network(as_text(value), strict=False) if is_known(value) else None
+    except ValueError:
+        return None
 
 
 def _contains(peer: str, cidr: str) -> bool:
     if peer == cidr or "/" not in peer:
         return peer == cidr
-    try:
-        whole, part = ipaddress.ip_network(peer, strict=False), ipaddress.ip_network(cidr, strict=False)
-    except ValueError:
+    whole, part = address_block(peer), address_block(cidr)
+    if not whole or not part or whole.version != part.version:
         return False
-    return whole.version == part.version and part.subnet_of(whole)  # type: ignore[arg-type]  # the same version
-
-
-def _overlaps(peer: str, block: Any) -> bool:
-    try:
-        network = ipaddress.ip_network(peer, strict=False)
-    except ValueError:
-        return False
-    return network.version == block.version and network.overlaps(block)
+    return part.subnet_of(whole)  # type: ignore[arg-type]  # the same version
 
 
 @lru_cache(maxsize=1)
 def network_of(launch: Launch) -> NetworkView:
     """The network of a launch."""
-    blocks = [properties.get("CidrBlock", "") for properties in launch.of_type("AWS::EC2::VPC").values()]
-    try:
-        vpc = ipaddress.ip_network(as_text(blocks[0])) if len(blocks) == 1 else None
-    except ValueError:
-        vpc = None
+    vpcs = [*launch.of_type("AWS::EC2::VPC").values()]
+    vpc = address_block(vpcs[0].get("CidrBlock", "")) if len(vpcs) == 1 else None
     groups = launch.of_type(GROUP)
     restricted = frozenset(name for name, properties in groups.items() if properties.get("SecurityGroupEgress"))
     resources = {resource.name: resource for resource in _resources(launch)}
@@ -130,11 +129,10 @@ def network_of(launch: Launch) -> NetworkView:
 
 def _resources(launch: Launch) -> Iterator[NetworkResource]:
     for instance in instances(launch):
-        interfaces = instance.settings.get("NetworkInterfaces")
-        interface = dict_or_empty(interfaces[0]) if isinstance(interfaces, list) and interfaces else {}
-        settings = {**instance.settings, **interface}
-        groups = settings.get("SecurityGroupIds", settings.get("Groups", settings.get("GroupSet")))
-        groups = groups if groups is not None else settings.get("SecurityGroups")
+        interfaces = as_list(instance.settings.get("NetworkInterfaces"))
+        settings = {**instance.settings, **dict_or_empty(interfaces[0] if interfaces else None)}
+        keys = ("SecurityGroupIds", "Groups", "GroupSet", "SecurityGroups")
+        groups = next((settings[key] for key in keys if settings.get(key) is not None), None)
         subnets = settings.get("VPCZoneIdentifier", settings.get("SubnetId"))
         yield NetworkResource(instance.name, _groups(launch, groups), _referenced(launch, subnets))
     for name, properties in launch.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer").items():
@@ -172,23 +170,17 @@ def _rules(launch: Launch) -> Iterator[SecurityGroupRule]:
 
 def _rule(launch: Launch, group: str, inbound: bool, entry: dict[str, Any], path: Path) -> SecurityGroupRule:
     protocol = as_text(entry.get("IpProtocol", "-1")).lower()
-    first, last = (_port(entry.get(key)) for key in ("FromPort", "ToPort"))
-    every_port = protocol == "-1" or -1 in (first, last)
+    first, last = _port(entry.get("FromPort")), _port(entry.get("ToPort"))
+    if protocol == "-1" or -1 in (first, last):
+        first = last = None
     end = "Source" if inbound else "Destination"
     peer_group = entry.get(f"{end}SecurityGroupId", entry.get("SourceSecurityGroupName"))
     cidr = entry.get("CidrIp", entry.get("CidrIpv6"))
     peer = as_text(cidr) if is_known(cidr) and cidr else None
     if peer_group is not None:
         peer = launch.referenced_resource(peer_group)
-    return SecurityGroupRule(
-        group,
-        inbound,
-        protocol,
-        0 if every_port or first is None else first,
-        65535 if every_port or last is None else last,
-        peer,
-        path,
-    )
+    first, last = 0 if first is None else first, 65535 if last is None else last
+    return SecurityGroupRule(group, inbound, protocol, first, last, peer, path)
 
 
 def _port(value: Any) -> int | None:
@@ -196,12 +188,9 @@ def _port(value: Any) -> int | None:
     return int(text) if re.fullmatch("-?[0-9]+", text) else None
 
 
-def ports(values: Iterable[Any]) -> Iterator[int]:
+def ports(*values: Any) -> Iterator[int]:
     """The ports among some values; those that only AWS knows are left out."""
-    for value in values:
-        port = _port(value)
-        if port is not None:
-            yield port
+    return (port for port in map(_port, values) if port is not None)
 
 
 def has_default_route(launch: Launch, subnet: str) -> bool:

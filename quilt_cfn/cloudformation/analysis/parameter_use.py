@@ -7,7 +7,7 @@ from typing import Any
 
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.values import origins_of
-from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, get_section
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import Path, entries
 
 
@@ -19,12 +19,12 @@ def ref_target(value: Any) -> str | None:
 
 def declaration(launch: Launch, name: str | None) -> dict[str, Any]:
     """The declaration of a parameter; empty for None, and for a name that the template doesn't declare."""
-    return dict_or_empty(get_section(launch.template, "Parameters").get(name or ""))
+    return dict_or_empty(map_at(launch.template, "Parameters").get(name or ""))
 
 
 def declared_parameters(launch: Launch) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, declaration) of each parameter."""
-    for name, declared in get_section(launch.template, "Parameters").items():
+    for name, declared in map_at(launch.template, "Parameters").items():
         yield name, dict_or_empty(declared)
 
 
@@ -36,10 +36,10 @@ def parameter_behind(launch: Launch, value: Any) -> str | None:
 
 def parameter_uses(launch: Launch) -> Iterator[tuple[Path, str]]:
     """(path, parameter) for every Ref to a parameter in properties; the path ends with the property's name."""
-    for name, resource in get_section(launch.template, "Resources").items():
+    for name, resource in map_at(launch.template, "Resources").items():
         for path, value in entries(dict_or_empty(resource).get("Properties"), ("Resources", name, "Properties")):
             for each in as_list(value):
-                if ref_target(each) in get_section(launch.template, "Parameters"):
+                if ref_target(each) in map_at(launch.template, "Parameters"):
                     yield path, as_text(ref_target(each))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from quilt_cfn.cloudformation.launch import Origin, Value
-from quilt_cfn.cloudformation.template.walk import Path
+from quilt_cfn.cloudformation.template.walk import Path, strings_in
 
 ACCEPTED_TYPES: dict[str, tuple[str, ...]] = {
     "AllocationId": ("AWS::EC2::EIP",),
@@ -68,27 +68,19 @@ ACCEPTED_TYPES_OF: dict[tuple[str, str], tuple[str, ...]] = {
 }
 """(type of a resource, property) -> the same, where the property's name alone is ambiguous."""
 
-PROFILE = ("AWS::IAM::InstanceProfile",)
-
 
 def sole_references(value: Any, path: Path) -> Iterator[tuple[Path, Origin]]:
     """(path, origin) of every string that is one reference and nothing else."""
-    if isinstance(value, Value):
-        if value.stands_for:
-            yield path, value.stands_for
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            yield from sole_references(each, (*path, key))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from sole_references(each, (*path, index))
+    for text, place in strings_in(value, path):
+        if isinstance(text, Value) and text.stands_for:
+            yield place, text.stands_for
 
 
 def accepted_types(resource_type: str, path: Path) -> tuple[str, ...]:
     """The types that the property at the end of a path accepts; empty where that isn't known."""
     names = [str(key) for key in path if not isinstance(key, int)]
     if "IamInstanceProfile" in names[-2:]:
-        return PROFILE
+        return ("AWS::IAM::InstanceProfile",)
     types = ACCEPTED_TYPES_OF.get((resource_type, names[-1]), ACCEPTED_TYPES.get(names[-1], ()))
     # The name of a resource itself may come from anywhere.
     return () if resource_type in types and names[-1].endswith(("Name", "Identifier")) else types

@@ -56,16 +56,14 @@ def connections(launch: Launch, contract: Contract) -> tuple[Connection, ...]:
 
 
 def _connections(launch: Launch, network: NetworkView, contract: Contract) -> Iterator[Connection]:
-    yield from _to_load_balancers(launch, network)
-    yield from _to_targets(launch, network)
-    yield from _to_databases(launch, network)
-    yield from _to_aws(launch, network)
+    for find in (_to_load_balancers, _to_targets, _to_databases, _to_aws):
+        yield from find(launch, network)
     for agreed in contract.connections:
         source, destination = (
             network.resources.get(end) or as_text(launch.compute({"Fn::Sub": end}))
             for end in (agreed.source, agreed.destination)
         )
-        for port in ports([launch.compute({"Fn::Sub": agreed.port})]):
+        for port in ports(launch.compute({"Fn::Sub": agreed.port})):
             yield Connection(source, destination, port, agreed.because)
 
 
@@ -74,7 +72,7 @@ def _to_load_balancers(launch: Launch, network: NetworkView) -> Iterator[Connect
         load_balancer = network.resources.get(launch.referenced_resource(properties.get("LoadBalancerArn")) or "")
         scheme = launch.properties(load_balancer.name).get("Scheme", "internet-facing") if load_balancer else None
         if load_balancer and scheme == "internet-facing" and properties.get("Protocol") not in NOT_TCP:
-            for port in ports([properties.get("Port")]):
+            for port in ports(properties.get("Port")):
                 yield Connection(INTERNET, load_balancer, port, f"{listener} listens there")
 
 
@@ -107,7 +105,7 @@ def _targets_of(
     for member, traffic in members:
         target = network.resources.get(member or "")
         if target:
-            for port in sorted(set(ports([traffic, traffic if health == "traffic-port" else health]))):
+            for port in sorted(set(ports(traffic, traffic if health == "traffic-port" else health))):
                 yield target, port
 
 
@@ -123,15 +121,11 @@ def _to_databases(launch: Launch, network: NetworkView) -> Iterator[Connection]:
     for database, properties in launch.of_type("AWS::RDS::DBInstance", "AWS::RDS::DBCluster").items():
         default = ENGINE_PORTS.get(as_text(properties.get("Engine", "")))
         for instance in instances(launch):
-            mentioned = {
-                origin.name
-                for source in instance.sources
-                for origin in origins_of(launch.resources[source])
-                if origin.attribute.startswith(("Endpoint", "ReadEndpoint"))
-            }
+            origins = origins_of([launch.resources[source] for source in instance.sources])
+            mentioned = {each.name for each in origins if each.attribute.startswith(("Endpoint", "ReadEndpoint"))}
             if database in mentioned:
                 ends = network.resources[instance.name], network.resources[database]
-                for port in ports([properties.get("Port", default)]):
+                for port in ports(properties.get("Port", default)):
                     yield Connection(*ends, port, f"{database} listens there")
 
 
@@ -140,12 +134,10 @@ def _to_aws(launch: Launch, network: NetworkView) -> Iterator[Connection]:
     if any(endpoint.get("VpcEndpointType") == "Interface" for endpoint in endpoints):
         return  # AWS may be reached within the VPC.
     for instance in instances(launch):
-        for source in instance.sources:
-            calls = [CALLS_AWS.search(text) for _, text in scripts(launch, source)]
-            first = next(filter(None, calls), None)
-            if first:
-                yield Connection(network.resources[instance.name], INTERNET, 443, f"{first[0]} runs at boot")
-                break
+        calls = (CALLS_AWS.search(text) for _, text in scripts(launch, *instance.sources))
+        first = next(filter(None, calls), None)
+        if first:
+            yield Connection(network.resources[instance.name], INTERNET, 443, f"{first[0]} runs at boot")
 
 
 PUBLISH = re.compile(r"--publish[ =]\"?(\$?)\{?([A-Za-z0-9_]+)\}?:([0-9]+)")
@@ -161,16 +153,11 @@ def published(launch: Launch, name: str) -> dict[int, int]:
     for text in texts:
         for variable, port, inner in PUBLISH.findall(text):
             values = re.findall(rf'"{port}": "?([0-9]+)', "\n".join(texts)) if variable else [port]
-            found |= {each: int(inner) for each in ports(values)}
+            found |= {each: int(inner) for each in ports(*values)}
     return found
 
 
 def files_on(launch: Launch, name: str) -> list[str]:
     """The texts of the files that cfn-init writes on the instance, or the instances of the group, of this name."""
-    return [
-        text
-        for instance in instances(launch)
-        if instance.name == name
-        for source in instance.sources
-        for _, text in files(launch, source)
-    ]
+    sources = [source for instance in instances(launch) if instance.name == name for source in instance.sources]
+    return [text for _, _, text in files(launch, *sources)]

@@ -28,7 +28,7 @@ from quilt_cfn.cloudformation.checks.suppressions import Suppression, suppress
 from quilt_cfn.cloudformation.facts import availability, quotas
 from quilt_cfn.cloudformation.launch import Launch, ValidationError, evaluate
 from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT, Contract
-from quilt_cfn.cloudformation.template.coerce import get_section
+from quilt_cfn.cloudformation.template.coerce import map_at
 from quilt_cfn.cloudformation.template.read import ParsedTemplate, read_template
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import QUILT_CFN, Finding, counted
@@ -141,7 +141,7 @@ def validate_launches(template: ParsedTemplate, contract: Contract, regions: Seq
 def unseen_conditions(template: ParsedTemplate, contract: Contract, regions: Iterable[str]) -> Iterator[Finding]:
     """A finding for each value, true or false, that a condition has in no launch of the contract's parameter sets."""
     launches = prepare_launches(template.data, contract.parameter_sets, regions)
-    for name, missing in unseen_condition_values(get_section(template.data, "Conditions"), launches):
+    for name, missing in unseen_condition_values(map_at(template.data, "Conditions"), launches):
         value = str(missing).lower()
         yield Finding(
             file=str(template.file),
@@ -206,7 +206,7 @@ def _report(findings: Iterable[Finding], subjects: Sequence[Subject], checked: S
 
 def _refuse_too_many_resources(template: ParsedTemplate) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
-    resources = list(get_section(template.data, "Resources"))
+    resources = list(map_at(template.data, "Resources"))
     if len(resources) > quotas.RESOURCES:
         line = template.line(("Resources", resources[quotas.RESOURCES]))
         what = f"CloudFormation takes {quotas.RESOURCES} resources, and here are {len(resources)}"

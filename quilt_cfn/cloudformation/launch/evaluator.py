@@ -15,7 +15,7 @@ from quilt_cfn.cloudformation.facts import partitions
 from quilt_cfn.cloudformation.launch.functions import FUNCTIONS, NotDecidable
 from quilt_cfn.cloudformation.launch.parameter_values import ValidationError
 from quilt_cfn.cloudformation.launch.values import NO_VALUE, TOO_LARGE, Origin, Value, concatenate, is_known, origins_of
-from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, get_section, is_true, wrap
+from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, is_true, map_at, wrap
 from quilt_cfn.cloudformation.template.walk import Path
 
 ACCOUNT = "111122223333"
@@ -61,9 +61,9 @@ class TemplateEvaluator:
             "AWS::StackName": STACK,
             "AWS::URLSuffix": partitions.url_suffix(region),
         }
-        resources = get_section(template, "Resources")
+        resources = map_at(template, "Resources")
         self.declared = {name: each for name, each in resources.items() if not name.startswith("Fn::")}
-        self.mappings = get_section(template, "Mappings")
+        self.mappings = map_at(template, "Mappings")
         self.incomplete = _incomplete(template)
         self.extended = "AWS::LanguageExtensions" in wrap(template.get("Transform", []))
         self._depth = 0
@@ -75,7 +75,7 @@ class TemplateEvaluator:
 
     def enforce_rules(self) -> None:
         """Raise ``ValidationError`` if an assertion in the template's Rules fails."""
-        for name, rule in get_section(self.template, "Rules").items():
+        for name, rule in map_at(self.template, "Rules").items():
             rule = dict_or_empty(rule)
             if self._holds(rule.get("RuleCondition", "true"), ("Rules", name, "RuleCondition")):
                 for index, assertion in enumerate(map(dict_or_empty, wrap(rule.get("Assertions", [])))):
@@ -102,7 +102,7 @@ class TemplateEvaluator:
 
     def decide(self, name: Any, path: Path) -> bool:
         """Whether the condition of this name is true; ``path`` is where it is used."""
-        conditions = get_section(self.template, "Conditions")
+        conditions = map_at(self.template, "Conditions")
         if not isinstance(name, str) or name not in conditions:
             self.missing("Condition", path, f"there is no condition {name}")
             return False
@@ -189,7 +189,7 @@ def _without_no_value(computed: dict[str, Any]) -> dict[str, Any]:
 def _incomplete(template: Mapping[str, Any]) -> bool:
     """Whether a macro, a module, a loop or an include adds something to the template that is not in it yet."""
     transforms = wrap(template.get("Transform", []))
-    types = [dict_or_empty(resource).get("Type") for resource in get_section(template, "Resources").values()]
+    types = [dict_or_empty(resource).get("Type") for resource in map_at(template, "Resources").values()]
     if any(transform != "AWS::LanguageExtensions" for transform in transforms):
         return True
     if any(as_text(resource_type).endswith("::MODULE") for resource_type in types):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from quilt_cfn.cloudformation.launch.evaluator import ACCOUNT, EvaluationError, TemplateEvaluator
 from quilt_cfn.cloudformation.launch.parameter_values import ValidationError, resolve_parameters
 from quilt_cfn.cloudformation.launch.values import Value
-from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, get_section
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import references
 
 
@@ -74,7 +74,7 @@ class Launch:
         return {name: frozenset(self._before(name)) for name in self.resources}
 
     def _before(self, name: str) -> Iterator[str]:
-        resource = get_section(self.template, "Resources")[name]
+        resource = map_at(self.template, "Resources")[name]
         depends_on = as_list(dict_or_empty(resource).get("DependsOn"))
         for other in [*depends_on, *(reference.name for reference in references(resource))]:
             if isinstance(other, str) and other in self.resources and other != name:
@@ -114,7 +114,7 @@ class PreparedLaunch(NamedTuple):
         resources = {name: evaluator.resource(name) for name in evaluator.declared if evaluator.exists(name)}
         outputs = {
             name: evaluator.part(("Outputs", name), output)
-            for name, output in get_section(evaluator.template, "Outputs").items()
+            for name, output in map_at(evaluator.template, "Outputs").items()
             if evaluator.has(("Outputs", name), output)
         }
         return Launch(
@@ -146,7 +146,7 @@ def prepare(
     evaluator = TemplateEvaluator(template, values, region, account)
     evaluator.enforce_rules()
     # The conditions that a loop (Fn::ForEach) makes are not known before it is expanded.
-    named = [name for name in get_section(template, "Conditions") if not name.startswith("Fn::")]
+    named = [name for name in map_at(template, "Conditions") if not name.startswith("Fn::")]
     conditions = {name: evaluator.decide(name, ("Conditions", name)) for name in named}
     return PreparedLaunch(parameter_values, conditions, evaluator)
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from quilt_cfn.cloudformation.launch.values import Origin, Value, unknown_list, unknown_value
-from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, get_section
+from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, map_at
 
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]?|\(|\)(?:\{([0-9]{1,9}),?([0-9]{0,9})\})?|.", re.DOTALL)
 """An escape, a character class, a parenthesis with its {least,most}, or any other character."""
@@ -33,7 +33,7 @@ def resolve_parameters(
     Raises ``ValidationError`` for a missing, unknown or refused value. With ``allow_missing``, a parameter that has no
     value, or whose default violates its own constraints, gets a placeholder instead.
     """
-    declared: dict[str, Any] = get_section(template, "Parameters")
+    declared: dict[str, Any] = map_at(template, "Parameters")
     unknown = [name for name in parameter_values if name not in declared]
     if unknown and not declared:
         raise ValidationError("Parameter values specified for a template which does not require them.")

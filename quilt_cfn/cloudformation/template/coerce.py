@@ -5,13 +5,14 @@ Any part of a template may be misshapen. The linters report that; the functions 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 
-def get_section(template: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A section of a template, such as ``Resources``; empty if it is missing or not a map."""
-    return dict_or_empty(template.get(name))
+def map_at(value: Any, *keys: str) -> dict[str, Any]:
+    """The map to which keys lead, such as a section of a template; empty if it is missing or not a map."""
+    for key in keys:
+        value = dict_or_empty(value).get(key)
+    return dict_or_empty(value)
 
 
 def dict_or_empty(value: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from itertools import takewhile
 from typing import Any
 
 from quilt_cfn.cloudformation.facts.quotas import TEMPLATE_AT_A_URL
-from quilt_cfn.cloudformation.template.coerce import get_section
+from quilt_cfn.cloudformation.template.coerce import map_at
 from quilt_cfn.cloudformation.template.read import ParsedTemplate, parse_template
 from quilt_cfn.cloudformation.template.walk import Path
 from quilt_cfn.delivery.marketplace.catalog import Catalog
@@ -130,7 +130,7 @@ def _templates(version: Mapping[str, Any], submission: Submission, fetch: Fetch)
             place = ".".join(map(str, path[2:] if len(path) > 1 else path))
             message = f"{place}: {message}" if place else message
             yield _finding("D05", "error", ours.file, message, ours.line(path), path)
-        for name in sorted(rewritten - set(get_section(theirs.data, "Parameters"))):
+        for name in sorted(rewritten - set(map_at(theirs.data, "Parameters"))):
             path = ("Parameters", name)
             message = "AWS Marketplace's copy does not declare this parameter, which is the AMI's."
             yield _finding("D06", "error", ours.file, message, ours.line(path), path)
@@ -165,7 +165,7 @@ def _parse(content: bytes, name: str) -> ParsedTemplate:
 
 def _without(template: Mapping[str, Any], parameters: set[str]) -> dict[str, Any]:
     """A template without the declarations of these parameters; what refers to them stays."""
-    declared = get_section(template, "Parameters")
+    declared = map_at(template, "Parameters")
     rest = {name: each for name, each in declared.items() if name not in parameters}
     return {**template, "Parameters": rest} if declared else dict(template)
 

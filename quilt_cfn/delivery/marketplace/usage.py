@@ -20,7 +20,7 @@ from quilt_cfn.cloudformation.analysis.parameter_use import declaration, declare
 from quilt_cfn.cloudformation.analysis.traffic import ELB
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.cloudformation.launch.values import origins_of
-from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, get_section, is_true
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, is_true, map_at
 from quilt_cfn.cloudformation.template.walk import entries, references
 from quilt_cfn.errors import UserError
 
@@ -74,7 +74,7 @@ def _with_every_resource(template: Mapping[str, Any]) -> Launch:
     """The template with every resource that an option could add, in no particular Region and account."""
     resources = {
         name: {key: value for key, value in dict_or_empty(resource).items() if key != "Condition"}
-        for name, resource in get_section(template, "Resources").items()
+        for name, resource in map_at(template, "Resources").items()
     }
     unconditional = {**template, "Resources": resources, "Rules": {}}
     return evaluate(unconditional, {}, region="REGION", account="ACCOUNT", allow_missing=True)
@@ -305,7 +305,7 @@ def _kept(launch: Launch) -> Iterator[str]:
 
 def _dependencies(launch: Launch) -> Iterator[str]:
     yield "EXTERNAL DEPENDENCIES"
-    texts = [text for each in instances(launch) for source in each.sources for _, text in scripts(launch, source)]
+    texts = [text for each in instances(launch) for _, text in scripts(launch, *each.sources)]
     images = dict.fromkeys(image for text in texts for image in IMAGE.findall(text))
     installed = [(each[1], name) for text in texts for each in INSTALL.finditer(text) for name in each[2].split()]
     if images or installed:
@@ -376,11 +376,11 @@ def _settings(launch: Launch, key: str) -> list[str]:
 
 def _parameters_for(launch: Launch, key: str) -> list[str]:
     """The parameters from which the values of a key come, wherever it is in the resources."""
-    written = _values(get_section(launch.template, "Resources"), key)
+    written = _values(map_at(launch.template, "Resources"), key)
     return [*dict.fromkeys(each.name for each in references(written) if "::" not in each.name)]
 
 
 def _home(launch: Launch) -> str:
     """The home directory on the instances, in which the commands are."""
-    paths = [path for each in instances(launch) for source in each.sources for path, _ in files(launch, source)]
+    paths = [path for each in instances(launch) for _, path, _ in files(launch, *each.sources)]
     return next((match[0] for path in paths if (match := re.match(r"/home/[^/]+", path))), "")

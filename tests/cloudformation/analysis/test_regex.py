@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from quilt_cfn.cloudformation.analysis.regex import LARGEST, lengths, may_contain, slow_backtracking
 from quilt_cfn.cloudformation.analysis.regex_java import differences, unreadable
-from quilt_cfn.cloudformation.template.coerce import get_section
+from quilt_cfn.cloudformation.template.coerce import map_at
 
 SLOW = [
     "(a+)+", "(a+)+b", "(a|a)*b", "(a|ab|b)*c", "([a-z]+)*", r"(\w+\s?)*", "(.*a){20}", "(x+x+)+y", "((a*)*b)*c",
@@ -230,7 +230,7 @@ def test_what_java_reads_differently_is_reported_and_nothing_else(pattern, value
 @pytest.fixture(scope="module")
 def ours(templates: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Name -> declaration of each parameter with a pattern, of every edition."""
-    declared = [each for template in templates.values() for each in get_section(template, "Parameters").items()]
+    declared = [each for template in templates.values() for each in map_at(template, "Parameters").items()]
     return {name: parameter for name, parameter in declared if "AllowedPattern" in parameter}
 
 

@@ -55,33 +55,30 @@ def rollback(launch: Launch, existing: Collection[str], failing: Collection[str]
     When a resource fails, everything that doesn't depend on it may exist, and the resource itself in part.
     """
     retained, deleted = retained_and_deleted(launch, existing, ON_ROLLBACK)
-    return Outcome(
-        (*retained_resources(launch, retained), *copies(launch, deleted), *log_groups_of_services(launch, deleted)),
-        (
-            *protected_from_creation(launch, deleted),
-            *written_at_creation(launch, deleted),
-            *addresses_before_gateway(launch, deleted),
-            *used_by_retained(launch, retained, deleted),
-            *snapshot_while_creating(launch, deleted, failing),
-        ),
-        (),
-        tuple(retained_names(launch, retained)),
+    blocking = (
+        *protected_from_creation(launch, deleted),
+        *written_at_creation(launch, deleted),
+        *addresses_before_gateway(launch, deleted),
+        *used_by_retained(launch, retained, deleted),
+        *snapshot_while_creating(launch, deleted, failing),
     )
+    return Outcome(_remaining(launch, retained, deleted), blocking, (), tuple(retained_names(launch, retained)))
 
 
 def deletion(launch: Launch) -> Outcome:
     """The deletion of a stack that was created and used."""
     retained, deleted = retained_and_deleted(launch, launch.resources, ON_DELETION)
-    return Outcome(
-        (*retained_resources(launch, retained), *copies(launch, deleted), *log_groups_of_services(launch, deleted)),
-        (
-            *protected_from_creation(launch, deleted),
-            *protected_later(launch, deleted),
-            *written_at_creation(launch, deleted),
-            *written_later(launch, deleted),
-            *addresses_before_gateway(launch, deleted),
-            *used_by_retained(launch, retained, deleted),
-        ),
-        tuple(filled_by_users(launch, deleted)),
-        tuple(retained_names(launch, retained)),
+    blocking = (
+        *protected_from_creation(launch, deleted),
+        *protected_later(launch, deleted),
+        *written_at_creation(launch, deleted),
+        *written_later(launch, deleted),
+        *addresses_before_gateway(launch, deleted),
+        *used_by_retained(launch, retained, deleted),
     )
+    remaining, filled = _remaining(launch, retained, deleted), tuple(filled_by_users(launch, deleted))
+    return Outcome(remaining, blocking, filled, tuple(retained_names(launch, retained)))
+
+
+def _remaining(launch: Launch, retained: Collection[str], deleted: Collection[str]) -> tuple[Fact, ...]:
+    return (*retained_resources(launch, retained), *copies(launch, deleted), *log_groups_of_services(launch, deleted))

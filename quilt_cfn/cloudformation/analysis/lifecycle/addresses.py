@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from quilt_cfn.cloudformation.analysis.fact import Fact
+from quilt_cfn.cloudformation.analysis.instances import instance_settings
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.template.coerce import as_list, dict_or_empty, is_true
 from quilt_cfn.cloudformation.template.walk import strings_in
@@ -38,9 +39,7 @@ def _gateways(launch: Launch, deleted: Collection[str]) -> dict[str, set[str]]:
         vpc = launch.referenced_resource(properties.get("VpcId"))
         gateway = launch.referenced_resource(properties.get("InternetGatewayId"))
         if name in deleted and vpc and gateway:
-            to_it = {
-                route for route, each in routes.items() if launch.referenced_resource(each.get("GatewayId")) == gateway
-            }
+            to_it = {each for each, it in routes.items() if launch.referenced_resource(it.get("GatewayId")) == gateway}
             found[vpc] = found.get(vpc, set()) | {name} | to_it
     return found
 
@@ -58,10 +57,10 @@ def _is_unordered(launch: Launch, name: str, gateways: dict[str, set[str]]) -> b
 def _public_subnets(launch: Launch, name: str) -> set[str]:
     """The subnets of the stack in which a resource has a public address."""
     resource_type, properties = launch.type_of(name), launch.properties(name)
-    if resource_type in ("AWS::EC2::Instance", "AWS::AutoScaling::AutoScalingGroup"):
-        data = launch_template_data(launch, properties)
-        interfaces = as_list(properties.get("NetworkInterfaces", data.get("NetworkInterfaces")))
-        subnets = _subnets(launch, [properties, interfaces])
+    settings = instance_settings(launch, name)
+    if settings:
+        interfaces = as_list(settings.get("NetworkInterfaces"))
+        subnets = _subnets(launch, settings)
         associate = [dict_or_empty(each).get("AssociatePublicIpAddress") for each in interfaces]
         if associate.count(None) < len(associate):
             return subnets if any(map(is_true, associate)) else set()
@@ -85,10 +84,3 @@ def _subnets(launch: Launch, value: Any) -> set[str]:
         elif name and launch.type_of(name) == "AWS::RDS::DBSubnetGroup":
             found |= _subnets(launch, launch.properties(name).get("SubnetIds"))
     return found
-
-
-def launch_template_data(launch: Launch, properties: dict[str, Any]) -> dict[str, Any]:
-    """The data of the launch template of this stack that the properties of an instance or a group refer to."""
-    specification = dict_or_empty(properties.get("LaunchTemplate"))
-    template = launch.referenced_resource(specification.get("LaunchTemplateId"))
-    return dict_or_empty(launch.properties(template).get("LaunchTemplateData")) if template else {}

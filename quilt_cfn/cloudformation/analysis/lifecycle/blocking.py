@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from quilt_cfn.cloudformation.analysis.fact import Fact, enumerated
-from quilt_cfn.cloudformation.analysis.lifecycle.addresses import launch_template_data
+from quilt_cfn.cloudformation.analysis.instances import instance_settings
 from quilt_cfn.cloudformation.analysis.lifecycle.buckets import ATTRIBUTES, may_be_emptied
 from quilt_cfn.cloudformation.analysis.lifecycle.retained import deletion_policy
 from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, is_true
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, is_true, map_at
 from quilt_cfn.cloudformation.template.walk import Path, strings_in
 
 PROTECTIONS = (
@@ -44,17 +44,16 @@ def _protections(launch: Launch, name: str) -> Iterator[Path]:
     for index, attribute in enumerate(map(dict_or_empty, as_list(properties.get(ATTRIBUTES)))):
         if attribute.get("Key") == "deletion_protection.enabled" and is_true(attribute.get("Value")):
             yield ("Properties", ATTRIBUTES, index, "Value")
-    if launch.type_of(name) == "AWS::EC2::Instance" and "DisableApiTermination" not in properties:
-        data = launch_template_data(launch, properties)
-        if is_true(data.get("DisableApiTermination")):
-            yield ("Properties", "LaunchTemplate")
+    settings = instance_settings(launch, name)
+    if "DisableApiTermination" not in properties and is_true(settings.get("DisableApiTermination")):
+        yield ("Properties", "LaunchTemplate")
 
 
 def protected_later(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
     """Resources whose deletion protection a state machine of the stack switches on after the creation."""
     for machine, properties in launch.of_type("AWS::StepFunctions::StateMachine").items():
-        for state in dict_or_empty(dict_or_empty(properties.get("Definition")).get("States")).values():
-            arguments = dict_or_empty(dict_or_empty(state).get("Parameters") or dict_or_empty(state).get("Arguments"))
+        for state in map_at(properties, "Definition", "States").values():
+            arguments = map_at(state, "Parameters") or map_at(state, "Arguments")
             if not any(as_text(arguments.get(each)) in ON for each in PROTECTIONS):
                 continue
             for name in map(launch.referenced_resource, arguments.values()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from quilt_cfn.cloudformation.analysis.fact import Fact
 from quilt_cfn.cloudformation.launch import Launch
@@ -15,48 +15,35 @@ LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 ATTRIBUTES = "LoadBalancerAttributes"
 
 
-class Writers(NamedTuple):
-    """Services that write into buckets."""
+AT_CREATION = {
+    "AWS::CloudTrail::Trail": ("S3BucketName",),
+    "AWS::Config::DeliveryChannel": ("S3BucketName",),
+    "AWS::EC2::FlowLog": ("LogDestination",),
+    "AWS::ElasticLoadBalancing::LoadBalancer": ("S3BucketName",),
+}
+"""Type -> the properties that name a bucket to which a service writes at once, as it does for an Application Load
+Balancer. Elastic Load Balancing first writes a file ELBAccessLogTestFile, Config a file ConfigWritabilityCheckFile; a
+trail and a flow log deliver every few minutes."""
 
-    properties: Mapping[str, tuple[str, ...]]
-    """Type -> the properties that name the bucket."""
-    load_balancers: tuple[str, ...]
-    """The types of load balancer whose log goes there."""
-
-
-AT_CREATION = Writers(
-    {
-        "AWS::CloudTrail::Trail": ("S3BucketName",),
-        "AWS::Config::DeliveryChannel": ("S3BucketName",),
-        "AWS::EC2::FlowLog": ("LogDestination",),
-        "AWS::ElasticLoadBalancing::LoadBalancer": ("S3BucketName",),
-    },
-    ("application",),
-)
-"""Elastic Load Balancing first writes a file ELBAccessLogTestFile, Config a file ConfigWritabilityCheckFile; a trail
-and a flow log deliver every few minutes."""
-
-LATER = Writers(
-    {
-        "AWS::CloudFront::Distribution": ("Bucket",),
-        "AWS::KinesisFirehose::DeliveryStream": ("BucketARN",),
-        "AWS::Route53Resolver::ResolverQueryLoggingConfig": ("DestinationArn",),
-        "AWS::S3::Bucket": ("DestinationBucketName", "BucketArn"),
-    },
-    ("network",),
-)
-"""These write when there is something to log, so after the creation."""
+LATER = {
+    "AWS::CloudFront::Distribution": ("Bucket",),
+    "AWS::KinesisFirehose::DeliveryStream": ("BucketARN",),
+    "AWS::Route53Resolver::ResolverQueryLoggingConfig": ("DestinationArn",),
+    "AWS::S3::Bucket": ("DestinationBucketName", "BucketArn"),
+}
+"""The same for services that write when there is something to log, so after the creation, as for a Network Load
+Balancer."""
 
 
 def written_at_creation(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
     """Buckets that a service writes to while the stack is still being created."""
-    return _not_empty(launch, deleted, _written(launch, deleted, AT_CREATION))
+    return _not_empty(launch, deleted, _written(launch, deleted, AT_CREATION, "application"))
 
 
 def written_later(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
     """Buckets that a service of the stack writes to only after the creation."""
-    at_creation = _written(launch, deleted, AT_CREATION)
-    later = _written(launch, deleted, LATER)
+    at_creation = _written(launch, deleted, AT_CREATION, "application")
+    later = _written(launch, deleted, LATER, "network")
     return _not_empty(launch, deleted, {bucket: by for bucket, by in later.items() if bucket not in at_creation})
 
 
@@ -70,18 +57,17 @@ def _not_empty(launch: Launch, deleted: Collection[str], written: Mapping[str, s
             )
 
 
-def _written(launch: Launch, existing: Collection[str], writers: Writers) -> dict[str, str]:
+def _written(
+    launch: Launch, existing: Collection[str], writers: Mapping[str, tuple[str, ...]], load_balancer_type: str
+) -> dict[str, str]:
     """Bucket of the stack -> a resource that makes a service write to it."""
     found: dict[str, str] = {}
     for name in existing:
         resource_type, properties = launch.type_of(name), launch.properties(name)
         targets: Iterable[Any] = ()
-        if resource_type in writers.properties:
-            keys = writers.properties[resource_type]
-            targets = [text for text, path in strings_in(properties) if path[-1] in keys]
-        elif (
-            resource_type == LOAD_BALANCER and as_text(properties.get("Type", "application")) in writers.load_balancers
-        ):
+        if resource_type in writers:
+            targets = [text for text, path in strings_in(properties) if path[-1] in writers[resource_type]]
+        elif resource_type == LOAD_BALANCER and properties.get("Type", "application") == load_balancer_type:
             targets = _log_buckets(properties)
         for target in targets:
             for bucket in _buckets(launch, target):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from quilt_cfn.cloudformation.analysis.fact import Fact, enumerated
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.values import is_known, origins_of
-from quilt_cfn.cloudformation.template.coerce import dict_or_empty, get_section
+from quilt_cfn.cloudformation.template.coerce import dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import strings_in
 
 NAMES = {
@@ -84,7 +84,7 @@ def _in_words(value: tuple[str, ...]) -> str:
 
 def _from_the_stack_id(launch: Launch, name: str, key: str) -> bool:
     """Whether a property is made of the stack's ID, which is another one for every stack."""
-    resource = dict_or_empty(get_section(launch.template, "Resources").get(name))
+    resource = dict_or_empty(map_at(launch.template, "Resources").get(name))
     declared = dict_or_empty(resource.get("Properties")).get(key)
     return any("AWS::StackId" in text for text, _ in strings_in(declared))
 

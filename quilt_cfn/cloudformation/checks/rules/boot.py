@@ -11,7 +11,7 @@ from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.contract import Contract
 from quilt_cfn.cloudformation.launch.values import is_known
-from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, get_section
+from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import Path
 
 REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
@@ -108,7 +108,7 @@ def scripts_name_the_right_resource(launch: Launch, contract: Contract) -> Itera
         resource = options.get("resource", options.get("r"))
         if resource is None or not re.fullmatch("[A-Za-z0-9]+", resource):
             continue
-        if resource not in get_section(launch.template, "Resources"):
+        if resource not in map_at(launch.template, "Resources"):
             yield (path, f"cfn-{command} names the resource {resource}, which is not in the template.")
         elif resource not in launch.resources:
             continue

@@ -24,7 +24,7 @@ from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.launch import Launch, Origin
 from quilt_cfn.cloudformation.launch.contract import Contract
 from quilt_cfn.cloudformation.launch.values import is_known, origins_of
-from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, get_section
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import Path, entries, strings_in
 
 GUIDE = "https://docs.aws.amazon.com/marketplace/latest/userguide/cloudformation.html"
@@ -117,7 +117,7 @@ def ssm_default_is_public(launch: Launch, contract: Contract) -> Iterator[Violat
 
 def _images(template: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
     """(path, value as the template has it) of every ImageId of instances, launch templates and configurations."""
-    for name, resource in get_section(template, "Resources").items():
+    for name, resource in map_at(template, "Resources").items():
         inner = LAUNCHED.get(as_text(dict_or_empty(resource).get("Type", "")))
         launched = dict_or_empty(dict_or_empty(resource).get("Properties"))
         for key in inner or ():
@@ -165,7 +165,7 @@ def no_zone_is_named(launch: Launch, contract: Contract) -> Iterator[Violation]:
 
     Use instead: ``Fn::GetAZs``, or a parameter of type ``AWS::EC2::AvailabilityZone::Name``.
     """
-    for name, resource in get_section(launch.template, "Resources").items():
+    for name, resource in map_at(launch.template, "Resources").items():
         for path, value in entries(dict_or_empty(resource).get("Properties"), ("Resources", name, "Properties")):
             if "AvailabilityZone" not in str(path[-1]) or "Fn::GetAZs" in (text for text, _ in strings_in(value)):
                 continue
@@ -195,10 +195,10 @@ def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation
     """
     tables = {
         name: table
-        for name, table in get_section(launch.template, "Mappings").items()
+        for name, table in map_at(launch.template, "Mappings").items()
         if not any(PLACE.fullmatch(str(path[-1])) for path, _ in entries(table, ()))
     }
-    sections = {**{key: get_section(launch.template, key) for key in ("Resources", "Outputs")}, "Mappings": tables}
+    sections = {**{key: map_at(launch.template, key) for key in ("Resources", "Outputs")}, "Mappings": tables}
     for text, path in strings_in(sections):
         if not any(str(key).endswith(("Description", "Comment")) for key in path):
             found = LITERAL.search(re.sub(r"(?m)^\s*#.*$", "", text))
@@ -221,7 +221,7 @@ def limits_are_kept(launch: Launch, contract: Contract) -> Iterator[Violation]:
     Use instead: fewer or shorter ones; move a script from user data into a file that cfn-init writes.
     """
     for name, most in (("Parameters", 200), ("Resources", 500), ("Outputs", 200)):
-        number = len(get_section(launch.template, name))
+        number = len(map_at(launch.template, name))
         if number > most:
             yield ((name,), f"There are {number} {name.lower()}, {number - most} more than CloudFormation takes.")
     size = len(as_text(launch.template.get("Description", "")).encode())
@@ -270,11 +270,11 @@ def parameters_are_grouped_and_labelled(launch: Launch, contract: Contract) -> I
 
     Use instead: the metadata ``AWS::CloudFormation::Interface`` with ParameterGroups and ParameterLabels.
     """
-    interface = dict_or_empty(get_section(launch.template, "Metadata").get(INTERFACE))
+    interface = dict_or_empty(map_at(launch.template, "Metadata").get(INTERFACE))
     groups = [dict_or_empty(group).get("Parameters") for group in as_list(interface.get("ParameterGroups"))]
     grouped = Counter(as_text(name) for group in groups for name in as_list(group))
     labels = dict_or_empty(interface.get("ParameterLabels"))
-    declared_parameters = get_section(launch.template, "Parameters")
+    declared_parameters = map_at(launch.template, "Parameters")
     if declared_parameters and not interface:
         yield (("Parameters",), f"The parameters have neither groups nor labels: there is no {INTERFACE}.")
         return

@@ -195,15 +195,12 @@ def nginx_passes_to_containers(launch: Launch, contract: Contract) -> Iterator[V
     Use instead: the port in marketplace/contract.yaml.
     """
     for instance in instances(launch):
-        for source in instance.sources:
-            for path, text in files(launch, source):
-                for container, port in re.findall(r"\bdefault ([a-z][a-z0-9-]*):([0-9]+);", text):
-                    agreed = contract.containers.get(container)
-                    if agreed is not None and int(port) != agreed:
-                        yield (
-                            ("Resources", source),
-                            f"{path} passes requests to {container}:{port}; the container listens on port {agreed}.",
-                        )
+        for source, path, text in files(launch, *instance.sources):
+            for container, port in re.findall(r"\bdefault ([a-z][a-z0-9-]*):([0-9]+);", text):
+                agreed = contract.containers.get(container)
+                if agreed is not None and int(port) != agreed:
+                    sentence = f"{path} passes requests to {container}:{port}; the container listens on port {agreed}."
+                    yield (("Resources", source), sentence)
 
 
 @rule(
@@ -224,7 +221,7 @@ def databases_are_private(launch: Launch, contract: Contract) -> Iterator[Violat
         groups = network.resources[name].groups
         if groups and as_text(properties.get("PubliclyAccessible", "false")).lower() == "true":
             for permission in network.rules:
-                listening = list(ports([properties.get("Port", permission.first)]))
+                listening = list(ports(properties.get("Port", permission.first)))
                 everybody = permission.inbound and permission.group in groups and permission.peer in EVERYWHERE
                 if everybody and any(map(permission.covers, listening)):
                     yield (permission.path, f"{permission.group} opens {name} to {permission.peer}.")

@@ -16,7 +16,7 @@ from quilt_cfn.cloudformation.analysis.regex import may_contain
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.launch import Base64Value, Launch, Origin, Value
 from quilt_cfn.cloudformation.launch.contract import Contract
-from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, get_section
+from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import Path, strings_in
 
 USER_GUIDE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide"
@@ -61,7 +61,7 @@ def secrets_in(launch: Launch, value: Any) -> list[str]:
 def _secret(launch: Launch, origin: Origin) -> str | None:
     """The name of an origin that is a secret; None for others."""
     if origin.source == "parameter":
-        declared = dict_or_empty(get_section(launch.template, "Parameters").get(origin.name))
+        declared = dict_or_empty(map_at(launch.template, "Parameters").get(origin.name))
         return origin.name if as_text(declared.get("NoEcho", "false")).lower() == "true" else None
     if origin.source == "dynamic":
         secret = re.match(r"\{\{resolve:(secretsmanager|ssm-secure):", origin.name)
@@ -226,7 +226,7 @@ def no_free_text_in_scripts(launch: Launch, contract: Contract) -> Iterator[Viol
         text = decoded_user_data(data)
         origins = text.origins if isinstance(text, Value) else ()
         for origin in sorted(origins):
-            declared = dict_or_empty(get_section(launch.template, "Parameters").get(origin.name))
+            declared = dict_or_empty(map_at(launch.template, "Parameters").get(origin.name))
             if origin.source != "parameter" or _secret(launch, origin) or "AllowedValues" in declared:
                 continue
             if as_text(declared.get("Type")) in ("String", "CommaDelimitedList"):

@@ -17,7 +17,7 @@ from quilt_cfn.cloudformation.facts import availability
 from quilt_cfn.cloudformation.launch import Launch, Value
 from quilt_cfn.cloudformation.launch.contract import Contract
 from quilt_cfn.cloudformation.launch.values import is_known
-from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, get_section
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import Path, strings_in
 
 REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
@@ -241,7 +241,7 @@ def _unavailable(
     missing = [value] if value not in available else []
     origins = [origin.name for origin in value.origins] if isinstance(value, Value) else []
     if len(origins) == 1 and launch.parameters.get(origins[0]) == value:
-        declared = dict_or_empty(get_section(launch.template, "Parameters").get(origins[0]))
+        declared = dict_or_empty(map_at(launch.template, "Parameters").get(origins[0]))
         for choice in map(as_text, as_list(declared.get("AllowedValues"))):
             if choice not in {*available, *missing} and not launch.refuses({origins[0]: choice}):
                 missing.append(choice)
