@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from quilt_cfn.errors import UserError
@@ -26,8 +26,15 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{sentence.rstrip('.')}.", f"See: {self.prog} --help")
 
 
-def add_command(commands: Any, name: str, run: Run, **texts: str) -> argparse.ArgumentParser:
-    """Add a command to argparse's subparsers; ``texts`` are its help, description and epilog."""
-    parser: argparse.ArgumentParser = commands.add_parser(name, **texts)
+def add_command(commands: Any, name: str, run: Run, *, help: str, epilog: str) -> argparse.ArgumentParser:
+    """Add a command to argparse's subparsers; the docstring of ``run`` describes it to users."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=run.__doc__, epilog=epilog)
     parser.set_defaults(run=run)
     return parser
+
+
+def print_lines(lines: Iterable[str]) -> int:
+    """Print each line as soon as there is one; returns the exit code 0."""
+    for line in lines:
+        print(line, flush=True)
+    return 0

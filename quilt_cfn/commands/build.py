@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from quilt_cfn.commands.arguments import TEMPLATES, add_command
 from quilt_cfn.editions import LARGEST_TEMPLATE, TEMPLATE_FILES, nearest
@@ -25,7 +25,6 @@ def add_to(commands: Any) -> None:
         "build",
         run,
         help="build the templates",
-        description="Build the template of every edition, or of the editions named, and say how large each is.",
         epilog="Examples: quilt-cfn build; quilt-cfn build registry --output /tmp/registry.yaml; "
         "quilt-cfn build marketplace --format json --compact --output -",
     )
@@ -49,24 +48,20 @@ def add_to(commands: Any) -> None:
     )
 
 
-class _Output(NamedTuple):
-    """A template as text, and the file it belongs in; None is standard output."""
-
-    text: str
-    file: Path | None
-
-
 def run(options: argparse.Namespace) -> int:
-    names = [_known(name) for name in dict.fromkeys(options.editions)] or list(TEMPLATE_FILES)
+    """Build the template of every edition, or of the editions named, and say how large each is."""
+    for name in options.editions:
+        if name not in TEMPLATE_FILES:
+            raise UserError(f"There is no edition {name!r}.", nearest(name))
+    names = list(dict.fromkeys(options.editions)) or list(TEMPLATE_FILES)
     files = [_file(name, options.output, options.format, alone=len(names) == 1) for name in names]
     if options.compact and options.format != "json":
         raise UserError("--compact is about JSON.", "Add --format json.")
-    outputs = [_Output(text, file) for text, file in zip(_texts(names, options), files, strict=True)]
-    for output in outputs:
-        if output.file is None:
-            sys.stdout.write(output.text)
+    for text, file in zip(_texts(names, options), files, strict=True):
+        if file is None:
+            sys.stdout.write(text)
         else:
-            print(_write(output.text, output.file, options.compact))
+            print(_write(text, file, options.compact))
     return 0
 
 
@@ -84,33 +79,23 @@ def _texts(names: Sequence[str], options: argparse.Namespace) -> list[str]:
 
 
 def _write(text: str, file: Path, compact: bool) -> str:
+    from quilt_cfn.cloudformation.facts.quotas import TEMPLATE_INLINE
     from quilt_cfn.files import write_atomically
 
     content = text.encode()
     changed = write_atomically(file, content)
-    size = f"{len(content):,} bytes of at most {LARGEST_TEMPLATE:,}{_inline(content) if compact else ''}"
-    return f"{file}: {'written' if changed else 'unchanged'}, {size}"
-
-
-def _inline(content: bytes) -> str:
-    """Whether a compact template can be sent in the request itself."""
-    from quilt_cfn.cloudformation.facts.quotas import TEMPLATE_INLINE
-
-    verb = "fits" if len(content) <= TEMPLATE_INLINE else "does not fit"
-    return f"; {verb} into the {TEMPLATE_INLINE:,} bytes of --template-body"
-
-
-def _known(name: str) -> str:
-    if name not in TEMPLATE_FILES:
-        raise UserError(f"There is no edition {name!r}.", nearest(name))
-    return name
+    line = f"{file}: {'written' if changed else 'unchanged'}, {len(content):,} bytes of at most {LARGEST_TEMPLATE:,}"
+    if not compact:
+        return line
+    fits = "fits" if len(content) <= TEMPLATE_INLINE else "does not fit"
+    return f"{line}; {fits} into the {TEMPLATE_INLINE:,} bytes of --template-body"
 
 
 def _file(name: str, output: str, format: str, *, alone: bool) -> Path | None:
+    """Where the template of an edition is written; None is standard output."""
     if not output:
         raise UserError("--output is empty.", "Name a folder, a file, or - for standard output.")
-    is_folder = output.endswith(os.sep) or Path(output).is_dir()
-    if is_folder:
+    if output.endswith(os.sep) or Path(output).is_dir():
         return Path(output) / Path(TEMPLATE_FILES[name]).with_suffix(f".{format}")
     if not alone:
         what = "standard output" if output == STANDARD_OUTPUT else f"the file {output}"

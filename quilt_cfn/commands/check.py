@@ -20,11 +20,6 @@ def add_to(commands: Any) -> None:
         "check",
         run,
         help="check templates as deployed, for every Region and parameter set",
-        description="Without FILE, check every edition in every Region, with both sizes and both sides of every "
-        "condition, by our own rules, cfn-lint and cloudformation-validate. With FILE, check anybody's template by our "
-        "own rules, as one set of parameters in one Region deploys it; with --edition as well, check FILE as that "
-        "edition is checked. docs/rules.md lists the rules. Exits with 1 for errors and warnings that are not "
-        "suppressed, and with 2 where there is nothing to check or CloudFormation would refuse the parameters.",
         epilog="Examples: quilt-cfn check; quilt-cfn check stack.yaml --region eu-west-1 --parameters KeyName=admin; "
         "quilt-cfn check /tmp/variant.yaml --edition marketplace --region eu-west-1; "
         "quilt-cfn check stack.json --parameters parameters.json --format sarif; quilt-cfn check --linters; "
@@ -62,6 +57,14 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Without FILE, check every edition in every Region, with both sizes and both sides of every condition, by our own
+    rules, cfn-lint and cloudformation-validate.
+
+    With FILE, check anybody's template by our own rules, as one set of parameters in one Region deploys it; with
+    --edition as well, check FILE as that edition is checked. docs/rules.md lists the rules. Exits with 1 for errors and
+    warnings that are not suppressed, and with 2 where there is nothing to check or CloudFormation would refuse the
+    parameters.
+    """
     if options.explain:
         from quilt_cfn.commands.explanations import explain
 

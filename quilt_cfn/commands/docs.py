@@ -6,10 +6,11 @@ A fact that stands in code is not written a second time by hand; a test holds th
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from quilt_cfn.commands.arguments import TEMPLATES, add_command
+from quilt_cfn.commands.arguments import TEMPLATES, add_command, print_lines
 from quilt_cfn.editions import MARKETPLACE
 
 
@@ -19,27 +20,23 @@ def add_to(commands: Any) -> None:
         "docs",
         run,
         help="write the generated pages of docs/ and marketplace/",
-        description="Write docs/rules.md, docs/lifecycle.md and marketplace/usage-instructions.txt from the rules and "
-        "the templates of this checkout.",
         epilog="Example: quilt-cfn docs",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    for line in write_pages(Path(TEMPLATES), Path()):
-        print(line)
-    return 0
+    """Write docs/rules.md, docs/lifecycle.md and marketplace/usage-instructions.txt from the rules and the templates of
+    this checkout."""
+    return print_lines(write_pages(Path(TEMPLATES), Path()))
 
 
-def write_pages(templates: Path, root: Path) -> list[str]:
-    """Write every page that changed below ``root``; returns a line for each. Raises ``UserError``."""
+def write_pages(templates: Path, root: Path) -> Iterator[str]:
+    """Write every page that changed below ``root``; yields a line for each. Raises ``UserError``."""
     from quilt_cfn.files import write_atomically
 
-    lines = []
     for name, text in pages(templates).items():
         changed = write_atomically(root / name, text.encode())
-        lines.append(f"{root / name}: {'written' if changed else 'unchanged'}")
-    return lines
+        yield f"{root / name}: {'written' if changed else 'unchanged'}"
 
 
 def pages(templates: Path) -> dict[str, str]:

@@ -16,9 +16,6 @@ def add_to(commands: Any) -> None:
         "lint",
         run,
         help="the old name of check --linters",
-        description="Report every error and warning of cfn-lint and of cloudformation-validate in every Region: "
-        "quilt-cfn check --linters does the same, and has more options. Exits with 1 for findings that are not "
-        "suppressed.",
         epilog="Examples: quilt-cfn lint; quilt-cfn lint my-template.yaml --explain",
     )
     parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help=f"default: the editions in {TEMPLATES}")
@@ -26,6 +23,11 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Report every error and warning of cfn-lint and of cloudformation-validate in every Region: quilt-cfn check
+    --linters does the same, and has more options.
+
+    Exits with 1 for findings that are not suppressed.
+    """
     from quilt_cfn.cloudformation.checks.check import lint
     from quilt_cfn.cloudformation.checks.report import as_text
     from quilt_cfn.finding import fails

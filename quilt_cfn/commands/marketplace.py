@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quilt_cfn.commands.arguments import Parser, add_command
+from quilt_cfn.commands.arguments import Parser, add_command, print_lines
 
 if TYPE_CHECKING:
     from quilt_cfn.delivery.marketplace.submit import Polling
@@ -38,7 +37,6 @@ def add_to(commands: Any) -> None:
             step,
             run,
             help=help_text,
-            description=f"{help_text[:1].upper()}{help_text[1:]}.",
             epilog=f"Example: quilt-cfn marketplace {step}",
         )
         if step in ("validate", "submit", "status"):
@@ -56,6 +54,7 @@ def add_to(commands: Any) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
+    """Print the request that would be sent, as JSON."""
     from quilt_cfn.delivery.marketplace.plan import as_json, plan_submission
 
     sys.stdout.write(as_json(plan_submission(Path())))
@@ -63,29 +62,33 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
+    """Have AWS validate it (Intent=VALIDATE), and wait for the result."""
     from quilt_cfn.delivery.marketplace import catalog, submit
     from quilt_cfn.delivery.marketplace.plan import plan_submission
 
-    return _print(submit.validate(catalog.connect(), plan_submission(Path()), _polling(options)))
+    return print_lines(submit.validate(catalog.connect(), plan_submission(Path()), _polling(options)))
 
 
 def _submit(options: argparse.Namespace) -> int:
+    """Validate, then apply, then wait for the result."""
     from quilt_cfn.delivery.marketplace import catalog, preflight, submit
     from quilt_cfn.delivery.marketplace.plan import plan_submission
 
     submission = plan_submission(Path())
     verified = functools.partial(preflight.verify_published, Path())
-    return _print(submit.submit(catalog.connect(), submission, verified, _polling(options)))
+    return print_lines(submit.submit(catalog.connect(), submission, verified, _polling(options)))
 
 
 def _status(options: argparse.Namespace) -> int:
+    """Print the status of the product's change sets."""
     from quilt_cfn.delivery.marketplace import catalog, preflight, submit
 
     about = options.about or preflight.product(Path())
-    return _print(submit.status(catalog.connect(), about, options.follow, _polling(options)))
+    return print_lines(submit.status(catalog.connect(), about, options.follow, _polling(options)))
 
 
 def _drift(options: argparse.Namespace) -> int:
+    """Compare what buyers get with what was released; exits with 1 when it differs."""
     from quilt_cfn.delivery.marketplace import catalog, drift
     from quilt_cfn.delivery.marketplace.plan import plan_submission
 
@@ -95,12 +98,6 @@ def _drift(options: argparse.Namespace) -> int:
     if not differences:
         print("Buyers get what was released.")
     return 1 if differences else 0
-
-
-def _print(lines: Iterable[str]) -> int:
-    for line in lines:
-        print(line, flush=True)
-    return 0
 
 
 def _seconds(text: str) -> float:

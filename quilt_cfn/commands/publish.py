@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from quilt_cfn.commands.arguments import PUBLISHED, add_command
+from quilt_cfn.commands.arguments import PUBLISHED, add_command, print_lines
 
 
 def add_to(commands: Any) -> None:
@@ -15,9 +15,6 @@ def add_to(commands: Any) -> None:
         "publish",
         run,
         help="publish a released version to S3 or to a folder",
-        description="Copy a released version to every DESTINATION, read it back and compare, and let latest.json name "
-        "it. May be run again at any time; what is published never changes. Finds credentials as every AWS tool "
-        "does. Exits with 1 for findings of --check-bucket.",
         epilog="Examples: quilt-cfn publish; quilt-cfn publish --dry-run s3://example-artifacts/quilt; "
         "quilt-cfn publish --version 1.0.0 --sign key.pem s3://artifacts-us/quilt s3://artifacts-eu/quilt",
     )
@@ -38,6 +35,11 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Copy a released version to every DESTINATION, read it back and compare, and let latest.json name it.
+
+    May be run again at any time; what is published never changes. Finds credentials as every AWS tool does. Exits with
+    1 for findings of --check-bucket.
+    """
     from quilt_cfn.delivery.publish import publish  # late: imports boto3
     from quilt_cfn.finding import fails
 
@@ -49,6 +51,4 @@ def run(options: argparse.Namespace) -> int:
             exit_code |= fails(findings)
         return exit_code
     artifact = publish.choose(options.version)
-    for line in publish.publish(artifact, locations, options.sign, dry_run=options.dry_run):
-        print(line)
-    return 0
+    return print_lines(publish.publish(artifact, locations, options.sign, dry_run=options.dry_run))

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from quilt_cfn.commands.arguments import add_command
+from quilt_cfn.commands.arguments import add_command, print_lines
 
 
 def add_to(commands: Any) -> None:
@@ -15,16 +15,17 @@ def add_to(commands: Any) -> None:
         "release",
         run,
         help="create the immutable release folder of a version",
-        description="Write the folder of the version in marketplace/release.yaml into templates/releases: templates, "
-        "documents, bill of materials, hashes and manifest. Refuses uncommitted changes, versions that exist or "
-        "go backwards, images with a moving tag, a version that CHANGELOG.md does not date, and findings.",
         epilog="Example: quilt-cfn release",
     )
 
 
 def run(options: argparse.Namespace) -> int:
+    """Write the folder of the version in marketplace/release.yaml into templates/releases: templates, documents, bill
+    of materials, hashes and manifest.
+
+    Refuses uncommitted changes, versions that exist or go backwards, images with a moving tag, a version that
+    CHANGELOG.md does not date, and findings.
+    """
     from quilt_cfn.delivery.release.make import release
 
-    for line in release(Path()):
-        print(line)
-    return 0
+    return print_lines(release(Path()))

@@ -15,8 +15,6 @@ def add_to(commands: Any) -> None:
         "verify",
         run,
         help="compare a published version with its manifest and signature",
-        description="Read a published version from S3, a folder or the web, and compare every byte with its manifest; "
-        "with --public-key also check who signed it. Exits with 1 when something differs.",
         epilog="Examples: quilt-cfn verify s3://example-artifacts/quilt; quilt-cfn verify --version 1.0.0 "
         "--public-key quilt.pub https://example-artifacts.s3.us-east-1.amazonaws.com/quilt",
     )
@@ -32,6 +30,10 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Read a published version from S3, a folder or the web, and compare every byte with its manifest.
+
+    With --public-key also check who signed it. Exits with 1 when something differs.
+    """
     from quilt_cfn.delivery.publish import publish  # late: imports boto3
     from quilt_cfn.finding import fails
 

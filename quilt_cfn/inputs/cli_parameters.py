@@ -53,10 +53,8 @@ def _is_value(value: object) -> bool:
     return isinstance(value, str) or (isinstance(value, list) and all(isinstance(each, str) for each in value))
 
 
-def region(name: str | None) -> str:
-    """A Region that exists, us-east-1 if none is named; raises ``UserError``."""
-    if name is None:
-        return "us-east-1"
+def region(name: str) -> str:
+    """The name of a Region that exists; raises ``UserError`` for any other."""
     regions = availability.regions()
     if name not in regions:
         near = difflib.get_close_matches(name, regions, 1)

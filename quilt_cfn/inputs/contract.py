@@ -12,16 +12,14 @@ CONTRACT_FILE = Path(__file__).resolve().parents[2] / "marketplace" / "contract.
 """The contract of this checkout."""
 
 _NAME = re.compile(r"[A-Za-z0-9-]+")
-_FILE = re.compile(r"[A-Za-z0-9._-]+")
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z]+")
-_ANY = re.compile(r".+", re.DOTALL)
 _NUMBER = re.compile(r"[0-9]+")
 
 
 def read_contract(path: Path = CONTRACT_FILE) -> Contract:
     """The contract in a YAML file; raises ``UserError`` that names the field and what it should be."""
     fields = read_fields(path, "contract")
-    parameters = fields.maps("parameter_sets", _ANY, "the value of a parameter")
+    parameters = fields.maps("parameter_sets", "the value of a parameter")
     documented = parameters.get("documented", {})
     contract = Contract(
         parameter_sets={name: {**documented, **values} for name, values in parameters.items()},
@@ -29,17 +27,17 @@ def read_contract(path: Path = CONTRACT_FILE) -> Contract:
             call for entry in fields.entries("calls", "with principals, actions, resource") for call in _calls(entry)
         ),
         connections=tuple(map(_connection, fields.entries("connections", "with source, destination, port"))),
-        containers={name: int(port) for name, port in fields.map("containers", _NUMBER, "a port").items()},
+        containers={name: int(port) for name, port in fields.map("containers", "a port", _NUMBER).items()},
     )
     fields.refuse_others()
     return contract
 
 
 def _calls(fields: Fields) -> list[ContractCall]:
-    principals = fields.map("principals", _NAME, "the logical ID of a user or role")
-    actions = fields.strings("actions", _ACTION, "an IAM action such as s3:GetObject")
-    resource = fields.string("resource", _ANY, "an ARN as Fn::Sub spells it, or *")
-    because = fields.string("because", _ANY, "who makes the call, and what for")
+    principals = fields.map("principals", "the logical ID of a user or role", _NAME)
+    actions = fields.strings("actions", "an IAM action such as s3:GetObject", _ACTION)
+    resource = fields.string("resource", "an ARN as Fn::Sub spells it, or *")
+    because = fields.string("because", "who makes the call, and what for")
     return [
         ContractCall(principal, action, resource, because, template)
         for template, principal in principals.items()
@@ -49,8 +47,8 @@ def _calls(fields: Fields) -> list[ContractCall]:
 
 def _connection(fields: Fields) -> ContractConnection:
     return ContractConnection(
-        source=fields.string("source", _ANY, "a logical ID, or a CIDR as Fn::Sub spells it"),
-        destination=fields.string("destination", _ANY, "a logical ID, or a CIDR as Fn::Sub spells it"),
-        port=fields.string("port", _ANY, "a port, as Fn::Sub spells it"),
-        because=fields.string("because", _ANY, "who connects, and what for"),
+        source=fields.string("source", "a logical ID, or a CIDR as Fn::Sub spells it"),
+        destination=fields.string("destination", "a logical ID, or a CIDR as Fn::Sub spells it"),
+        port=fields.string("port", "a port, as Fn::Sub spells it"),
+        because=fields.string("because", "who connects, and what for"),
     )

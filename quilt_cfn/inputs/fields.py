@@ -15,6 +15,8 @@ import yaml
 
 from quilt_cfn.errors import UserError
 
+ANY = re.compile(r".+", re.DOTALL)
+"""The pattern of a string that only has to be there."""
 LARGEST = 1_000_000
 """Bytes of a file that is read."""
 DEEPEST = 20
@@ -77,55 +79,36 @@ class Fields:
         self.prefix = prefix
         self.taken: dict[str, None] = {}
 
-    def string(self, field: str, pattern: re.Pattern[str], wanted: str) -> str:
+    def string(self, field: str, wanted: str, pattern: re.Pattern[str] = ANY) -> str:
         """A string that has to be there."""
-        value = self.optional(field, pattern, wanted)
+        value = self.optional(field, wanted, pattern)
         if value is None:
             raise UserError(f"{self.where} has no {self.prefix}{field}.", f"It should be {wanted}.")
         return value
 
-    def optional(self, field: str, pattern: re.Pattern[str], wanted: str) -> str | None:
+    def optional(self, field: str, wanted: str, pattern: re.Pattern[str]) -> str | None:
         """A string, or None if it is left out or empty."""
         value = self._value(field)
-        if value is None:
-            return None
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise self._error(field, value, wanted)
-        return value
+        return None if value is None else self._matching(field, value, wanted, pattern)
 
-    def strings(self, field: str, pattern: re.Pattern[str], wanted: str) -> tuple[str, ...]:
+    def strings(self, field: str, wanted: str, pattern: re.Pattern[str] = ANY) -> tuple[str, ...]:
         """A list of at least one string; ``wanted`` describes each."""
-        value = self._value(field)
-        if not isinstance(value, list) or not value:
-            raise self._error(field, value, f"a list, each {wanted}")
-        for each in value:
-            if not isinstance(each, str) or not pattern.fullmatch(each):
-                raise self._error(field, each, wanted)
-        return tuple(value)
+        values = self._filled(list, field, f"a list, each {wanted}")
+        return tuple(self._matching(field, each, wanted, pattern) for each in values)
 
-    def map(self, field: str, pattern: re.Pattern[str], wanted: str) -> dict[str, str]:
+    def map(self, field: str, wanted: str, pattern: re.Pattern[str] = ANY) -> dict[str, str]:
         """A map of at least one name to a string; ``wanted`` describes each string."""
-        value = self._value(field)
-        if not isinstance(value, dict) or not value:
-            raise self._error(field, value, f"a map, each value {wanted}")
-        for name, each in value.items():
-            if not isinstance(each, str) or not pattern.fullmatch(each):
-                raise self._error(f"{field}.{name}", each, wanted)
-        return dict(value)
+        values = self._filled(dict, field, f"a map, each value {wanted}")
+        return {name: self._matching(f"{field}.{name}", each, wanted, pattern) for name, each in values.items()}
 
-    def maps(self, field: str, pattern: re.Pattern[str], wanted: str) -> dict[str, dict[str, str]]:
+    def maps(self, field: str, wanted: str, pattern: re.Pattern[str] = ANY) -> dict[str, dict[str, str]]:
         """A map of at least one name to such a map, which may be empty."""
-        value = self._value(field)
-        if not isinstance(value, dict) or not value:
-            raise self._error(field, value, f"a map of maps, each value {wanted}")
-        return {name: self.map(f"{field}.{name}", pattern, wanted) if value[name] else {} for name in value}
+        values = self._filled(dict, field, f"a map of maps, each value {wanted}")
+        return {name: self.map(f"{field}.{name}", wanted, pattern) if values[name] else {} for name in values}
 
     def entries(self, field: str, wanted: str) -> Iterator[Fields]:
         """The fields of each map in a list of at least one; each has to be taken completely before the next one."""
-        value = self._value(field)
-        if not isinstance(value, list) or not value:
-            raise self._error(field, value, f"a list, each {wanted}")
-        for number, each in enumerate(value, 1):
+        for number, each in enumerate(self._filled(list, field, f"a list, each {wanted}"), 1):
             entry = Fields(self.where, each, f"{self.prefix}{field} {number}: ")
             yield entry
             entry.refuse_others()
@@ -147,6 +130,18 @@ class Fields:
         for part in field.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         return None if value in _NOTHING else value
+
+    def _filled(self, expected: type, field: str, wanted: str) -> Any:
+        """The value of a field that has to be a list or a map with something in it."""
+        value = self._value(field)
+        if not isinstance(value, expected) or not value:
+            raise self._error(field, value, wanted)
+        return value
+
+    def _matching(self, field: str, value: object, wanted: str, pattern: re.Pattern[str]) -> str:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise self._error(field, value, wanted)
+        return value
 
     def _error(self, field: str, value: object, wanted: str) -> UserError:
         what = "nothing" if value is None else repr(value) if isinstance(value, str) else _TYPE_NAMES[type(value)]

@@ -16,7 +16,6 @@ from quilt_cfn.inputs.fields import Fields, read_fields
 LISTING = Path("marketplace/listing.yaml")
 """Where the listing of a checkout is, seen from its top folder."""
 
-_ANY = re.compile(r".+", re.DOTALL)
 _EDITION = re.compile(r"[a-z]+")
 _SIZE = re.compile(r"([1-9][0-9]{1,4}) ?x ?([1-9][0-9]{1,4})")
 # Products of before 2021 have a UUID for an identifier, all others prod- and 13 characters.
@@ -67,18 +66,18 @@ def read_listing(path: Path = LISTING) -> Listing:
     """The listing in a YAML file; raises ``UserError`` that names the field and what it should be."""
     fields = read_fields(path, "listing")
     listing = Listing(
-        product=fields.optional("product", _PRODUCT, "the product's identifier in AWS Marketplace, prod-…"),
-        published=fields.optional("published", _PUBLISHED, "s3://bucket/prefix, without a dot in the bucket's name"),
-        region=fields.optional("region", _REGION, "the Region of the bucket, such as us-east-1"),
-        access_role=fields.optional("ami.access_role", _ROLE, "the ARN of an IAM role, arn:aws:iam::ACCOUNT:role/NAME"),
-        parameter=fields.string("ami.parameter", _PARAMETER, "the parameter of the templates for the AMI"),
-        user_name=fields.string("ami.user_name", _ANY, "the user to log in as, such as ec2-user"),
-        operating_system=fields.string("ami.operating_system", _ANY, "a name such as AMAZONLINUX"),
+        product=fields.optional("product", "the product's identifier in AWS Marketplace, prod-…", _PRODUCT),
+        published=fields.optional("published", "s3://bucket/prefix, without a dot in the bucket's name", _PUBLISHED),
+        region=fields.optional("region", "the Region of the bucket, such as us-east-1", _REGION),
+        access_role=fields.optional("ami.access_role", "the ARN of an IAM role, arn:aws:iam::ACCOUNT:role/NAME", _ROLE),
+        parameter=fields.string("ami.parameter", "the parameter of the templates for the AMI", _PARAMETER),
+        user_name=fields.string("ami.user_name", "the user to log in as, such as ec2-user"),
+        operating_system=fields.string("ami.operating_system", "a name such as AMAZONLINUX"),
         operating_system_version=fields.string(
-            "ami.operating_system_version", _ANY, "what buyers see, such as Amazon Linux 2023"
+            "ami.operating_system_version", "what buyers see, such as Amazon Linux 2023"
         ),
-        instance_types=fields.strings("instance_types", _INSTANCE_TYPE, "an EC2 instance type such as t3.small"),
-        diagram=_size(fields.string("diagram", _SIZE, "width x height in pixels, such as 1100 x 700")),
+        instance_types=fields.strings("instance_types", "an EC2 instance type such as t3.small", _INSTANCE_TYPE),
+        diagram=_size(fields.string("diagram", "width x height in pixels, such as 1100 x 700", _SIZE)),
         delivery_options=tuple(map(_option, fields.entries("delivery_options", "with an edition and its texts"))),
     )
     fields.refuse_others()
@@ -87,11 +86,11 @@ def read_listing(path: Path = LISTING) -> Listing:
 
 def _option(fields: Fields) -> DeliveryOption:
     return DeliveryOption(
-        edition=fields.string("edition", _EDITION, f"the name of an edition: {' or '.join(EDITIONS)}"),
-        title=fields.string("title", _ANY, "the name of this way to launch the product"),
-        short_description=fields.string("short_description", _ANY, "a sentence about it"),
-        long_description=fields.string("long_description", _ANY, "what a buyer wants to know before launching it"),
-        instance_type=fields.string("instance_type", _INSTANCE_TYPE, "the EC2 instance type to recommend"),
+        edition=fields.string("edition", f"the name of an edition: {' or '.join(EDITIONS)}", _EDITION),
+        title=fields.string("title", "the name of this way to launch the product"),
+        short_description=fields.string("short_description", "a sentence about it"),
+        long_description=fields.string("long_description", "what a buyer wants to know before launching it"),
+        instance_type=fields.string("instance_type", "the EC2 instance type to recommend", _INSTANCE_TYPE),
     )
 
 

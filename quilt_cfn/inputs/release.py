@@ -68,13 +68,13 @@ def read_release(path: Path = RELEASE_FILE) -> Release:
     """The release described by a YAML file; raises ``UserError`` that names the field and what it should be."""
     fields = read_fields(path, "release file", "Run the command in a checkout, or name a release file with --release.")
     release = Release(
-        version=fields.string("version", VERSION, "three numbers such as 1.0.0"),
+        version=fields.string("version", "three numbers such as 1.0.0", VERSION),
         registry=_image(fields, "registry"),
         catalog=_image(fields, "catalog"),
         nginx=_image(fields, "nginx"),
-        postgres=fields.string("database.postgres", _ENGINE, "a major and a minor version, such as 16.13"),
-        ami_default=fields.string("ami.default", _AMI_DEFAULT, "a public SSM parameter, /aws/service/…"),
-        ami_id=fields.optional("ami.id", _AMI_ID, "an AMI id, ami-…"),
+        postgres=fields.string("database.postgres", "a major and a minor version, such as 16.13", _ENGINE),
+        ami_default=fields.string("ami.default", "a public SSM parameter, /aws/service/…", _AMI_DEFAULT),
+        ami_id=fields.optional("ami.id", "an AMI id, ami-…", _AMI_ID),
     )
     fields.refuse_others()
     return release
@@ -82,6 +82,6 @@ def read_release(path: Path = RELEASE_FILE) -> Release:
 
 def _image(fields: Fields, name: str) -> Image:
     return Image(
-        fields.string(f"images.{name}.name", _IMAGE, "an image with a tag, such as docker.io/library/nginx:1.28"),
-        fields.optional(f"images.{name}.digest", _DIGEST, "sha256: and 64 hexadecimal digits, or nothing"),
+        fields.string(f"images.{name}.name", "an image with a tag, such as docker.io/library/nginx:1.28", _IMAGE),
+        fields.optional(f"images.{name}.digest", "sha256: and 64 hexadecimal digits, or nothing", _DIGEST),
     )

@@ -27,9 +27,9 @@ def read_suppressions(path: Path = SUPPRESSIONS_FILE) -> tuple[Suppression, ...]
 
 def _suppression(fields: Fields) -> Suppression:
     return Suppression(
-        engine=fields.string("engine", _NAME, "the engine that reports the finding, such as cfn-lint"),
-        rule=fields.string("rule", _NAME, "the id of the rule, such as W1011"),
-        resource=fields.string("resource", _NAME, "the logical ID that the finding is about"),
-        templates=fields.strings("templates", _FILE, "the name of a template's file, without its folder"),
-        reason=fields.string("reason", _SENTENCE, "the reason why the finding is suppressed"),
+        engine=fields.string("engine", "the engine that reports the finding, such as cfn-lint", _NAME),
+        rule=fields.string("rule", "the id of the rule, such as W1011", _NAME),
+        resource=fields.string("resource", "the logical ID that the finding is about", _NAME),
+        templates=fields.strings("templates", "the name of a template's file, without its folder", _FILE),
+        reason=fields.string("reason", "the reason why the finding is suppressed", _SENTENCE),
     )

@@ -65,7 +65,6 @@ def test_a_file_that_is_missing_is_an_error():
 
 
 def test_a_region_that_is_misspelt_is_an_error_with_the_nearest_one():
-    assert region(None) == "us-east-1"
     assert region("eu-west-1") == "eu-west-1"
     with pytest.raises(UserError, match="There is no Region eu-wst-1") as raised:
         region("eu-wst-1")

@@ -31,12 +31,12 @@ def fields(tmp_path) -> Write:
 def test_a_scalar_is_the_string_that_was_written(fields):
     read = fields("engine: 16.10\nday: 2026-13-45\nanswer: no\n")
     anything = re.compile(".*")
-    assert [read.string(name, anything, "x") for name in ("engine", "day", "answer")] == ["16.10", "2026-13-45", "no"]
+    assert [read.string(name, "x", anything) for name in ("engine", "day", "answer")] == ["16.10", "2026-13-45", "no"]
 
 
 def test_an_empty_field_counts_as_missing(fields):
     read = fields("a:\nb: {c: }\n")
-    assert (read.optional("a", WORD, "a word"), read.optional("b.c", WORD, "a word")) == (None, None)
+    assert (read.optional("a", "a word", WORD), read.optional("b.c", "a word", WORD)) == (None, None)
     read.refuse_others()
 
 
@@ -55,7 +55,7 @@ def test_an_empty_field_counts_as_missing(fields):
 )
 def test_a_wrong_field_is_named_with_what_it_should_be(fields, tmp_path, text, what):
     with pytest.raises(UserError) as raised:
-        fields(text).string("a", WORD, "a word")
+        fields(text).string("a", "a word", WORD)
     assert what in raised.value.what
     assert raised.value.what.startswith(f"The list {tmp_path}")
     assert raised.value.next_step == "It should be a word."
@@ -63,22 +63,22 @@ def test_a_wrong_field_is_named_with_what_it_should_be(fields, tmp_path, text, w
 
 
 def test_a_list_is_a_list_of_what_it_should_be(fields):
-    assert fields("a: [x, y]").strings("a", WORD, "a word") == ("x", "y")
+    assert fields("a: [x, y]").strings("a", "a word", WORD) == ("x", "y")
     for text in ("a: x", "a: []", "a: [1]", "a: [[x]]", "b: x"):
         with pytest.raises(UserError):
-            fields(text).strings("a", WORD, "a word")
+            fields(text).strings("a", "a word", WORD)
 
 
 def test_a_map_in_a_list_is_named_by_its_number(fields):
     read = fields("a: [{x: y}, {x: 1}]")
     with pytest.raises(UserError, match=r"has '1' as a 2: x\."):
-        [entry.string("x", WORD, "a word") for entry in read.entries("a", "a map")]
+        [entry.string("x", "a word", WORD) for entry in read.entries("a", "a map")]
 
 
 def test_an_unknown_field_is_named_with_what_was_meant(fields):
     read = fields("title: x\nami: {usr_name: y, user_name: z}\n")
-    read.string("title", WORD, "a word")
-    read.optional("ami.user_name", WORD, "a word")
+    read.string("title", "a word", WORD)
+    read.optional("ami.user_name", "a word", WORD)
     with pytest.raises(UserError) as raised:
         read.refuse_others()
     assert raised.value.what.endswith("has an unknown field: ami.usr_name.")
@@ -87,7 +87,7 @@ def test_an_unknown_field_is_named_with_what_was_meant(fields):
 
 def test_an_unknown_field_that_is_like_no_other_is_named_with_all_of_them():
     read = Fields("The list", {"title": "x", "zzz": "y"})
-    read.string("title", WORD, "a word")
+    read.string("title", "a word", WORD)
     with pytest.raises(UserError, match=r"zzz\. Remove it, or name it one of: title\."):
         read.refuse_others()
 
