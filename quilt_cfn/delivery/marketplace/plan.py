@@ -7,9 +7,7 @@ reported here, all of it at once, before anything is sent.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from quilt_cfn.cloudformation.template.read import parse_template
 from quilt_cfn.delivery.marketplace.notes import release_notes
@@ -20,7 +18,7 @@ from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix, objec
 from quilt_cfn.delivery.release.artifact import PRODUCT, RELEASES, read_artifact
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.changelog import CHANGELOG
-from quilt_cfn.inputs.listing import LISTING, DeliveryOption, Listing, read_listing
+from quilt_cfn.inputs.listing import LISTING, Listing, read_listing
 from quilt_cfn.inputs.release import IN_CHECKOUT, read_release
 
 
@@ -54,25 +52,27 @@ def make_draft(root: Path) -> Draft:
         "OperatingSystemName": listing.operating_system,
         "OperatingSystemVersion": listing.operating_system_version,
     }
-    details = {
-        "Version": {"VersionTitle": release.version, "ReleaseNotes": _notes(root, release.version, listing)},
-        "DeliveryOptions": [
-            _delivery_option(
-                option,
-                usage=usage_instructions(templates[option.edition].data) if option.edition in templates else "",
-                template=url.get(files.get(option.edition, ""), ""),
-                diagram=url.get(diagram or "", ""),
-                source={"ParameterName": listing.parameter, "AmiSource": source},
-            )
-            for option in listing.delivery_options
-        ],
-    }
+    options = []
+    for option in listing.delivery_options:
+        template = templates.get(option.edition)
+        details = {
+            "ShortDescription": option.short_description,
+            "LongDescription": option.long_description,
+            "UsageInstructions": usage_instructions(template.data) if template else "",
+            "RecommendedInstanceType": option.instance_type,
+            "ArchitectureDiagram": url.get(diagram or "", ""),
+            "Template": url.get(files.get(option.edition, ""), ""),
+            "TemplateSources": [{"ParameterName": listing.parameter, "AmiSource": source}],
+        }
+        wrapped = {"DeploymentTemplateDeliveryOptionDetails": details}
+        options.append({"DeliveryOptionTitle": option.title, "Details": wrapped})
+    version = {"VersionTitle": release.version, "ReleaseNotes": _notes(root, release.version, listing)}
     editions = [option.edition for option in listing.delivery_options if option.edition in files]
     return Draft(
         listing=listing,
         version=release.version,
         ami=release.ami_id,
-        details=details,
+        details={"Version": version, "DeliveryOptions": options},
         templates=templates,
         released={url[files[edition]]: artifact.contents[files[edition]] for edition in editions},
         diagram=artifact.contents[diagram] if diagram else None,
@@ -104,22 +104,3 @@ def _notes(root: Path, version: str, listing: Listing) -> str:
     except UnicodeDecodeError as error:
         raise UserError(f"{root / CHANGELOG} is not UTF-8.", "Save it as UTF-8.") from error
     return release_notes(changelog, version, listing.parameter) or ""
-
-
-def _delivery_option(
-    option: DeliveryOption, usage: str, template: str, diagram: str, source: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "DeliveryOptionTitle": option.title,
-        "Details": {
-            "DeploymentTemplateDeliveryOptionDetails": {
-                "ShortDescription": option.short_description,
-                "LongDescription": option.long_description,
-                "UsageInstructions": usage,
-                "RecommendedInstanceType": option.instance_type,
-                "ArchitectureDiagram": diagram,
-                "Template": template,
-                "TemplateSources": [source],
-            }
-        },
-    }

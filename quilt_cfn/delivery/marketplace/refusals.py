@@ -69,18 +69,15 @@ def _refusal(rule: str, file: object, message: str, line: int = 0) -> Finding:
 def _vendor_inputs(draft: Draft) -> Iterator[Finding]:
     """What only the vendor can supply."""
     listing = draft.listing
-    if not draft.ami:
-        yield _refusal("M26", IN_CHECKOUT, "There is no ami.id, the ID of the product's AMI in us-east-1.")
-    if not listing.product:
-        yield _refusal("M29", LISTING, "There is no product, the ID of the AMI product, prod-...")
-    if not listing.access_role:
-        yield _refusal(
-            "M30", LISTING, "There is no ami.access_role, the role with which AWS Marketplace copies the AMI."
-        )
-    if not listing.published:
-        yield _refusal("M22", LISTING, "There is no published, the place where the release is published.")
-    if not listing.region:
-        yield _refusal("M22", LISTING, "There is no region, the Region of the bucket in published.")
+    for value, rule, file, missing in (
+        (draft.ami, "M26", IN_CHECKOUT, "ami.id, the ID of the product's AMI in us-east-1."),
+        (listing.product, "M29", LISTING, "product, the ID of the AMI product, prod-..."),
+        (listing.access_role, "M30", LISTING, "ami.access_role, the role with which AWS Marketplace copies the AMI."),
+        (listing.published, "M22", LISTING, "published, the place where the release is published."),
+        (listing.region, "M22", LISTING, "region, the Region of the bucket in published."),
+    ):
+        if not value:
+            yield _refusal(rule, file, f"There is no {missing}")
 
 
 def _options(draft: Draft) -> Iterator[Finding]:
@@ -131,13 +128,9 @@ def _text(rule: str, file: object, subject: str, text: str, most: int) -> Iterat
 
 def _urls(draft: Draft) -> Iterator[Finding]:
     """URLs of templates and diagrams; they are empty as long as nobody said where the release is published."""
-    urls = [
-        url
-        for option in draft.details["DeliveryOptions"]
-        for key in ("Template", "ArchitectureDiagram")
-        if (url := option["Details"]["DeploymentTemplateDeliveryOptionDetails"][key])
-    ]
-    for url in dict.fromkeys(urls):
+    options = [each["Details"]["DeploymentTemplateDeliveryOptionDetails"] for each in draft.details["DeliveryOptions"]]
+    urls = dict.fromkeys(option[key] for option in options for key in ("Template", "ArchitectureDiagram"))
+    for url in filter(None, urls):
         if not url.startswith("https://"):
             yield _refusal("M22", LISTING, f"{url} is not an https URL.")
         if "latest" in url.lower():
@@ -150,8 +143,7 @@ def _diagram(draft: Draft) -> Iterator[Finding]:
     if draft.diagram is None:
         yield _refusal("M24", DIAGRAM, f"Release {draft.version} has no architecture diagram.")
         return
-    size = png_size(draft.diagram)
-    width, height = draft.listing.diagram
+    size, (width, height) = png_size(draft.diagram), draft.listing.diagram
     if size is None:
         yield _refusal("M24", DIAGRAM, "The architecture diagram is not a PNG.")
     elif size != (width, height):

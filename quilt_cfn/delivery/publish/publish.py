@@ -148,7 +148,7 @@ def _verification_command(artifact: Artifact, store: Store) -> str:
 def _sign(artifact: Artifact, key_file: Path) -> bytes:
     from quilt_cfn.delivery.release import signing  # late: imports cryptography
 
-    return signing.sign(signing.read_private_key(key_file), artifact.manifest.sums)
+    return signing.read_private_key(key_file).sign(artifact.manifest.sums)
 
 
 def _progress_bar(total: int) -> Any:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -22,7 +22,7 @@ from quilt_cfn.errors import UserError
 
 if TYPE_CHECKING:
     from cyclonedx.model.component import Component
-    from cyclonedx.model.license import License
+    from packageurl import PackageURL
 
 OURSELVES = "quilt-cfn"
 
@@ -56,7 +56,7 @@ def bill_of_materials(version: str, released: str) -> bytes:
     described = Component(
         type=ComponentType.APPLICATION, name=OURSELVES, version=version, bom_ref=f"{OURSELVES}@{version}"
     )
-    others = {name: _component(installed[name], name in required) for name in installed if name != OURSELVES}
+    others = {name: _distribution(installed[name], name in required) for name in installed if name != OURSELVES}
     interpreter = _interpreter()
     timestamp = datetime.strptime(released, "%Y-%m-%d").replace(tzinfo=timezone.utc)
     bom = Bom(
@@ -139,39 +139,38 @@ def _requirements(distribution: Distribution, extras: Collection[str]) -> Iterat
             yield requirement
 
 
-def _component(distribution: Distribution, required: bool) -> Component:
-    from cyclonedx.model.component import Component, ComponentScope  # late: see bill_of_materials
+def _distribution(distribution: Distribution, required: bool) -> Component:
+    from cyclonedx.model.component import ComponentScope  # late: see bill_of_materials
     from packageurl import PackageURL
 
     name, version = _fields(distribution, "Name")[0], _fields(distribution, "Version")[0]
-    purl = PackageURL(type="pypi", name=name, version=version)
-    return Component(
-        name=name,
-        version=version,
-        bom_ref=str(purl),
-        purl=purl,
-        scope=ComponentScope.REQUIRED if required else ComponentScope.EXCLUDED,
-        licenses=_licenses(_declared(distribution)),
-    )
+    scope = ComponentScope.REQUIRED if required else ComponentScope.EXCLUDED
+    return _component(name, PackageURL("pypi", None, name, version), _declared(distribution), scope=scope)
 
 
 def _interpreter() -> Component:
-    from cyclonedx.model.component import Component, ComponentScope, ComponentType  # late: see bill_of_materials
+    from cyclonedx.model.component import ComponentScope, ComponentType  # late: see bill_of_materials
     from packageurl import PackageURL
 
-    version = platform.python_version()
-    purl = PackageURL(type="generic", name="python", version=version)
-    return Component(
+    return _component(
+        platform.python_implementation(),
+        PackageURL("generic", None, "python", platform.python_version()),
+        ["PSF-2.0"],
         type=ComponentType.PLATFORM,
-        name=platform.python_implementation(),
-        version=version,
-        bom_ref=str(purl),
-        purl=purl,
         # Its name in databases of vulnerabilities; it has no purl on PyPI.
         cpe=f"cpe:2.3:a:python:python:{'.'.join(map(str, sys.version_info[:3]))}:*:*:*:*:*:*:*",
         scope=ComponentScope.REQUIRED,
-        licenses=_licenses(["PSF-2.0"]),
     )
+
+
+def _component(name: str, purl: PackageURL, licenses: Iterable[str], **more: Any) -> Component:
+    from cyclonedx.contrib.license.factories import LicenseFactory  # late: see bill_of_materials
+    from cyclonedx.model.component import Component
+    from cyclonedx.model.license import LicenseAcknowledgement
+
+    make, declared = LicenseFactory().make_from_string, LicenseAcknowledgement.DECLARED
+    found = [make(each, license_acknowledgement=declared) for each in licenses]
+    return Component(name=name, version=purl.version, bom_ref=str(purl), purl=purl, licenses=found, **more)
 
 
 def _declared(distribution: Distribution) -> list[str]:
@@ -183,14 +182,6 @@ def _declared(distribution: Distribution) -> list[str]:
             return [words[0].strip()]
     classifiers = _fields(distribution, "Classifier")
     return [each.rpartition(" :: ")[2] for each in classifiers if each.startswith("License :: ")]
-
-
-def _licenses(declared: Collection[str]) -> list[License]:
-    from cyclonedx.contrib.license.factories import LicenseFactory  # late: see bill_of_materials
-    from cyclonedx.model.license import LicenseAcknowledgement
-
-    make = LicenseFactory().make_from_string
-    return [make(each, license_acknowledgement=LicenseAcknowledgement.DECLARED) for each in declared]
 
 
 def _fields(distribution: Distribution, name: str) -> list[str]:

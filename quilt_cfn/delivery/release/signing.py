@@ -82,11 +82,6 @@ def read_public_key(path: Path) -> PublicKey:
     return key
 
 
-def sign(key: PrivateKey, content: bytes) -> bytes:
-    """The signature, 64 bytes; the same key and content always have the same one."""
-    return key.sign(content)
-
-
 def verifies(public_key: PublicKey, content: bytes, signature: bytes) -> bool:
     """Whether a signature is that of exactly these bytes by the private key that belongs to the public key."""
     from cryptography.exceptions import InvalidSignature  # late: see read_private_key

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from quilt_cfn.delivery.publish.plan import latest_key, version_key
 from quilt_cfn.delivery.publish.verify import Verification, verify
 from quilt_cfn.delivery.release.artifact import MANIFEST, SIGNATURE, SUMS, compose, read_manifest
-from quilt_cfn.delivery.release.signing import sign
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import Finding
 from tests.delivery.publish.artifacts import POOL, Memory, artifact, facts, flip, publish, published
@@ -162,7 +161,7 @@ def test_a_version_that_was_published_in_part_is_not_published(store):
 
 
 def test_a_signature_of_the_key_is_reported(store, public_key):
-    store.put(key(SIGNATURE), sign(KEY, OURS.manifest.sums))
+    store.put(key(SIGNATURE), KEY.sign(OURS.manifest.sums))
     verification = verify(store, None, public_key, POOL)
     assert verification.findings == ()
     assert str(verification).endswith(f"all 4 files are what its manifest says; signed with {public_key}")
@@ -182,7 +181,7 @@ def test_a_missing_signature_is_found_where_a_key_is_named(store, public_key):
 
 @pytest.mark.parametrize(
     "signature",
-    [b"", bytes(64), sign(OTHER_KEY, OURS.manifest.sums), sign(KEY, OTHER.manifest.sums)],
+    [b"", bytes(64), OTHER_KEY.sign(OURS.manifest.sums), KEY.sign(OTHER.manifest.sums)],
     ids=["empty", "zeros", "of another key", "of something else"],
 )
 def test_a_wrong_signature_is_found_and_nothing_is_called_signed(store, public_key, signature):
@@ -192,7 +191,7 @@ def test_a_wrong_signature_is_found_and_nothing_is_called_signed(store, public_k
 
 
 def test_a_right_signature_does_not_excuse_a_changed_file(store, public_key):
-    store.put(key(SIGNATURE), sign(KEY, OURS.manifest.sums))
+    store.put(key(SIGNATURE), KEY.sign(OURS.manifest.sums))
     store.put(key("guide.md"), b"changed")
     assert findings(store, None, public_key) == [changed("guide.md")]
     assert "signed with" not in str(verify(store, None, public_key, POOL))
