@@ -22,9 +22,8 @@ def test_it_is_small_enough_to_be_read(edition):
 
 
 def test_it_stays_within_cloudformations_quotas(template):
-    assert len(template["Parameters"]) <= quotas.PARAMETERS
-    assert len(template["Resources"]) <= quotas.RESOURCES
-    assert len(template["Outputs"]) <= quotas.OUTPUTS
+    for section, most in quotas.ENTRIES.items():
+        assert len(template[section]) <= most
     assert len(template["Description"].encode()) <= quotas.DESCRIPTION
     assert all(len(parameter["Description"]) <= 4000 for parameter in template["Parameters"].values())
 

@@ -81,7 +81,7 @@ def _of_instances(launch: Launch) -> Iterator[ApiCall]:
     for instance in instances(launch):
         profile = instance.settings.get("IamInstanceProfile")
         profile = dict_or_empty(profile).get("Arn") or dict_or_empty(profile).get("Name") or profile
-        roles = as_list(launch.properties(launch.referenced_resource(profile) or "").get("Roles"))
+        roles = as_list(launch.properties(launch.referenced_resource(profile)).get("Roles"))
         role = identity_of(launch, roles[0]) if roles else None
         if role:
             texts = [*scripts(launch, *instance.sources)]
@@ -182,7 +182,7 @@ def _of_targets(launch: Launch) -> Iterator[ApiCall]:
     for name, target in ((name, each) for name, targets in started_by for each in as_list(targets)):
         role = identity_of(launch, dict_or_empty(target).get("RoleArn"))
         started = dict_or_empty(target).get("Arn")
-        action = STARTED_BY.get(launch.type_of(launch.referenced_resource(started) or ""))
+        action = STARTED_BY.get(launch.type_of(launch.referenced_resource(started)))
         if role and action:
             yield ApiCall(role, action, (as_text(started),), f"{name} starts its target with it")
 
@@ -201,7 +201,7 @@ def _of_tasks(launch: Launch) -> Iterator[ApiCall]:
             action = action_of(*called.groups()) if called else None
             arguments = origins_of([task.get("Parameters"), task.get("Arguments")])
             targets = _resources_of_service(launch, action or "", arguments)
-            if launch.type_of(launch.referenced_resource(resource) or "") == "AWS::Lambda::Function":
+            if launch.type_of(launch.referenced_resource(resource)) == "AWS::Lambda::Function":
                 action, targets = "lambda:InvokeFunction", _target(launch, resource)
             if role and action:
                 yield ApiCall(role, action, targets, f"the state {place[-1]} of {name} calls it")

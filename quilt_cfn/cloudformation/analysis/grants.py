@@ -81,7 +81,7 @@ def has_outside_policies(launch: Launch, identity: str) -> bool:
     attached = as_list(launch.properties(identity).get("Groups"))
     for owner in (identity, *(group for group, user in _members(launch) if user == identity)):
         attached = [*attached, *as_list(launch.properties(owner).get("ManagedPolicyArns"))]
-    return any(launch.type_of(launch.referenced_resource(each) or "") not in ours for each in attached)
+    return any(launch.type_of(launch.referenced_resource(each)) not in ours for each in attached)
 
 
 def identity_of(launch: Launch, value: Any) -> str | None:

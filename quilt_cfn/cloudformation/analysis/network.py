@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from quilt_cfn.cloudformation.analysis.instances import instances
 from quilt_cfn.cloudformation.launch import Launch
@@ -124,7 +124,7 @@ def network_of(launch: Launch) -> NetworkView:
     groups = launch.of_type(GROUP)
     restricted = frozenset(name for name, properties in groups.items() if properties.get("SecurityGroupEgress"))
     resources = {resource.name: resource for resource in _resources(launch)}
-    return NetworkView(resources, tuple(_rules(launch)), restricted, vpc)
+    return NetworkView(resources, (*_rules(launch, "Ingress"), *_rules(launch, "Egress")), restricted, vpc)
 
 
 def _resources(launch: Launch) -> Iterator[NetworkResource]:
@@ -156,16 +156,22 @@ def _groups(launch: Launch, values: Any) -> frozenset[str] | None:
     return frozenset(names) if known else None
 
 
-def _rules(launch: Launch) -> Iterator[SecurityGroupRule]:
+def security_group_entries(
+    launch: Launch, direction: Literal["Ingress", "Egress"]
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """(path, entry) of every inbound or outbound rule of a security group."""
     for name, properties in launch.of_type(GROUP).items():
-        for key, inbound in (("SecurityGroupIngress", True), ("SecurityGroupEgress", False)):
-            for index, entry in enumerate(as_list(properties.get(key))):
-                yield _rule(launch, name, inbound, dict_or_empty(entry), ("Resources", name, "Properties", key, index))
-    for name, properties in launch.of_type(f"{GROUP}Ingress", f"{GROUP}Egress").items():
-        group = launch.referenced_resource(properties.get("GroupId"))
+        for index, entry in enumerate(as_list(properties.get(f"SecurityGroup{direction}"))):
+            yield ("Resources", name, "Properties", f"SecurityGroup{direction}", index), dict_or_empty(entry)
+    for name, properties in launch.of_type(f"{GROUP}{direction}").items():
+        yield ("Resources", name), properties
+
+
+def _rules(launch: Launch, direction: Literal["Ingress", "Egress"]) -> Iterator[SecurityGroupRule]:
+    for path, entry in security_group_entries(launch, direction):
+        group = str(path[1]) if len(path) > 2 else launch.referenced_resource(entry.get("GroupId"))
         if group:
-            inbound = launch.type_of(name).endswith("Ingress")
-            yield _rule(launch, group, inbound, properties, ("Resources", name))
+            yield _rule(launch, group, direction == "Ingress", entry, path)
 
 
 def _rule(launch: Launch, group: str, inbound: bool, entry: dict[str, Any], path: Path) -> SecurityGroupRule:

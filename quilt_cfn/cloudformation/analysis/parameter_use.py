@@ -19,7 +19,7 @@ def ref_target(value: Any) -> str | None:
 
 def declaration(launch: Launch, name: str | None) -> dict[str, Any]:
     """The declaration of a parameter; empty for None, and for a name that the template doesn't declare."""
-    return dict_or_empty(map_at(launch.template, "Parameters").get(name or ""))
+    return map_at(launch.template, "Parameters", name or "")
 
 
 def declared_parameters(launch: Launch) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -41,8 +41,3 @@ def parameter_uses(launch: Launch) -> Iterator[tuple[Path, str]]:
             for each in as_list(value):
                 if ref_target(each) in map_at(launch.template, "Parameters"):
                     yield path, as_text(ref_target(each))
-
-
-def whole_number(value: Any) -> int:
-    """A whole number that a template writes as a number or as a text; 0 for anything else."""
-    return int(as_text(value)) if as_text(value).isdecimal() else 0

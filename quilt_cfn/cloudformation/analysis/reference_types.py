@@ -7,10 +7,9 @@ reference". cfn-lint's schemas have a part of this, but not for nested lists.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from quilt_cfn.cloudformation.launch import Origin, Value
-from quilt_cfn.cloudformation.template.walk import Path, strings_in
+from quilt_cfn.cloudformation.launch import Launch, Origin, Value
+from quilt_cfn.cloudformation.template.walk import Path
 
 ACCEPTED_TYPES: dict[str, tuple[str, ...]] = {
     "AllocationId": ("AWS::EC2::EIP",),
@@ -69,11 +68,12 @@ ACCEPTED_TYPES_OF: dict[tuple[str, str], tuple[str, ...]] = {
 """(type of a resource, property) -> the same, where the property's name alone is ambiguous."""
 
 
-def sole_references(value: Any, path: Path) -> Iterator[tuple[Path, Origin]]:
-    """(path, origin) of every string that is one reference and nothing else."""
-    for text, place in strings_in(value, path):
-        if isinstance(text, Value) and text.stands_for:
-            yield place, text.stands_for
+def sole_references(launch: Launch) -> Iterator[tuple[Path, Origin]]:
+    """(path, origin) of every property that is a reference to a resource or to an attribute, and nothing else."""
+    for text, path in launch.property_strings:
+        origin = text.stands_for if isinstance(text, Value) else None
+        if origin and origin.source in ("resource", "attribute"):
+            yield path, origin
 
 
 def accepted_types(resource_type: str, path: Path) -> tuple[str, ...]:

@@ -207,9 +207,10 @@ def _report(findings: Iterable[Finding], subjects: Sequence[Subject], checked: S
 def _refuse_too_many_resources(template: ParsedTemplate) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
     resources = list(map_at(template.data, "Resources"))
-    if len(resources) > quotas.RESOURCES:
-        line = template.line(("Resources", resources[quotas.RESOURCES]))
-        what = f"CloudFormation takes {quotas.RESOURCES} resources, and here are {len(resources)}"
+    most = quotas.ENTRIES["Resources"]
+    if len(resources) > most:
+        line = template.line(("Resources", resources[most]))
+        what = f"CloudFormation takes {most} resources, and here are {len(resources)}"
         raise UserError(f"{template.file}, line {line}: {what}.", "Divide the template into nested stacks.")
 
 

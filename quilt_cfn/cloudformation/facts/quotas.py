@@ -1,4 +1,4 @@
-"""CloudFormation's quotas for a template.
+"""Quotas for a template; those of CloudFormation are on this page:
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 """
@@ -7,8 +7,10 @@ TEMPLATE_AT_A_URL = 1_000_000
 """Bytes of a template in S3; the page says 1 MB."""
 TEMPLATE_INLINE = 51_200
 """Bytes of a template in the request itself, as with ``--template-body``."""
-RESOURCES = 500
-PARAMETERS = 200
-OUTPUTS = 200
+ENTRIES = {"Parameters": 200, "Resources": 500, "Outputs": 200}
+"""Section -> how many entries it may have."""
 DESCRIPTION = 1_024
 """Bytes of a template's description."""
+USER_DATA = 16_384
+"""Bytes of user data before it is encoded, a quota of EC2:
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html."""

@@ -11,7 +11,7 @@ from quilt_cfn.cloudformation.launch.evaluator import ACCOUNT, EvaluationError, 
 from quilt_cfn.cloudformation.launch.parameter_values import ValidationError, resolve_parameters
 from quilt_cfn.cloudformation.launch.values import Value
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
-from quilt_cfn.cloudformation.template.walk import references
+from quilt_cfn.cloudformation.template.walk import Path, references, strings_in
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +44,13 @@ class Launch:
             return True
         return False
 
-    def type_of(self, logical_id: str) -> str:
-        """The type of a resource; empty if it is not created."""
-        return as_text(self.resources.get(logical_id, {}).get("Type", ""))
+    def type_of(self, logical_id: str | None) -> str:
+        """The type of a resource; empty if it is not created, and for None."""
+        return as_text(self.resources.get(logical_id or "", {}).get("Type", ""))
 
-    def properties(self, logical_id: str) -> dict[str, Any]:
-        """The properties of a resource; empty if it has none or is not created."""
-        return dict_or_empty(self.resources.get(logical_id, {}).get("Properties"))
+    def properties(self, logical_id: str | None) -> dict[str, Any]:
+        """The properties of a resource; empty if it has none or is not created, and for None."""
+        return dict_or_empty(self.resources.get(logical_id or "", {}).get("Properties"))
 
     def of_type(self, *types: str) -> dict[str, dict[str, Any]]:
         """Logical ID -> properties of every resource of these types."""
@@ -62,6 +62,15 @@ class Launch:
         for name in self.resources:
             found.setdefault(self.type_of(name), {})[name] = self.properties(name)
         return found
+
+    @cached_property
+    def property_strings(self) -> list[tuple[str, Path]]:
+        """(string, path) of every string in the properties of the resources, keys of maps included."""
+        return [
+            each
+            for name in self.resources
+            for each in strings_in(self.properties(name), ("Resources", name, "Properties"))
+        ]
 
     def referenced_resource(self, value: Any) -> str | None:
         """The logical ID of the resource whose Ref or attribute a value is; None if the value is anything else."""

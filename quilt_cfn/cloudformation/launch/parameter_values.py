@@ -61,18 +61,29 @@ def _value(name: str, parameter: Mapping[str, Any], parameter_values: Mapping[st
     unknown = unknown_list(origin) if is_list else unknown_value(origin)
     if value is None:
         return unknown
-    # The console sends a list as one string; parameter files may hold it as a list.
-    text = ",".join(map(as_text, value)) if isinstance(value, list) else as_text(value)
-    members = [part.strip() for part in text.split(",")] if is_list and not is_stored else [text]
-    for member in members:
-        refusal = constraint_violation(name, parameter, member)
-        if refusal and allow_missing and name not in parameter_values:
-            return unknown
-        if refusal:
-            raise ValidationError(refusal)
+    refusal = refusal_of(name, parameter, value)
+    if refusal and allow_missing and name not in parameter_values:
+        return unknown
+    if refusal:
+        raise ValidationError(refusal)
     if is_stored:  # the parameter's value is only the name under which the Parameter Store holds the real one
         return unknown
-    return [Value(member, {origin}) for member in members] if is_list else Value(text, {origin})
+    values = [Value(member, {origin}) for member in _members(parameter, value)]
+    return values if is_list else values[0]
+
+
+def refusal_of(name: str, parameter: Mapping[str, Any], value: Any) -> str | None:
+    """The message with which CloudFormation refuses a value, or a member of a list; None if it accepts them."""
+    return next(
+        filter(None, (constraint_violation(name, parameter, each) for each in _members(parameter, value))), None
+    )
+
+
+def _members(parameter: Mapping[str, Any], value: Any) -> list[str]:
+    # The console sends a list as one string; parameter files may hold it as a list.
+    text = ",".join(map(as_text, value)) if isinstance(value, list) else as_text(value)
+    is_list = as_text(parameter.get("Type", "String")).startswith(("CommaDelimitedList", "List<"))
+    return [part.strip() for part in text.split(",")] if is_list else [text]
 
 
 def constraint_violation(name: str, parameter: Mapping[str, Any], value: str) -> str | None:
@@ -88,7 +99,7 @@ def _violated_constraint(parameter: Mapping[str, Any], value: str) -> str | None
     if isinstance(allowed, list) and value not in map(as_text, allowed):
         return "be one of AllowedValues"
     if as_text(parameter.get("Type", "String")) in ("Number", "List<Number>"):
-        number = _number(value)
+        number = number_in(value)
         if number is None:
             return "be a number"
         if number < _bound(parameter, "MinValue", number):
@@ -136,10 +147,12 @@ def _expanded_length(pattern: str) -> int:
     return sum(lengths)
 
 
-def _number(value: str) -> float | None:
+def number_in(value: Any) -> float | None:
+    """The number that a template or a parameter value writes as a number or as a text; None for anything else."""
+    value = as_text(value)
     return float(value) if re.fullmatch(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*", value) else None
 
 
 def _bound(parameter: Mapping[str, Any], name: str, otherwise: float) -> float:
-    number = _number(as_text(parameter.get(name, "")))
+    number = number_in(parameter.get(name))
     return otherwise if number is None else number

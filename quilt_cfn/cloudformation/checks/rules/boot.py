@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from quilt_cfn.cloudformation.analysis.instances import INIT, decoded_user_data, scripts, user_data
-from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
+from quilt_cfn.cloudformation.analysis.instances import INIT, cfn_init, decoded_user_data, scripts, user_data
+from quilt_cfn.cloudformation.checks.rules.rule import REFERENCE, USER_GUIDE, Violation, property_path, rule
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.contract import Contract
 from quilt_cfn.cloudformation.launch.values import is_known
-from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, map_at
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import Path
-
-REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
 
 
 @rule("W14", "error", "The instance starts and does nothing.", f"{REFERENCE}/aws-resource-ec2-instance.html")
@@ -45,21 +43,17 @@ def timeouts_are_valid(launch: Launch, contract: Contract) -> Iterator[Violation
     Use instead: a duration up to ``PT12H``, such as ``PT30M``; for a wait condition up to ``43200``.
     """
     for name, resource in launch.resources.items():
-        signal = dict_or_empty(dict_or_empty(resource).get("CreationPolicy")).get("ResourceSignal")
-        path: Path = ("Resources", name, "CreationPolicy", "ResourceSignal")
-        timeout = dict_or_empty(signal).get("Timeout", "PT5M")
+        timeout = map_at(resource, "CreationPolicy", "ResourceSignal").get("Timeout", "PT5M")
         seconds = _seconds(as_text(timeout))
-        if signal is not None and is_known(timeout) and (seconds is None or not 0 < seconds <= 12 * 3600):
-            yield (
-                (*path, "Timeout"),
-                f"{name} has the timeout {timeout}; CloudFormation takes an ISO 8601 duration up to PT12H.",
-            )
+        if is_known(timeout) and (seconds is None or not 0 < seconds <= 12 * 3600):
+            path: Path = ("Resources", name, "CreationPolicy", "ResourceSignal", "Timeout")
+            yield (path, f"{name} has the timeout {timeout}; CloudFormation takes an ISO 8601 duration up to PT12H.")
     for name, properties in launch.of_type("AWS::CloudFormation::WaitCondition").items():
         timeout = properties.get("Timeout", "1")
         number = int(timeout) if re.fullmatch("[0-9]+", as_text(timeout)) else 0
         if is_known(timeout) and not 0 < number <= 12 * 3600:
-            path = ("Resources", name, "Properties", "Timeout")
-            yield (path, f"{name} has the timeout {timeout}; CloudFormation takes 1 to 43200 seconds.")
+            sentence = f"{name} has the timeout {timeout}; CloudFormation takes 1 to 43200 seconds."
+            yield (property_path(name, "Timeout"), sentence)
 
 
 def _seconds(duration: str) -> int | None:
@@ -76,23 +70,22 @@ OPTION = re.compile(r"(?<!\S)--?([a-z-]+)(?:\s+|=)[\"']?([^\s\"'\\-][^\s\"'\\]*)
 
 
 @lru_cache(maxsize=1)
-def _commands(launch: Launch) -> tuple[tuple[Path, str, dict[str, str]], ...]:
-    """(path, "init" or "signal", options) of every call of cfn-init and cfn-signal in scripts."""
-    return tuple(
-        (path, command, dict(OPTION.findall(rest)))
-        for name in launch.resources
-        for path, text in scripts(launch, name)
-        if "cfn-" in text
-        for command, rest in COMMAND.findall(text)
-        if OPTION.search(rest)
-    )
+def _commands(launch: Launch) -> tuple[tuple[Path, str, str, str | None], ...]:
+    """(path, "init" or "signal", --resource, --configsets) of every call of cfn-init and cfn-signal in scripts."""
+    found = []
+    for path, text in scripts(launch, *launch.resources):
+        for command, rest in COMMAND.findall(text) if "cfn-" in text else ():
+            options = dict(OPTION.findall(rest))
+            resource, configsets = (options.get(key, options.get(key[0])) for key in ("resource", "configsets"))
+            found.append((path, command, resource or "", configsets))
+    return tuple(found)
 
 
 @rule(
     "W16",
     "error",
     "The instance sets nothing up, or its signal reaches no waiting resource: the launch fails after a long wait.",
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-helper-scripts-reference.html",
+    f"{USER_GUIDE}/cfn-helper-scripts-reference.html",
 )
 def scripts_name_the_right_resource(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds calls of cfn-init and cfn-signal whose ``--resource`` doesn't fit.
@@ -104,15 +97,14 @@ def scripts_name_the_right_resource(launch: Launch, contract: Contract) -> Itera
     Use instead: for cfn-init the logical ID of the resource with the metadata, often a launch template; for cfn-signal
     that of the instance or the Auto Scaling group.
     """
-    for path, command, options in _commands(launch):
-        resource = options.get("resource", options.get("r"))
-        if resource is None or not re.fullmatch("[A-Za-z0-9]+", resource):
+    for path, command, resource, _ in _commands(launch):
+        if not re.fullmatch("[A-Za-z0-9]+", resource):
             continue
         if resource not in map_at(launch.template, "Resources"):
             yield (path, f"cfn-{command} names the resource {resource}, which is not in the template.")
         elif resource not in launch.resources:
             continue
-        elif command == "init" and INIT not in dict_or_empty(launch.resources[resource].get("Metadata")):
+        elif command == "init" and INIT not in map_at(launch.resources[resource], "Metadata"):
             yield (path, f"cfn-init reads the metadata of {resource}, which has no {INIT}.")
         elif command == "signal" and not {"CreationPolicy", "UpdatePolicy"} & set(launch.resources[resource]):
             yield (path, f"cfn-signal signals {resource}, which has neither a CreationPolicy nor an UpdatePolicy.")
@@ -132,18 +124,17 @@ def init_has_known_sections(launch: Launch, contract: Contract) -> Iterator[Viol
     Use instead: the sections packages, groups, users, sources, files, commands and services; in a file the settings
     content, source, encoding, group, owner, mode, authentication and context.
     """
-    for name, resource in launch.resources.items():
-        init = dict_or_empty(dict_or_empty(resource).get("Metadata")).get(INIT)
-        for config, sections in dict_or_empty(init).items():
+    for name in launch.resources:
+        for config, sections in cfn_init(launch, name).items():
             if config == "configSets":
                 continue
             path: Path = ("Resources", name, "Metadata", INIT, config)
-            for key, value in dict_or_empty(sections).items():
+            for key in dict_or_empty(sections):
                 if key not in SECTIONS:
                     yield ((*path, key), f"cfn-init has no section {key}, only {', '.join(SECTIONS)}.")
-                for file, settings in dict_or_empty(value).items() if key == "files" else ():
-                    for setting in set(dict_or_empty(settings)) - FILE_KEYS:
-                        yield ((*path, key, file, setting), f"A file of cfn-init has no setting {setting}.")
+            for file, settings in map_at(sections, "files").items():
+                for setting in set(dict_or_empty(settings)) - FILE_KEYS:
+                    yield ((*path, "files", file, setting), f"A file of cfn-init has no setting {setting}.")
 
 
 SECTIONS = ("packages", "groups", "users", "sources", "files", "commands", "services")
@@ -159,24 +150,23 @@ def configsets_exist(launch: Launch, contract: Contract) -> Iterator[Violation]:
 
     Use instead: the name of a configset that the metadata of the resource defines.
     """
-    for path, command, options in _commands(launch):
-        resource = options.get("resource", options.get("r", ""))
-        init = dict_or_empty(dict_or_empty(dict_or_empty(launch.resources.get(resource)).get("Metadata")).get(INIT))
+    for path, command, resource, configsets in _commands(launch):
+        init = cfn_init(launch, resource)
         if command != "init" or not init:
             continue
-        sets = dict_or_empty(init.get("configSets"))
-        chosen = options.get("configsets", options.get("c", "default" if sets else ""))
+        sets = map_at(init, "configSets")
+        chosen = configsets or ("default" if sets else "")
         for each in filter(None, chosen.split(",")):
             if each not in sets and re.fullmatch("[A-Za-z0-9_-]+", each):
                 yield (path, f"cfn-init is to run the configset {each}, which {resource} doesn't define.")
         if not chosen and "config" not in init:
             yield (path, f"cfn-init has no --configsets, and {resource} defines no config with the name config.")
-    for name, declared in launch.resources.items():
-        init = dict_or_empty(dict_or_empty(dict_or_empty(declared).get("Metadata")).get(INIT))
-        sets = dict_or_empty(init.get("configSets"))
-        for configset, entries in sets.items():
-            for entry in entries if isinstance(entries, list) else [entries]:
-                place: Path = ("Resources", name, "Metadata", INIT, "configSets", configset)
+    for name in launch.resources:
+        init = cfn_init(launch, name)
+        sets = map_at(init, "configSets")
+        for configset, included in sets.items():
+            place: Path = ("Resources", name, "Metadata", INIT, "configSets", configset)
+            for entry in as_list(included):
                 nested = dict_or_empty(entry).get("ConfigSet")
                 if nested is not None and nested not in sets:
                     yield (place, f"The configset {configset} includes {nested}, which doesn't exist.")

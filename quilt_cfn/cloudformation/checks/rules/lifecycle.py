@@ -1,4 +1,4 @@
-"""what creation, failure, retry and deletion of a stack leave behind.
+"""What creation, failure, retry and deletion of a stack leave behind.
 
 The worst case of a creation is that the last resource fails: then all others exist and have to be deleted.
 """
@@ -17,19 +17,16 @@ from quilt_cfn.cloudformation.analysis.lifecycle.blocking import (
 from quilt_cfn.cloudformation.analysis.lifecycle.buckets import written_at_creation, written_later
 from quilt_cfn.cloudformation.analysis.lifecycle.names import duplicate_names, retained_names
 from quilt_cfn.cloudformation.analysis.lifecycle.retained import ON_DELETION, ON_ROLLBACK, retained_and_deleted
-from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
+from quilt_cfn.cloudformation.checks.rules.rule import REFERENCE, USER_GUIDE, Violation, rule
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.contract import Contract
-
-REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
-GUIDE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide"
 
 
 @rule(
     "L01",
     "error",
     "A launch that fails ends in ROLLBACK_FAILED, because a resource is created with deletion protection.",
-    f"{GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
+    f"{USER_GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
 )
 def protected_from_the_start(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds resources that are created with deletion protection or termination protection.
@@ -107,7 +104,7 @@ def address_before_gateway(launch: Launch, contract: Contract) -> Iterator[Viola
     "L05",
     "error",
     "Deletion of the stack ends in DELETE_FAILED, because a retained resource uses one that is to be deleted.",
-    f"{GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
+    f"{USER_GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
 )
 def retained_resource_uses_a_deleted_one(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds retained resources that use others of the stack that are not retained.

@@ -20,7 +20,8 @@ from quilt_cfn.cloudformation.analysis.parameter_use import (
     parameter_uses,
     ref_target,
 )
-from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
+from quilt_cfn.cloudformation.checks.rules.rule import USER_GUIDE, Violation, property_path, rule
+from quilt_cfn.cloudformation.facts import quotas
 from quilt_cfn.cloudformation.launch import Launch, Origin
 from quilt_cfn.cloudformation.launch.contract import Contract
 from quilt_cfn.cloudformation.launch.values import is_known, origins_of
@@ -119,11 +120,10 @@ def _images(template: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
     """(path, value as the template has it) of every ImageId of instances, launch templates and configurations."""
     for name, resource in map_at(template, "Resources").items():
         inner = LAUNCHED.get(as_text(dict_or_empty(resource).get("Type", "")))
-        launched = dict_or_empty(dict_or_empty(resource).get("Properties"))
-        for key in inner or ():
-            launched = dict_or_empty(launched.get(key))
-        if inner is not None and "ImageId" in launched:
-            yield ("Resources", name, "Properties", *inner, "ImageId"), launched["ImageId"]
+        if inner is not None:
+            launched = map_at(resource, "Properties", *inner)
+            if "ImageId" in launched:
+                yield property_path(name, *inner, "ImageId"), launched["ImageId"]
 
 
 def _is_fixed(value: Any) -> bool:
@@ -150,7 +150,7 @@ def nested_templates_are_marketplaces(launch: Launch, contract: Contract) -> Ite
     wanted = {Origin("parameter", name) for name in ("MPS3BucketName", "MPS3BucketRegion", "MPS3KeyPrefix")}
     for name, properties in launch.of_type("AWS::CloudFormation::Stack").items():
         if not wanted <= origins_of(properties.get("TemplateURL")):
-            path = ("Resources", name, "Properties", "TemplateURL")
+            path = property_path(name, "TemplateURL")
             yield (path, f"The TemplateURL of {name} is not made of MPS3BucketName, MPS3BucketRegion, MPS3KeyPrefix.")
 
 
@@ -166,7 +166,7 @@ def no_zone_is_named(launch: Launch, contract: Contract) -> Iterator[Violation]:
     Use instead: ``Fn::GetAZs``, or a parameter of type ``AWS::EC2::AvailabilityZone::Name``.
     """
     for name, resource in map_at(launch.template, "Resources").items():
-        for path, value in entries(dict_or_empty(resource).get("Properties"), ("Resources", name, "Properties")):
+        for path, value in entries(dict_or_empty(resource).get("Properties"), property_path(name)):
             if "AvailabilityZone" not in str(path[-1]) or "Fn::GetAZs" in (text for text, _ in strings_in(value)):
                 continue
             for zone in as_list(launch.compute(value)):
@@ -210,7 +210,7 @@ def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation
     "M18",
     "error",
     "Every launch fails: the template exceeds a limit of AWS.",
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html",
+    f"{USER_GUIDE}/cloudformation-limits.html",
 )
 def limits_are_kept(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds more than 200 parameters, 500 resources or 200 outputs, a description of more than 1,024 bytes, and user
@@ -220,17 +220,17 @@ def limits_are_kept(launch: Launch, contract: Contract) -> Iterator[Violation]:
 
     Use instead: fewer or shorter ones; move a script from user data into a file that cfn-init writes.
     """
-    for name, most in (("Parameters", 200), ("Resources", 500), ("Outputs", 200)):
+    for name, most in quotas.ENTRIES.items():
         number = len(map_at(launch.template, name))
         if number > most:
             yield ((name,), f"There are {number} {name.lower()}, {number - most} more than CloudFormation takes.")
     size = len(as_text(launch.template.get("Description", "")).encode())
-    if size > 1024:
-        yield (("Description",), f"The description has {size} bytes, and CloudFormation takes 1,024.")
+    if size > quotas.DESCRIPTION:
+        yield (("Description",), f"The description has {size} bytes, and CloudFormation takes {quotas.DESCRIPTION:,}.")
     for path, data in user_data(launch):
         size = len((decoded_user_data(data) or "").encode())
-        if size > 16384:
-            yield (path, f"The user data of {path[1]} has {size} bytes, and EC2 takes 16,384.")
+        if size > quotas.USER_DATA:
+            yield (path, f"The user data of {path[1]} has {size} bytes, and EC2 takes {quotas.USER_DATA:,}.")
 
 
 @rule(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Iterator
@@ -10,24 +9,23 @@ from functools import lru_cache
 from typing import Any
 
 from quilt_cfn.cloudformation.analysis.instances import instances, is_complete
+from quilt_cfn.cloudformation.analysis.network import address_block, security_group_entries
 from quilt_cfn.cloudformation.analysis.parameter_use import (
     declaration,
     declared_parameters,
     parameter_behind,
     parameter_uses,
-    whole_number,
 )
 from quilt_cfn.cloudformation.analysis.policy_documents import IDENTITY, policy_documents
 from quilt_cfn.cloudformation.analysis.regex import lengths
 from quilt_cfn.cloudformation.checks.rules.marketplace import GUIDE, POLICIES, REFUSED
-from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
+from quilt_cfn.cloudformation.checks.rules.rule import Violation, property_path, rule
 from quilt_cfn.cloudformation.facts.package_data import file_of
 from quilt_cfn.cloudformation.launch import Launch, Origin
 from quilt_cfn.cloudformation.launch.contract import Contract
-from quilt_cfn.cloudformation.launch.parameter_values import constraint_violation, matches
+from quilt_cfn.cloudformation.launch.parameter_values import constraint_violation, matches, number_in
 from quilt_cfn.cloudformation.launch.values import is_known, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
-from quilt_cfn.cloudformation.template.walk import Path
 
 
 @rule("M08", "error", REFUSED, POLICIES)
@@ -95,7 +93,7 @@ def secrets_are_declared_as_such(launch: Launch, contract: Contract) -> Iterator
         if not secret or declared.get("Type") != "String" or "AllowedValues" in declared:
             continue
         pattern, default = as_text(declared.get("AllowedPattern", ".*")), as_text(declared.get("Default", ""))
-        least = max(whole_number(declared.get("MinLength")), (lengths(pattern) or (1, None))[0])
+        least = max(number_in(declared.get("MinLength")) or 0, (lengths(pattern) or (1, None))[0])
         wrong = [
             "has no NoEcho" * (not hidden),
             "has no strict pattern" * matches(pattern, "\u00e9" * 16),
@@ -120,7 +118,7 @@ def default_range_is_not_everywhere(launch: Launch, contract: Contract) -> Itera
 
     Use instead: a parameter for the range without a default; for a database, the security group of its clients.
     """
-    for path, entry in _inbound(launch):
+    for path, entry in security_group_entries(launch, "Ingress"):
         for key in [each for each in EVERYWHERE if each in entry]:
             name = parameter_behind(launch, entry[key])
             default = declaration(launch, name).get("Default")
@@ -141,21 +139,16 @@ def remote_access_is_restricted(launch: Launch, contract: Contract) -> Iterator[
     Use instead: a parameter whose AllowedPattern accepts neither 0.0.0.0/0 nor ::/0; or no open port, and Session
     Manager.
     """
-    for path, entry in _inbound(launch):
+    for path, entry in security_group_entries(launch, "Ingress"):
         for key in [each for each in EVERYWHERE if each in entry and _covers(entry, *REMOTE)]:
             name = parameter_behind(launch, entry[key])
             declared = declaration(launch, name)
             if name is None and _is_everywhere(entry[key]):
                 yield (path, f"{path[1]} opens port 22 or 3389 to {as_text(entry[key])}.")
-            elif (
-                name
-                and not _is_everywhere(declared.get("Default"))
-                and not constraint_violation(name, declared, EVERYWHERE[key])
-            ):
-                yield (
-                    ("Parameters", name),
-                    f"{name} accepts {EVERYWHERE[key]}, which opens port 22 or 3389 to everybody.",
-                )
+            reported_by_m11 = _is_everywhere(declared.get("Default"))
+            if name and not reported_by_m11 and not constraint_violation(name, declared, EVERYWHERE[key]):
+                sentence = f"{name} accepts {EVERYWHERE[key]}, which opens port 22 or 3389 to everybody."
+                yield (("Parameters", name), sentence)
 
 
 @rule("M13", "error", "Whoever gets the role's credentials can do far more than the product needs.", GUIDE)
@@ -189,7 +182,7 @@ def permissions_are_narrow(launch: Launch, contract: Contract) -> Iterator[Viola
     for name, properties in identities.items():
         for arn in as_list(properties.get("ManagedPolicyArns")):
             if re.search("/(AdministratorAccess|PowerUserAccess|[A-Za-z0-9-]*FullAccess)$", as_text(arn)):
-                path = ("Resources", name, "Properties", "ManagedPolicyArns")
+                path = property_path(name, "ManagedPolicyArns")
                 yield (path, f"{name} has the managed policy {as_text(arn).rpartition('/')[2]}.")
 
 
@@ -238,17 +231,8 @@ def code_is_not_in_the_sellers_bucket(launch: Launch, contract: Contract) -> Ite
         key = places[launch.type_of(name)]
         bucket = dict_or_empty(properties.get(key)).get("S3Bucket")
         if bucket is not None and is_known(bucket) and not origins_of(bucket):
-            path = ("Resources", name, "Properties", key, "S3Bucket")
+            path = property_path(name, key, "S3Bucket")
             yield (path, f"The code of {name} comes from the bucket {as_text(bucket)}.")
-
-
-def _inbound(launch: Launch) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every inbound rule of a security group."""
-    for name, properties in launch.of_type("AWS::EC2::SecurityGroup").items():
-        for index, entry in enumerate(as_list(properties.get("SecurityGroupIngress"))):
-            yield ("Resources", name, "Properties", "SecurityGroupIngress", index), dict_or_empty(entry)
-    for name, properties in launch.of_type("AWS::EC2::SecurityGroupIngress").items():
-        yield ("Resources", name), properties
 
 
 def _covers(entry: dict[str, Any], *ports: int) -> bool:
@@ -260,8 +244,6 @@ def _covers(entry: dict[str, Any], *ports: int) -> bool:
     return known and any(int(first) <= port <= int(last) for port in ports)
 
 
-def _is_everywhere(text: Any) -> bool:
-    try:
-        return ipaddress.ip_network(as_text(text), strict=False).prefixlen == 0
-    except ValueError:
-        return False
+def _is_everywhere(value: Any) -> bool:
+    block = address_block(value)
+    return block is not None and block.prefixlen == 0

@@ -13,15 +13,15 @@ from typing import Any
 from quilt_cfn.cloudformation.analysis.parameter_use import declared_parameters
 from quilt_cfn.cloudformation.analysis.regex import lengths, slow_backtracking
 from quilt_cfn.cloudformation.analysis.regex_java import differences, unreadable
-from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
+from quilt_cfn.cloudformation.checks.rules.rule import USER_GUIDE, Violation, rule
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.contract import Contract
-from quilt_cfn.cloudformation.launch.parameter_values import constraint_violation
+from quilt_cfn.cloudformation.launch.parameter_values import constraint_violation, number_in, refusal_of
 from quilt_cfn.cloudformation.template.coerce import as_text
 from quilt_cfn.cloudformation.template.walk import Path
 
-SYNTAX = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html"
-REGEXES = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-regexes.html"
+SYNTAX = f"{USER_GUIDE}/parameters-section-structure.html"
+REGEXES = f"{USER_GUIDE}/cfn-regexes.html"
 
 
 @rule(
@@ -39,9 +39,9 @@ def text_has_a_pattern(launch: Launch, contract: Contract) -> Iterator[Violation
 
     Use instead: an AllowedPattern of the characters that the value needs, and a ConstraintDescription.
     """
-    for name, path, parameter in _free_texts(launch, contract):
+    for name, parameter in _free_texts(launch, contract):
         if "AllowedPattern" not in parameter:
-            yield (path, f"{name} accepts any text: it has no AllowedPattern.")
+            yield (("Parameters", name), f"{name} accepts any text: it has no AllowedPattern.")
 
 
 @rule("F02", "warning", "A parameter accepts values that are too long for what they are used for.", SYNTAX, once=True)
@@ -54,11 +54,11 @@ def text_is_bounded(launch: Launch, contract: Contract) -> Iterator[Violation]:
 
     Use instead: MaxLength, or a pattern such as ``[a-z]{2,20}``.
     """
-    for name, path, parameter in _free_texts(launch, contract):
+    for name, parameter in _free_texts(launch, contract):
         pattern = parameter.get("AllowedPattern")
         unlimited = not isinstance(pattern, str) or (lengths(pattern) or (0, 0))[1] is None
         if unlimited and "MaxLength" not in parameter and as_text(parameter.get("Type")) == "String":
-            yield (path, f"{name} may be of any length: neither MaxLength nor its pattern limits it.")
+            yield (("Parameters", name), f"{name} may be of any length: neither MaxLength nor its pattern limits it.")
 
 
 @rule("F03", "error", "A launch that keeps the default of a parameter fails.", SYNTAX, once=True)
@@ -69,17 +69,13 @@ def default_is_accepted(launch: Launch, contract: Contract) -> Iterator[Violatio
 
     Use instead: a default that matches the constraints, or none.
     """
-    for name, path, parameter in _parameters(launch):
+    for name, parameter in declared_parameters(launch):
         default = parameter.get("Default")
-        if default is None or isinstance(default, dict):
-            continue
-        text = ",".join(map(as_text, default)) if isinstance(default, list) else as_text(default)
-        parameter_type = as_text(parameter.get("Type"))
-        is_list = parameter_type == "CommaDelimitedList" or "List<" in parameter_type
-        members = text.split(",") if is_list else [text]
-        for refusal in filter(None, (constraint_violation(name, parameter, member.strip()) for member in members)):
-            yield ((*path, "Default"), f"The default of {name} is refused: {refusal.rstrip('.')}.")
-            break
+        if default is not None and not isinstance(default, dict):
+            refusal = refusal_of(name, parameter, default)
+            if refusal:
+                path = ("Parameters", name, "Default")
+                yield (path, f"The default of {name} is refused: {refusal.rstrip('.')}.")
 
 
 @rule("F04", "error", "A parameter accepts no value at all.", SYNTAX, once=True)
@@ -91,17 +87,22 @@ def constraints_agree(launch: Launch, contract: Contract) -> Iterator[Violation]
 
     Use instead: constraints that at least one value satisfies.
     """
-    for name, path, parameter in _parameters(launch):
-        least, most = _number(parameter, "MinLength"), _number(parameter, "MaxLength")
+    for name, parameter in declared_parameters(launch):
+        path = ("Parameters", name)
+        keys = ("MinLength", "MaxLength", "MinValue", "MaxValue")
+        least, most, lowest, highest = (number_in(parameter.get(key)) for key in keys)
         pattern = parameter.get("AllowedPattern")
         widths = lengths(pattern) if isinstance(pattern, str) else None
         values = parameter.get("AllowedValues")
-        values = values if isinstance(values, list) else []
-        if _above(least, most) or _above(_number(parameter, "MinValue"), _number(parameter, "MaxValue")):
+        if _above(least, most) or _above(lowest, highest):
             yield (path, f"No value of {name} is possible: its minimum is above its maximum.")
         elif widths and (_above(least, widths[1]) or _above(widths[0], most)):
             yield (path, f"No value of {name} is possible: its pattern matches only lengths that it refuses.")
-        elif values and all(constraint_violation(name, parameter, as_text(value)) for value in values):
+        elif (
+            values
+            and isinstance(values, list)
+            and all(constraint_violation(name, parameter, as_text(value)) for value in values)
+        ):
             yield (path, f"No value of {name} is possible: its other constraints refuse all AllowedValues.")
 
 
@@ -171,30 +172,18 @@ def pattern_is_fast(launch: Launch, contract: Contract) -> Iterator[Violation]:
             yield (path, f"The pattern of {name} may be slow to refuse a value: {why}.")
 
 
-def _parameters(launch: Launch) -> Iterator[tuple[str, Path, dict[str, Any]]]:
-    for name, parameter in declared_parameters(launch):
-        yield name, ("Parameters", name), parameter
-
-
-def _free_texts(launch: Launch, contract: Contract) -> Iterator[tuple[str, Path, dict[str, Any]]]:
-    """(name, path, declaration) of each parameter of free text, if the contract has parameter sets."""
-    for name, path, parameter in _parameters(launch) if contract.parameter_sets else ():
+def _free_texts(launch: Launch, contract: Contract) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, declaration) of each parameter of free text, if the contract has parameter sets."""
+    for name, parameter in declared_parameters(launch) if contract.parameter_sets else ():
         if parameter.get("Type") in ("String", "CommaDelimitedList") and "AllowedValues" not in parameter:
-            yield name, path, parameter
+            yield name, parameter
 
 
 def _patterns(launch: Launch) -> Iterator[tuple[str, Path, str]]:
-    for name, path, parameter in _parameters(launch):
+    for name, parameter in declared_parameters(launch):
         pattern = parameter.get("AllowedPattern")
         if isinstance(pattern, str):
-            yield name, (*path, "AllowedPattern"), pattern
-
-
-def _number(parameter: dict[str, Any], name: str) -> float | None:
-    try:
-        return float(parameter[name])
-    except (KeyError, TypeError, ValueError):
-        return None
+            yield name, ("Parameters", name, "AllowedPattern"), pattern
 
 
 def _above(least: float | None, most: float | None) -> bool:

@@ -17,6 +17,9 @@ from quilt_cfn.cloudformation.launch.contract import Contract
 from quilt_cfn.cloudformation.template.walk import Path
 from quilt_cfn.finding import Explanation, Severity
 
+REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
+USER_GUIDE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide"
+
 Violation = tuple[Path, str]
 """The path to a place in the template, and one sentence about what is wrong there."""
 
@@ -46,3 +49,8 @@ class Rule(NamedTuple):
 def rule(id: str, severity: Severity, sentence: str, link: str, once: bool = False) -> Callable[[Find], Rule]:
     """Make a rule of a function; see ``Rule``."""
     return lambda find: Rule(id, severity, sentence, link, find, once)
+
+
+def property_path(name: str, *path: str | int) -> Path:
+    """The path to a property of a resource."""
+    return ("Resources", name, "Properties", *path)

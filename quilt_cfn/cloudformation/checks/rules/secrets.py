@@ -12,14 +12,15 @@ from functools import lru_cache
 from typing import Any
 
 from quilt_cfn.cloudformation.analysis.instances import decoded_user_data, user_data
+from quilt_cfn.cloudformation.analysis.parameter_use import declaration
 from quilt_cfn.cloudformation.analysis.regex import may_contain
-from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
+from quilt_cfn.cloudformation.checks.rules.rule import USER_GUIDE, Violation, rule
 from quilt_cfn.cloudformation.launch import Base64Value, Launch, Origin, Value
 from quilt_cfn.cloudformation.launch.contract import Contract
-from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, map_at
+from quilt_cfn.cloudformation.launch.values import origins_of
+from quilt_cfn.cloudformation.template.coerce import as_text
 from quilt_cfn.cloudformation.template.walk import Path, strings_in
 
-USER_GUIDE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide"
 NO_ECHO = f"{USER_GUIDE}/parameters-section-structure.html"
 
 SECRET_ATTRIBUTES = {"ClientSecret", "SecretAccessKey", "ServicePassword"}
@@ -52,17 +53,11 @@ SHOWN = {
 """(type, property) whose value AWS shows to everybody who may read the resource -> what it is, for a sentence."""
 
 
-def secrets_in(launch: Launch, value: Any) -> list[str]:
-    """The names of the secrets that flowed into a value."""
-    origins = value.origins if isinstance(value, Value) else ()
-    return sorted(filter(None, (_secret(launch, origin) for origin in origins)))
-
-
 def _secret(launch: Launch, origin: Origin) -> str | None:
     """The name of an origin that is a secret; None for others."""
     if origin.source == "parameter":
-        declared = dict_or_empty(map_at(launch.template, "Parameters").get(origin.name))
-        return origin.name if as_text(declared.get("NoEcho", "false")).lower() == "true" else None
+        hidden = as_text(declaration(launch, origin.name).get("NoEcho", "false")).lower() == "true"
+        return origin.name if hidden else None
     if origin.source == "dynamic":
         secret = re.match(r"\{\{resolve:(secretsmanager|ssm-secure):", origin.name)
         return origin.name if secret and not PUBLIC_KEYS.search(origin.name) else None
@@ -71,12 +66,13 @@ def _secret(launch: Launch, origin: Origin) -> str | None:
 
 def _leaks(launch: Launch, value: Any, path: Path, where: str) -> Iterator[Violation]:
     """One violation for each secret in a value."""
-    reported = set()
+    found: dict[str, Path] = {}
     for text, place in strings_in(value, path):
-        for secret in secrets_in(launch, text):
-            if secret not in reported:
-                reported.add(secret)
-                yield (place, f"{secret} reaches {where}.")
+        secrets = (_secret(launch, origin) for origin in origins_of(text))
+        for secret in sorted(filter(None, secrets)):
+            found.setdefault(secret, place)
+    for secret, place in found.items():
+        yield (place, f"{secret} reaches {where}.")
 
 
 @rule(
@@ -113,8 +109,7 @@ def no_secret_in_metadata(launch: Launch, contract: Contract) -> Iterator[Violat
     Use instead: the ARN of a secret in Secrets Manager, which a program on the instance reads.
     """
     for name, resource in launch.resources.items():
-        path: Path = ("Resources", name, "Metadata")
-        yield from _leaks(launch, dict_or_empty(resource).get("Metadata"), path, f"the metadata of {name}")
+        yield from _leaks(launch, resource.get("Metadata"), ("Resources", name, "Metadata"), f"the metadata of {name}")
 
 
 @rule("S03", "error", "The console shows a secret among the stack's outputs.", NO_ECHO)
@@ -195,9 +190,8 @@ def no_secret_in_log_settings(launch: Launch, contract: Contract) -> Iterator[Vi
 def _properties(launch: Launch) -> tuple[tuple[str, Path, Value], ...]:
     """(logical ID, path, string) of every string in properties into which something flowed, except user data."""
     return tuple(
-        (name, path, text)
-        for name in launch.resources
-        for text, path in strings_in(launch.properties(name), ("Resources", name, "Properties"))
+        (str(path[1]), path, text)
+        for text, path in launch.property_strings
         if isinstance(text, Value) and text.origins and not isinstance(text, Base64Value) and "UserData" not in path
     )
 
@@ -224,9 +218,8 @@ def no_free_text_in_scripts(launch: Launch, contract: Contract) -> Iterator[Viol
     """
     for path, data in user_data(launch):
         text = decoded_user_data(data)
-        origins = text.origins if isinstance(text, Value) else ()
-        for origin in sorted(origins):
-            declared = dict_or_empty(map_at(launch.template, "Parameters").get(origin.name))
+        for origin in sorted(origins_of(text)):
+            declared = declaration(launch, origin.name)
             if origin.source != "parameter" or _secret(launch, origin) or "AllowedValues" in declared:
                 continue
             if as_text(declared.get("Type")) in ("String", "CommaDelimitedList"):

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import fnmatch
-import ipaddress
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from quilt_cfn.cloudformation.analysis.fact import enumerated
+from quilt_cfn.cloudformation.analysis.instances import launched_settings
+from quilt_cfn.cloudformation.analysis.network import address_block
+from quilt_cfn.cloudformation.analysis.parameter_use import declaration, parameter_behind
 from quilt_cfn.cloudformation.analysis.reference_types import accepted_types, is_own_identifier, sole_references
-from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
+from quilt_cfn.cloudformation.checks.rules.rule import REFERENCE, USER_GUIDE, Violation, property_path, rule
 from quilt_cfn.cloudformation.facts import availability
-from quilt_cfn.cloudformation.launch import Launch, Value
+from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.launch.contract import Contract
 from quilt_cfn.cloudformation.launch.values import is_known
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
-from quilt_cfn.cloudformation.template.walk import Path, strings_in
+from quilt_cfn.cloudformation.template.walk import Path
 
-REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
 RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html"
-
-
-def property_path(name: str, *path: str | int) -> Path:
-    """The path to a property of a resource."""
-    return ("Resources", name, "Properties", *path)
 
 
 # Intrinsic functions.
@@ -89,13 +85,6 @@ def zones_exist(launch: Launch, contract: Contract) -> Iterator[Violation]:
 # The network.
 
 
-def _network(value: Any) -> Any:
-    try:
-        return ipaddress.ip_network(as_text(value), strict=False) if is_known(value) else None
-    except ValueError:
-        return None
-
-
 @rule(
     "W04", "error", "The launch fails when the second subnet is created.", f"{REFERENCE}/aws-resource-ec2-subnet.html"
 )
@@ -108,7 +97,7 @@ def subnets_are_apart(launch: Launch, contract: Contract) -> Iterator[Violation]
     """
     placed: dict[str, list[tuple[str, Any]]] = defaultdict(list)
     for name, properties in launch.of_type("AWS::EC2::Subnet").items():
-        network = _network(properties.get("CidrBlock", ""))
+        network = address_block(properties.get("CidrBlock", ""))
         if network is None:
             continue
         for other, taken in placed[as_text(properties.get("VpcId", ""))]:
@@ -130,21 +119,19 @@ def subnets_are_in_their_vpc(launch: Launch, contract: Contract) -> Iterator[Vio
     }
     for name, properties in launch.of_type("AWS::EC2::Subnet").items():
         vpc = launch.referenced_resource(properties.get("VpcId"))
-        network = _network(properties.get("CidrBlock", ""))
-        whole = _network(launch.properties(vpc).get("CidrBlock", "")) if vpc and vpc not in extended else None
-        if network and whole and network.version == whole.version and not network.subnet_of(whole):
+        network = address_block(properties.get("CidrBlock", ""))
+        whole = address_block(launch.properties(vpc).get("CidrBlock", "")) if vpc and vpc not in extended else None
+        if not network or not whole or network.version != whole.version:
+            continue
+        if not network.subnet_of(whole):  # type: ignore[arg-type]  # the same version
             yield (property_path(name, "CidrBlock"), f"The subnet {name}, {network}, is not in its VPC's {whole}.")
 
 
 def _zones(launch: Launch, subnets: Any) -> list[str] | None:
     """The Availability Zones of subnets of the template; None if one of them is unknown."""
-    found = []
-    for subnet in as_list(subnets):
-        zone = launch.properties(launch.referenced_resource(subnet) or "").get("AvailabilityZone")
-        if zone is None or not is_known(zone):
-            return None
-        found.append(as_text(zone))
-    return found or None
+    created = [launch.properties(launch.referenced_resource(subnet)) for subnet in as_list(subnets)]
+    zones = [properties.get("AvailabilityZone") for properties in created]
+    return [*map(as_text, zones)] if zones and None not in zones and is_known(zones) else None
 
 
 @rule(
@@ -181,17 +168,11 @@ def load_balancer_spans_zones(launch: Launch, contract: Contract) -> Iterator[Vi
     Use instead: one subnet in each of two or more Availability Zones; a Network Load Balancer takes one, too.
     """
     for name, properties in launch.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer").items():
-        zones = _zones(launch, properties.get("Subnets"))
+        path, zones = property_path(name, "Subnets"), _zones(launch, properties.get("Subnets"))
         if zones and len(set(zones)) < len(zones):
-            yield (
-                property_path(name, "Subnets"),
-                f"The load balancer {name} has two subnets of one Availability Zone.",
-            )
+            yield (path, f"The load balancer {name} has two subnets of one Availability Zone.")
         elif zones and len(zones) < 2 and properties.get("Type", "application") == "application":
-            yield (
-                property_path(name, "Subnets"),
-                f"The load balancer {name} has one subnet; its type needs two zones.",
-            )
+            yield (path, f"The load balancer {name} has one subnet; its type needs two zones.")
 
 
 @rule(
@@ -218,15 +199,11 @@ def gateway_is_attached_first(launch: Launch, contract: Contract) -> Iterator[Vi
     """
     for name, properties in launch.of_type("AWS::EC2::Route").items():
         gateway = launch.referenced_resource(properties.get("GatewayId"))
-        if not gateway:
-            continue
         for attachment, attached in launch.of_type("AWS::EC2::VPCGatewayAttachment").items():
             gateways = {launch.referenced_resource(attached.get(key)) for key in ("InternetGatewayId", "VpnGatewayId")}
-            if gateway in gateways and attachment not in launch.before(name):
-                yield (
-                    ("Resources", name),
-                    f"The route {name} to {gateway} doesn't wait for {attachment}: add DependsOn.",
-                )
+            if gateway and gateway in gateways and attachment not in launch.before(name):
+                sentence = f"The route {name} to {gateway} doesn't wait for {attachment}: add DependsOn."
+                yield (("Resources", name), sentence)
 
 
 # What is available in a Region.
@@ -239,17 +216,14 @@ def _unavailable(
     if available is None or not isinstance(value, str) or not is_known(value):
         return
     missing = [value] if value not in available else []
-    origins = [origin.name for origin in value.origins] if isinstance(value, Value) else []
-    if len(origins) == 1 and launch.parameters.get(origins[0]) == value:
-        declared = dict_or_empty(map_at(launch.template, "Parameters").get(origins[0]))
-        for choice in map(as_text, as_list(declared.get("AllowedValues"))):
-            if choice not in {*available, *missing} and not launch.refuses({origins[0]: choice}):
-                missing.append(choice)
+    name = parameter_behind(launch, value)
+    for choice in map(as_text, as_list(declaration(launch, name).get("AllowedValues"))):
+        if choice not in {*available, *missing} and not launch.refuses({str(name): choice}):
+            missing.append(choice)
     if missing:
         # A message with the Region would be another finding in each; the finding lists the Regions.
         verb = "is" if len(missing) == 1 else "are"
-        names = enumerated(missing)
-        yield (path, f"The template allows {names} as {what}, which {verb} not available in this Region.")
+        yield (path, f"The template allows {enumerated(missing)} as {what}, which {verb} not available in this Region.")
 
 
 @rule(
@@ -267,13 +241,9 @@ def instance_type_is_available(launch: Launch, contract: Contract) -> Iterator[V
     Use instead: types that all Regions have, or a rule in Rules that refuses the type in the Regions without it.
     """
     available = availability.instance_types(launch.region)
-    for name, properties in launch.of_type(
-        "AWS::EC2::Instance", "AWS::EC2::LaunchTemplate", "AWS::AutoScaling::LaunchConfiguration"
-    ).items():
-        inner = ("LaunchTemplateData",) if "LaunchTemplateData" in properties else ()
-        settings = dict_or_empty(properties.get("LaunchTemplateData", properties))
-        path = property_path(name, *inner, "InstanceType")
-        yield from _unavailable(launch, path, settings.get("InstanceType"), available, "the instance type")
+    for path, settings in launched_settings(launch):
+        value = settings.get("InstanceType")
+        yield from _unavailable(launch, (*path, "InstanceType"), value, available, "the instance type")
 
 
 @rule("W10", "error", "A launch fails with a DB instance class that the template allows.", RDS)
@@ -287,10 +257,8 @@ def database_class_is_available(launch: Launch, contract: Contract) -> Iterator[
     """
     for name, properties in launch.of_type("AWS::RDS::DBInstance").items():
         available = availability.database_classes(launch.region, as_text(properties.get("Engine", "")))
-        value = properties.get("DBInstanceClass")
-        yield from _unavailable(
-            launch, property_path(name, "DBInstanceClass"), value, available, "the DB instance class"
-        )
+        path, value = property_path(name, "DBInstanceClass"), properties.get("DBInstanceClass")
+        yield from _unavailable(launch, path, value, available, "the DB instance class")
 
 
 # References.
@@ -307,20 +275,16 @@ def references_are_of_the_right_type(launch: Launch, contract: Contract) -> Iter
 
     Use instead: a reference to a resource of the type in the message.
     """
-    for name, resource in launch.resources.items():
-        resource_type = launch.type_of(name)
-        for path, origin in sole_references(dict_or_empty(resource).get("Properties"), property_path(name)):
-            accepted = accepted_types(resource_type, path)
-            found = launch.type_of(origin.name) if origin.source in ("resource", "attribute") else ""
-            names = [key for key in path if not isinstance(key, int)]
-            # An output of a nested stack or an attribute of a custom resource may identify anything.
-            if not accepted or not found.startswith("AWS::") or found.startswith("AWS::CloudFormation::"):
-                continue
-            if found not in accepted and is_own_identifier(found, origin.attribute):
-                yield (
-                    path,
-                    f"{names[-1]} of {name} refers to {origin.name}, an {found}; it takes an {' or '.join(accepted)}.",
-                )
+    for path, origin in sole_references(launch):
+        name, found = str(path[1]), launch.type_of(origin.name)
+        accepted = accepted_types(launch.type_of(name), path)
+        # An output of a nested stack or an attribute of a custom resource may identify anything.
+        if not accepted or not found.startswith("AWS::") or found.startswith("AWS::CloudFormation::"):
+            continue
+        if found not in accepted and is_own_identifier(found, origin.attribute):
+            key = [key for key in path if not isinstance(key, int)][-1]
+            what = f"an {found}; it takes an {' or '.join(accepted)}"
+            yield (path, f"{key} of {name} refers to {origin.name}, {what}.")
 
 
 @rule("W12", "error", "The launch fails when the policy is created.", f"{REFERENCE}/aws-resource-s3-bucketpolicy.html")
@@ -341,20 +305,14 @@ def bucket_policy_is_about_its_bucket(launch: Launch, contract: Contract) -> Ite
               Condition: {Bool: {aws:SecureTransport: 'false'}}
     """
     for name, properties in launch.of_type("AWS::S3::BucketPolicy").items():
-        own = launch.referenced_resource(properties.get("Bucket"))
         bucket = properties.get("Bucket")
-        if own:
-            bucket = launch.properties(own).get("BucketName", bucket)
-        statements = dict_or_empty(properties.get("PolicyDocument")).get("Statement")
-        for index, statement in enumerate(statements if isinstance(statements, list) else [statements]):
+        bucket = launch.properties(launch.referenced_resource(bucket)).get("BucketName", bucket)
+        for index, statement in enumerate(as_list(map_at(properties, "PolicyDocument").get("Statement"))):
             for key in ("Resource", "NotResource"):
-                value = dict_or_empty(statement).get(key)
-                for resource in value if isinstance(value, list) else [value]:
-                    if isinstance(resource, str) and bucket and _is_another(launch, as_text(resource), bucket):
-                        yield (
-                            property_path(name, "PolicyDocument", "Statement", index, key),
-                            f"{name} is the policy of the bucket {bucket}, but names the resource {resource}.",
-                        )
+                for resource in as_list(dict_or_empty(statement).get(key)):
+                    if isinstance(resource, str) and bucket and _is_another(launch, resource, bucket):
+                        path = property_path(name, "PolicyDocument", "Statement", index, key)
+                        yield (path, f"{name} is the policy of the bucket {bucket}, but names the resource {resource}.")
 
 
 def _is_another(launch: Launch, resource: str, bucket: Any) -> bool:
@@ -373,7 +331,7 @@ def _is_another(launch: Launch, resource: str, bucket: Any) -> bool:
     "W13",
     "error",
     "The launch fails when CloudFormation reads the reference.",
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html",
+    f"{USER_GUIDE}/dynamic-references.html",
 )
 def dynamic_references_resolve(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds dynamic references that are misspelt, that name a resource which is no secret, or a key that a secret of
@@ -384,12 +342,11 @@ def dynamic_references_resolve(launch: Launch, contract: Contract) -> Iterator[V
     Use instead: ``{{resolve:secretsmanager:ARN:SecretString:KEY}}``, ``{{resolve:ssm:NAME}}`` or
     ``{{resolve:ssm-secure:NAME}}``.
     """
-    for name, resource in launch.resources.items():
-        for text, path in strings_in(dict_or_empty(resource).get("Properties"), property_path(name)):
-            for reference in re.findall(r"\{\{resolve:.*?\}\}", text) if "{{resolve:" in text else ():
-                wrong = _wrong_reference(launch, reference[10:-2])
-                if wrong:
-                    yield (path, f"{name} has the dynamic reference {reference}: {wrong}.")
+    for text, path in launch.property_strings:
+        for reference in re.findall(r"\{\{resolve:.*?\}\}", text) if "{{resolve:" in text else ():
+            wrong = _wrong_reference(launch, reference[10:-2])
+            if wrong:
+                yield (path, f"{path[1]} has the dynamic reference {reference}: {wrong}.")
 
 
 def _wrong_reference(launch: Launch, reference: str) -> str | None:
@@ -474,20 +431,14 @@ def health_check_paths_begin_with_a_slash(launch: Launch, contract: Contract) ->
     Use instead: ``/healthcheck`` for ``healthcheck``.
     """
     for name, properties in launch.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").items():
-        path = properties.get("HealthCheckPath")
-        if isinstance(path, str) and is_known(path) and not path.startswith("/"):
-            yield (
-                property_path(name, "HealthCheckPath"),
-                f"The health check path of {name} is {path}, without a slash.",
-            )
+        value = properties.get("HealthCheckPath")
+        if isinstance(value, str) and is_known(value) and not value.startswith("/"):
+            path = property_path(name, "HealthCheckPath")
+            yield (path, f"The health check path of {name} is {value}, without a slash.")
 
 
-def _alphanumeric(longest: int) -> Callable[[str], bool]:
-    return lambda name: re.fullmatch(rf"[A-Za-z][A-Za-z0-9_]{{0,{longest - 1}}}", name) is not None
-
-
-NAMES = {"postgres": _alphanumeric(63), "mysql": _alphanumeric(64), "mariadb": _alphanumeric(64)}
-"""Engine -> whether RDS takes a name for its first database."""
+LONGEST_NAME = {"postgres": 63, "mysql": 64, "mariadb": 64}
+"""Engine -> characters that RDS takes for the name of its first database."""
 
 
 @rule("W21", "error", "The launch fails when the database is created.", RDS)
@@ -499,9 +450,11 @@ def database_name_is_valid(launch: Launch, contract: Contract) -> Iterator[Viola
     Use instead: a letter, then letters, digits and underscores; up to 63 characters for PostgreSQL, 64 for the others.
     """
     for name, properties in launch.of_type("AWS::RDS::DBInstance").items():
-        valid = NAMES.get(as_text(properties.get("Engine", "")))
+        longest = LONGEST_NAME.get(as_text(properties.get("Engine", "")))
         database = properties.get("DBName")
-        if valid and isinstance(database, str) and is_known(database) and not valid(database):
+        if not longest or not isinstance(database, str) or not is_known(database):
+            continue
+        if not re.fullmatch(rf"[A-Za-z][A-Za-z0-9_]{{0,{longest - 1}}}", database):
             yield (property_path(name, "DBName"), f"{database}, the DBName of {name}, is not a name that RDS accepts.")
 
 
@@ -522,8 +475,6 @@ def database_has_enough_storage(launch: Launch, contract: Contract) -> Iterator[
         least = STORAGE.get(as_text(properties.get("StorageType", "gp2" if "Iops" not in properties else "io1")))
         size = as_text(properties.get("AllocatedStorage", ""))
         engine = as_text(properties.get("Engine", ""))
-        if engine in NAMES and least and re.fullmatch("[0-9]+", size) and int(size) < least:
-            yield (
-                property_path(name, "AllocatedStorage"),
-                f"{name} has {size} GiB; the minimum of its storage type is {least}.",
-            )
+        if engine in LONGEST_NAME and least and re.fullmatch("[0-9]+", size) and int(size) < least:
+            sentence = f"{name} has {size} GiB; the minimum of its storage type is {least}."
+            yield (property_path(name, "AllocatedStorage"), sentence)
