@@ -36,23 +36,17 @@ def client(service: str, region: str | None = None, *, anonymous: bool = False) 
     Without ``region`` it is in the Region that the user has configured, or else in us-east-1. Raises ``UserError`` when
     the user's AWS configuration is broken.
     """
-    from botocore.exceptions import BotoCoreError  # late: boto3 costs 0.2 s, which few commands need
+    from botocore import UNSIGNED  # late: boto3 costs 0.2 s, which few commands need
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 
+    config = Config(max_pool_connections=CONNECTIONS, signature_version=UNSIGNED if anonymous else None)
     try:
         with _lock:  # a session makes one client at a time
-            return _make_client(service, region, anonymous)
+            session = _session()
+            return session.client(service, region_name=region or session.region_name or "us-east-1", config=config)
     except (BotoCoreError, ValueError) as error:
         raise user_error(error, f"The client of {service} could not be made") from error
-
-
-def _make_client(service: str, region: str | None, anonymous: bool) -> Any:
-    from botocore import UNSIGNED
-    from botocore.config import Config
-
-    session = _session()
-    settings: dict[str, Any] = {"signature_version": UNSIGNED} if anonymous else {}
-    config = Config(max_pool_connections=CONNECTIONS, **settings)
-    return session.client(service, region_name=region or session.region_name or "us-east-1", config=config)
 
 
 @functools.cache

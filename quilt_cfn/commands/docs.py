@@ -44,12 +44,13 @@ def pages(templates: Path) -> dict[str, str]:
     from quilt_cfn.cloudformation.describe import rules
     from quilt_cfn.cloudformation.template.read import read_template
     from quilt_cfn.commands.explanations import FAMILIES
-    from quilt_cfn.delivery.marketplace import usage
+    from quilt_cfn.delivery.marketplace.usage import usage_instructions
 
+    marketplace = read_template(templates / MARKETPLACE.file)
     return {
         "docs/rules.md": rules.page(FAMILIES),
         "docs/lifecycle.md": _lifecycle(templates),
-        "marketplace/usage-instructions.txt": usage.page(read_template(templates / MARKETPLACE.file).data),
+        "marketplace/usage-instructions.txt": f"{usage_instructions(marketplace.data)}\n",
     }
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,25 +28,23 @@ class Entry(NamedTuple):
 
 
 def changelog_entry(changelog: str, version: str) -> Entry | None:
-    """The entry of a version in the text of a changelog; the first of several, None if there is none."""
-    return next((entry for entry in _entries(changelog) if entry.version == version), None)
+    """The entry of a version in the text of a changelog; the first of several, None if there is none.
 
-
-def _entries(changelog: str) -> Iterator[Entry]:
-    lines = changelog.splitlines()
-    for start, end in pairwise([*_headings(lines), len(lines)]):
-        heading = _HEADING.fullmatch(lines[start])
-        if heading:
-            yield Entry(heading["version"], _date(heading["day"]), "\n".join(lines[start + 1 : end]).strip())
-
-
-def _headings(lines: Iterable[str]) -> Iterator[int]:
-    """The numbers of the lines with headings of the second level; lines in blocks of code don't count."""
+    What looks like a heading in a block of code is none.
+    """
+    found: re.Match[str] | None = None
+    text: list[str] = []
     fenced = False
-    for number, line in enumerate(lines):
+    for line in changelog.splitlines():
         fenced ^= bool(_FENCE.match(line))
         if line.startswith("## ") and not fenced:
-            yield number
+            if found:
+                break
+            heading = _HEADING.fullmatch(line)
+            found = heading if heading and heading["version"] == version else None
+        elif found:
+            text.append(line)
+    return Entry(version, _date(found["day"]), "\n".join(text).strip()) if found else None
 
 
 def _date(text: str | None) -> str | None:

@@ -13,9 +13,6 @@ import sys
 import termios
 import time
 
-import pytest
-
-from quilt_cfn.commands.explanations import EXPLANATIONS
 from tests.command_line import ROOT, run
 
 UNROUTED = """\
@@ -105,14 +102,6 @@ def test_an_interrupted_check_ends_at_once_without_a_traceback():
         out, error = check.communicate(timeout=5)
     assert (check.returncode, out) == (130, "")
     assert error == "quilt-cfn: interrupted; every file is as it was or complete.\n"
-
-
-@pytest.mark.parametrize("id", EXPLANATIONS)
-def test_every_id_of_ours_is_explained(id, capsys):
-    from quilt_cfn.cli import main
-
-    assert main(["check", "--explain", id.lower()]) == 0
-    assert capsys.readouterr().out.startswith(f"{id}: ")
 
 
 def test_a_variant_of_an_edition_is_checked_with_its_contract_in_the_regions_that_are_named(tmp_path):

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from quilt_cfn.editions import MARKETPLACE
 from quilt_cfn.errors import UserError
@@ -83,29 +81,3 @@ def test_an_unknown_field_is_named_with_what_was_meant(tmp_path):
         read(tmp_path, "ami.access_rol", "x")
     with pytest.raises(UserError, match=r"1: short_descripton\. Did you mean short_description\?"):
         read(tmp_path, "delivery_options.0.short_descripton", "x")
-
-
-PLACES = [
-    *DOCUMENT,
-    *(f"ami.{key}" for key in DOCUMENT["ami"]),
-    *(f"delivery_options.0.{key}" for key in DOCUMENT["delivery_options"][0]),
-]
-VALUES = st.recursive(
-    st.none() | st.text(max_size=8) | st.integers() | st.booleans() | st.floats() | st.dates(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-@pytest.mark.exhaustive
-@given(place=st.sampled_from(PLACES), value=VALUES)
-def test_any_value_of_any_field_is_read_or_is_an_error_in_sentences(tmp_path_factory, place, value):
-    try:
-        read(tmp_path_factory.getbasetemp(), place, value)
-    except UserError as raised:
-        error = raised
-    else:
-        return
-    assert error.what.startswith("The listing ")
-    assert error.what.endswith(".")
-    assert error.next_step.endswith((".", "?"))

@@ -109,19 +109,22 @@ def status(catalog: Catalog, about: str, follow: bool = False, polling: Polling 
 
     ``about`` is the ID of a product or of a change set. With ``follow``, waits for the end of the newest change set.
     """
-    if not _PRODUCT.fullmatch(about):
-        yield from _report(catalog, catalog.describe(about), follow, polling)
-        return
-    entity = catalog.entity(about)
-    titles = [str(each.get("VersionTitle", "")) for each in versions(entity.document)]
-    yield f"Product {entity.identifier}, revision {entity.revision}; versions: {', '.join(titles) or 'none'}."
-    change_sets = catalog.change_sets(about)
-    if not change_sets:
-        yield "There was no change set in the last 60 days."
-    for change_set in change_sets[1:_MOST_SHOWN][::-1]:
-        yield _line(change_set)
-    for change_set in change_sets[:1]:
-        yield from _report(catalog, catalog.describe(change_set.identifier), follow, polling)
+    if _PRODUCT.fullmatch(about):
+        entity = catalog.entity(about)
+        titles = [str(each.get("VersionTitle", "")) for each in versions(entity.document)]
+        yield f"Product {entity.identifier}, revision {entity.revision}; versions: {', '.join(titles) or 'none'}."
+        change_sets = catalog.change_sets(about)
+        if not change_sets:
+            yield "There was no change set in the last 60 days."
+            return
+        yield from map(_line, change_sets[1:_MOST_SHOWN][::-1])
+        about = change_sets[0].identifier
+    change_set = catalog.describe(about)
+    if follow and change_set.active:
+        change_set = _follow(catalog, change_set, polling)
+    yield _line(change_set)
+    if change_set.status in ("FAILED", "CANCELLED"):
+        yield from explain(change_set)
 
 
 def next_step(goal: str, submission: Submission, state: State) -> Step:
@@ -311,15 +314,6 @@ def _report_on_interrupt(polling: Polling, line: str) -> Iterator[None]:
     except KeyboardInterrupt:
         polling.report(f"\n{line}")
         raise
-
-
-def _report(catalog: Catalog, change_set: ChangeSet, follow: bool, polling: Polling) -> Iterator[str]:
-    """Lines about one change set, with ``follow`` when it has ended."""
-    if follow and change_set.active:
-        change_set = _follow(catalog, change_set, polling)
-    yield _line(change_set)
-    if change_set.status in ("FAILED", "CANCELLED"):
-        yield from explain(change_set)
 
 
 def _line(change_set: ChangeSet) -> str:

@@ -51,11 +51,6 @@ INSTALL = re.compile(r"\b(dnf|yum|apt-get)(?: -\S+)* install(?: -\S+)*((?: [a-z0
 BOOTSTRAP = re.compile(r"\bcfn-(?:init|signal)\b")
 
 
-def page(template: Mapping[str, Any]) -> str:
-    """The content of marketplace/usage-instructions.txt."""
-    return f"{usage_instructions(template)}\n"
-
-
 def usage_instructions(template: Mapping[str, Any]) -> str:
     """Instructions for whoever launches this template: plain text, a paragraph for each thing that AWS requires.
 

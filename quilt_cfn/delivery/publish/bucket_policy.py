@@ -77,7 +77,7 @@ def published_prefix(prefix: str) -> str:
 def missing_statements(existing: PolicyDocument, needed: PolicyDocument) -> list[Statement]:
     """The statements of ``needed`` that ``existing`` doesn't have, whatever their Sids are there."""
     there = [_normalized(each) for each in as_list(existing.get("Statement"))]
-    return [each for each in needed["Statement"] if _normalized(each) not in there]
+    return [each for each in as_list(needed.get("Statement")) if _normalized(each) not in there]
 
 
 def combined(existing: PolicyDocument, needed: PolicyDocument) -> PolicyDocument:
@@ -87,14 +87,10 @@ def combined(existing: PolicyDocument, needed: PolicyDocument) -> PolicyDocument
     """
     if not missing_statements(existing, needed):
         return existing
-    sids = [each["Sid"] for each in needed["Statement"]]
-    contents = [_normalized(each) for each in needed["Statement"]]
-    others = [
-        each
-        for each in as_list(existing.get("Statement"))
-        if each.get("Sid") not in sids and _normalized(each) not in contents
-    ]
-    return {**needed, "Statement": [*needed["Statement"], *others]}
+    ours = needed["Statement"]
+    sids = {each["Sid"] for each in ours}
+    others = [each for each in missing_statements(needed, existing) if each.get("Sid") not in sids]
+    return {**needed, "Statement": [*ours, *others]}
 
 
 def _normalized(statement: Statement) -> dict[str, Any]:

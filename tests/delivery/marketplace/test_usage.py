@@ -9,7 +9,7 @@ import pytest
 
 from quilt_cfn.cloudformation.template.read import read_template
 from quilt_cfn.delivery.marketplace.text_limits import USAGE_INSTRUCTIONS, violations
-from quilt_cfn.delivery.marketplace.usage import page, usage_instructions
+from quilt_cfn.delivery.marketplace.usage import usage_instructions
 from quilt_cfn.editions import EDITIONS, MARKETPLACE, REGISTRY
 from quilt_cfn.errors import UserError
 from tests.delivery.marketplace.checkouts import TOP
@@ -32,10 +32,6 @@ def paragraph(template: dict[str, Any], title: str) -> list[str]:
 def line(template: dict[str, Any], title: str, beginning: str) -> str:
     (found,) = [each for each in paragraph(template, title) if each.startswith(beginning)]
     return found
-
-
-def test_the_file_is_what_the_template_says():
-    assert (TOP / "marketplace/usage-instructions.txt").read_text() == page(TEMPLATES[MARKETPLACE.name])
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

@@ -384,29 +384,6 @@ def holds(operator: str, tests: Mapping[str, str], context: Mapping[str, str]) -
     return all(context.get(key) == value for key, value in tests.items())
 
 
-def anonymously(url: str, method: str) -> int:
-    """The status that a request without credentials gets."""
-    request = urllib.request.Request(url, b"new" if method == "PUT" else None, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-
-
-def test_without_credentials_s3_gives_what_is_published_and_nothing_else(store, s3_server, s3):
-    others = ["private/key", "root", f"{PREFIX}-other/quilt-registry/key", f"{PREFIX}/quilt-registry-other/key"]
-    for key in others:
-        s3.put_object(Bucket=store.bucket, Key=key, Body=b"content")
-    published = f"{PUBLISHED}latest.json"
-    assert anonymously(f"{s3_server}/{store.bucket}/{published}", "GET") == 200
-    forbidden = [(method, key) for method in ("GET", "PUT", "DELETE") for key in others]
-    forbidden += [("PUT", published), ("DELETE", published)]
-    for method, key in forbidden:
-        assert anonymously(f"{s3_server}/{store.bucket}/{key}", method) == 403, (method, key)
-
-
 # What is printed
 
 

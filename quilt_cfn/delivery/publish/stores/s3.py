@@ -52,8 +52,7 @@ class Bucket(NamedTuple):
         from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
         what = f"{self.name}/{key} could not be read"
-        damaged: Stored | None = None
-        failure: Exception | None = None
+        failure: Exception = OSError()
         for _ in range(ATTEMPTS):
             tag = ""
             try:
@@ -66,16 +65,13 @@ class Bucket(NamedTuple):
                 if aws.code(error) in _NOT_FOUND or (self.anonymous and aws.code(error) in aws.DENIED):
                     return None
                 raise self._user_error(error, what) from error
-            except FlexibleChecksumError:
-                # In S3, or only on the way: the next attempt shows which.
-                damaged = Stored(b"", tag, intact=False)
             except (BotoCoreError, OSError) as error:
                 if not tag:  # botocore has retried by itself, which it does only until an answer begins
                     raise aws.user_error(error, what) from error
-                failure = error
-        if damaged:
-            return damaged
-        raise aws.user_error(failure or OSError("no answer was complete"), what)
+                failure = error  # in S3, or only on the way: the next attempt shows which
+        if isinstance(failure, FlexibleChecksumError):
+            return Stored(b"", tag, intact=False)
+        raise aws.user_error(failure, what)
 
     def names(self, folder: str) -> Sequence[str]:
         from botocore.exceptions import BotoCoreError, ClientError
