@@ -25,20 +25,10 @@ def add_to(commands: Any) -> None:
         "quilt-cfn marketplace status --follow",
     )
     steps = parser.add_subparsers(metavar="STEP", required=True, parser_class=Parser, prog=parser.prog)
-    for step, run, help_text in (
-        ("plan", _plan, "print the request that would be sent, as JSON"),
-        ("validate", _validate, "have AWS validate it (Intent=VALIDATE), and wait for the result"),
-        ("submit", _submit, "validate, then apply, then wait for the result"),
-        ("status", _status, "print the status of the product's change sets"),
-        ("drift", _drift, "compare what buyers get with what was released; exits with 1 when it differs"),
-    ):
-        parser_of_step = add_command(
-            steps,
-            step,
-            run,
-            help=help_text,
-            epilog=f"Example: quilt-cfn marketplace {step}",
-        )
+    for run in (_plan, _validate, _submit, _status, _drift):
+        step, description = run.__name__.lstrip("_"), run.__doc__ or ""
+        help = f"{description[:1].lower()}{description[1:].rstrip('.')}"
+        parser_of_step = add_command(steps, step, run, help=help, epilog=f"Example: quilt-cfn marketplace {step}")
         if step in ("validate", "submit", "status"):
             parser_of_step.add_argument(
                 "--every",

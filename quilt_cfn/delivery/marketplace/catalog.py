@@ -18,12 +18,8 @@ from quilt_cfn import aws
 from quilt_cfn.errors import UserError
 
 CATALOG = "AWSMarketplace"
-REGION = "us-east-1"
 REQUESTS = "https://aws.amazon.com/marketplace/management/requests/"
 """URL of a change set's page in the Management Portal, without the change set's ID at the end."""
-
-ACTIVE = frozenset({"PREPARING", "APPLYING"})
-"""The statuses in which a change set locks its product; SUCCEEDED, CANCELLED and FAILED are final."""
 
 
 class Entity(NamedTuple):
@@ -58,7 +54,8 @@ class ChangeSet(NamedTuple):
 
     @property
     def active(self) -> bool:
-        return self.status in ACTIVE
+        """Whether it locks its product; the other statuses, SUCCEEDED, CANCELLED and FAILED, are final."""
+        return self.status in ("PREPARING", "APPLYING")
 
 
 class ApiError(UserError):
@@ -109,7 +106,7 @@ class Catalog(NamedTuple):
 
 def connect() -> Catalog:
     """The catalog of the account whose credentials boto3 finds."""
-    return Catalog(aws.client("marketplace-catalog", REGION))
+    return Catalog(aws.client("marketplace-catalog", "us-east-1"))
 
 
 def _change_set(answer: Mapping[str, Any]) -> ChangeSet:

@@ -42,13 +42,8 @@ def execute(plan: PublishPlan, manifest: Manifest, store: Store, pool: Executor,
 
     if plan.sums:
         step(plan.sums)
-    writes = [pool.submit(step, write) for write in plan.files]
-    try:
-        for each in writes:
-            each.result()
-    finally:
-        for each in writes:
-            each.cancel()
+    for _ in pool.map(step, plan.files):  # when one fails, those that were not begun are cancelled
+        pass
     if plan.manifest:
         step(plan.manifest)
     pointer = _move_pointer(plan.pointer, manifest, store)

@@ -13,7 +13,7 @@ from typing import Any
 
 from quilt_cfn.delivery.publish.execute import execute
 from quilt_cfn.delivery.publish.launch_links import launch_links
-from quilt_cfn.delivery.publish.plan import latest_key, plan_publication, version_key
+from quilt_cfn.delivery.publish.plan import Pointer, PublishPlan, latest_key, plan_publication, version_key
 from quilt_cfn.delivery.publish.stores import open_source, open_store
 from quilt_cfn.delivery.publish.stores.protocols import Store
 from quilt_cfn.delivery.publish.verify import Verification, verify
@@ -60,23 +60,26 @@ def publish(artifact: Artifact, locations: Sequence[str], key_file: Path | None,
             yield from map(str, plans)
             return
         with _progress_bar(sum(len(each.writes) + 1 for each in plans)) as bar:
-            executions = [
-                pool.submit(execute, plan, artifact.manifest, store, requests, bar.update)
-                for plan, store in zip(plans, stores, strict=True)
-            ]
-            failures = [failure for each in executions if isinstance(failure := each.exception(), UserError)]
+
+            def attempt(plan: PublishPlan, store: Store) -> Pointer | UserError:
+                try:
+                    return execute(plan, artifact.manifest, store, requests, bar.update)
+                except UserError as error:
+                    return error
+
+            outcomes = [*pool.map(attempt, plans, stores)]
         published = []
-        for store, plan, execution in zip(stores, plans, executions, strict=True):
-            if execution.exception() not in failures:
-                pointer = execution.result()
+        for store, plan, outcome in zip(stores, plans, outcomes, strict=True):
+            if not isinstance(outcome, UserError):
                 wrote = f"{len(plan.writes)} files written and compared"
                 what = wrote if plan.writes else "there already, byte for byte"
-                yield f"{plan.version} is published at {store.name}: {what}; {latest_key()}: {pointer.version}"
+                yield f"{plan.version} is published at {store.name}: {what}; {latest_key()}: {outcome.version}"
                 published.append(store)
         if signature:
             yield from (f"Signed; to check it: {_verification_command(artifact, store)}" for store in published)
         if published:
             yield from _launch_links(artifact, published)
+        failures = [each for each in outcomes if isinstance(each, UserError)]
         if failures:
             raise UserError(" ".join(failure.what for failure in failures), failures[0].next_step)
 

@@ -135,7 +135,8 @@ def read_manifest(content: bytes, where: str) -> Manifest:
     version, editions, diagram = document.get("version"), document.get("editions"), document.get("diagram")
     if not isinstance(version, str) or not VERSION.fullmatch(version):
         raise _not_a_manifest(where, "its version is not three numbers")
-    files = tuple(_entry(item, where) for item in _list(document.get("files")))
+    items = document.get("files")
+    files = tuple(_entry(item, where) for item in items) if isinstance(items, list) else ()
     names = {entry.name for entry in files}
     if not files or len(names) < len(files) or names & {MANIFEST, SUMS, SIGNATURE}:
         raise _not_a_manifest(where, "its files are not a list of different files")
@@ -165,10 +166,6 @@ def _entry(item: object, where: str) -> Entry:
     if named and hashed and type(size) is int and size >= 0:
         return Entry(str(name), str(digest), size)
     raise _not_a_manifest(where, "a file in it has no proper name, sha256 and size")
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _not_a_manifest(where: str, why: str) -> UserError:

@@ -22,7 +22,7 @@ from quilt_cfn.cloudformation.facts.iam_actions import is_action
 from quilt_cfn.delivery.publish import bucket as checking
 from quilt_cfn.delivery.publish.bucket import check_bucket, report
 from quilt_cfn.delivery.publish.bucket_policy import combined, missing_statements, policy
-from quilt_cfn.delivery.publish.explanations import FAMILIES
+from quilt_cfn.delivery.publish.explanations import VERSION
 from quilt_cfn.delivery.publish.stores.s3 import Bucket
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import fails
@@ -144,9 +144,9 @@ def test_a_bucket_without_a_public_access_block_lets_acls_through(s3, store):
 
 def test_requester_pays_is_found(store):
     # moto has no such setting.
-    (finding,) = checking._check_payer({"Payer": "Requester"}, store)
-    assert finding.rule == "B08"
-    assert not [*checking._check_payer({"Payer": "BucketOwner"}, store)]
+    assert checking.payer.id == "B08"
+    assert [*checking.payer.find({"Payer": "Requester"}, store)]
+    assert not [*checking.payer.find({"Payer": "BucketOwner"}, store)]
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ def test_the_report_ends_with_the_policy_for_the_command_that_it_names(s3, store
 
 
 def test_every_rule_of_a_bucket_and_of_a_version_has_a_number_of_its_own():
-    for family in FAMILIES:
+    for family in (checking.FAMILY, VERSION):
         letter = family.title[0]
         assert [each.id for each in family.explanations] == [
             f"{letter}{number:02}" for number, _ in enumerate(family.explanations, 1)
