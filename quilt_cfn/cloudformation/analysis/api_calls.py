@@ -20,9 +20,8 @@ from typing import Any, NamedTuple
 from quilt_cfn.cloudformation.analysis.grants import identity_of
 from quilt_cfn.cloudformation.analysis.instances import files, instances, scripts
 from quilt_cfn.cloudformation.facts.iam_actions import action_of
-from quilt_cfn.cloudformation.launch import Launch, Origin, Value
-from quilt_cfn.cloudformation.launch.contract import Contract
-from quilt_cfn.cloudformation.launch.values import origins_of, placeholder, unknown_value
+from quilt_cfn.cloudformation.launch import Contract, Launch, Origin, Value, origins_of
+from quilt_cfn.cloudformation.launch.values import placeholder, unknown_value
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
 from quilt_cfn.cloudformation.template.walk import Path, entries
 

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 from quilt_cfn.cloudformation.analysis.policy_documents import IDENTITY, TRUST, policy_documents, policy_errors
 from quilt_cfn.cloudformation.facts.iam_actions import arns_of, glob
-from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.launch.values import is_known, origins_of
+from quilt_cfn.cloudformation.launch import Launch, is_known, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text
 from quilt_cfn.cloudformation.template.walk import Path
 

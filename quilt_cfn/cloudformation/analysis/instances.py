@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from quilt_cfn.cloudformation.launch import Base64Value, Launch, Value
-from quilt_cfn.cloudformation.launch.values import is_known
+from quilt_cfn.cloudformation.launch import Base64Value, Launch, Value, is_known
 from quilt_cfn.cloudformation.template.coerce import dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import Path, strings_in
 

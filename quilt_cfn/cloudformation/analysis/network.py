@@ -13,8 +13,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from quilt_cfn.cloudformation.analysis.instances import instances
-from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.launch.values import is_known
+from quilt_cfn.cloudformation.launch import Launch, is_known
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
 from quilt_cfn.cloudformation.template.walk import Path
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.launch.values import origins_of
+from quilt_cfn.cloudformation.launch import Launch, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import Path, entries
 

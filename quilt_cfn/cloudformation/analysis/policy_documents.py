@@ -16,11 +16,9 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from quilt_cfn.cloudformation.analysis.fact import Fact
 from quilt_cfn.cloudformation.facts.iam_actions import arns_of, glob, is_action
 from quilt_cfn.cloudformation.facts.package_data import file_of
-from quilt_cfn.cloudformation.launch import Launch, Value
-from quilt_cfn.cloudformation.launch.values import is_known, origins_of
+from quilt_cfn.cloudformation.launch import Launch, Value, is_known, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
 from quilt_cfn.cloudformation.template.walk import Path
 
@@ -69,21 +67,21 @@ def _documents(value: Any, path: Path, policy_type: str) -> Iterator[PolicyDocum
             yield from _documents(each, (*path, key), policy_type)
 
 
-def policy_errors(document: PolicyDocument) -> Iterator[Fact]:
-    """What AWS refuses in a document, and what has no effect in it; the path of each leads to a statement if it can."""
+def policy_errors(document: PolicyDocument) -> Iterator[tuple[Path, str]]:
+    """(path of a statement or of the document, sentence) of what AWS refuses in it, and of what has no effect in it."""
     if not all(isinstance(each, dict) for each in as_list(document.body["Statement"])):
         return
     where = f"In a policy of {document.path[1]}, "
     for path, statement in document.statements if document.policy_type == TRUST else ():
         others = [each for each in as_list(statement.get("Action")) if not as_text(each).lower().startswith("sts:")]
         if not statement.keys() & {"Principal", "NotPrincipal"}:
-            yield Fact(path, "trust-without-principal", f"{where}a trust policy has to name a Principal.")
+            yield path, f"{where}a trust policy has to name a Principal."
         elif others and is_known(others):
             what = f"a trust policy takes only actions of sts, and {as_text(others[0])} is another service's"
-            yield Fact(path, "trust-of-another-action", f"{where}{what}.")
+            yield path, f"{where}{what}."
     paths = [path for path, _ in document.statements]
-    for index, cause, sentence in _parliament_findings(_simplified(document), document.policy_type):
-        yield Fact(document.path if index is None else paths[index], cause, f"{where}{sentence}.")
+    for index, sentence in _parliament_findings(_simplified(document), document.policy_type):
+        yield document.path if index is None else paths[index], f"{where}{sentence}."
 
 
 _ELEMENTS = {"Effect", "Sid", "Condition"} | {
@@ -136,8 +134,8 @@ def _arn(value: Any) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _parliament_findings(body: str, policy_type: str) -> tuple[tuple[int | None, str, str], ...]:
-    """(index of the statement, cause, sentence without its stop) for each finding of parliament that counts."""
+def _parliament_findings(body: str, policy_type: str) -> tuple[tuple[int | None, str], ...]:
+    """(index of the statement, sentence without its stop) for each finding of parliament that counts."""
     policy = _parliament().analyze_policy_string(body)
     of_statements = [(index, each) for index, it in enumerate(policy.statements) for each in it.findings]
     of_document = [(None, each) for each in policy.findings if each not in [it for _, it in of_statements]]
@@ -146,7 +144,7 @@ def _parliament_findings(body: str, policy_type: str) -> tuple[tuple[int | None,
     for index, finding in [*of_document, *of_statements]:
         for sentence in _sentences(finding, statements[index or 0], statements):
             if policy_type == IDENTITY or finding.issue != "INVALID_SID":  # other services allow more in it
-                found.append((index, finding.issue.lower().replace("_", "-"), sentence))
+                found.append((index, sentence))
     return tuple(found)
 
 

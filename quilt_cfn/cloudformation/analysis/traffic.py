@@ -13,9 +13,7 @@ from typing import Any, NamedTuple
 
 from quilt_cfn.cloudformation.analysis.instances import files, instances, scripts
 from quilt_cfn.cloudformation.analysis.network import INTERNET, NetworkResource, NetworkView, network_of, ports
-from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.launch.contract import Contract
-from quilt_cfn.cloudformation.launch.values import origins_of
+from quilt_cfn.cloudformation.launch import Contract, Launch, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
 
 ELB = "AWS::ElasticLoadBalancingV2"

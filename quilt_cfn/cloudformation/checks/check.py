@@ -23,11 +23,9 @@ from quilt_cfn.cloudformation.checks.linters import cfn_lint, cloudformation_val
 from quilt_cfn.cloudformation.checks.processes import Task, run
 from quilt_cfn.cloudformation.checks.report import Report, make_report, merge_regions
 from quilt_cfn.cloudformation.checks.rules import RULES
-from quilt_cfn.cloudformation.checks.rules.rule import Rule
 from quilt_cfn.cloudformation.checks.suppressions import Suppression, suppress
 from quilt_cfn.cloudformation.facts import availability, quotas
-from quilt_cfn.cloudformation.launch import Launch, ValidationError, evaluate
-from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT, Contract
+from quilt_cfn.cloudformation.launch import EMPTY_CONTRACT, Contract, Launch, ValidationError, evaluate
 from quilt_cfn.cloudformation.template.coerce import map_at
 from quilt_cfn.cloudformation.template.read import ParsedTemplate, read_template
 from quilt_cfn.errors import UserError
@@ -68,7 +66,7 @@ def check(subjects: Sequence[Subject], regions: Sequence[str] = ()) -> Report:
     # One task a template, because a process that runs cloudformation-validate spends 0.4 s on its rules and schemas.
     tasks += [Task(validate_launches, (*pair, regions)) for pair in pairs]
     tasks += [Task(check_launches, (*pair, chunk)) for chunk in chunks for pair in pairs]
-    tasks += [Task(check_first_launch, (*pair, regions)) for pair in pairs]
+    tasks += [Task(check_launches, (*pair, regions, True)) for pair in pairs]
     found += merge_regions(run(tasks), regions)
     for pair in pairs:
         # In all Regions, because one alone may lack what a parameter set needs.
@@ -109,20 +107,21 @@ def check_one_launch(file: Path, parameter_values: Mapping[str, Any], region: st
             "Change the values with --parameters, or name another --region.",
         ) from None
     _refuse_too_large_values(template, launch)
-    found = run_rules(template, [launch], EMPTY_CONTRACT, _rules(marketplace))
+    rules = [rule for rule in RULES.values() if marketplace or not rule.id.startswith("M")]
+    found = run_rules(template, [launch], EMPTY_CONTRACT, rules)
     return make_report(merge_regions(found, [region]), f"{file} in {region}")
 
 
-def check_launches(template: ParsedTemplate, contract: Contract, regions: Sequence[str]) -> list[Finding]:
-    """Findings in the launches of a template's contract in these Regions, by the rules that depend on the launch."""
-    launches = (each.launch() for each in prepare_launches(template.data, contract.parameter_sets, regions))
-    return list(run_rules(template, launches, contract, [rule for rule in RULES.values() if not rule.once]))
+def check_launches(
+    template: ParsedTemplate, contract: Contract, regions: Sequence[str], once: bool = False
+) -> list[Finding]:
+    """Findings in the launches of a template's contract in these Regions, by the rules that depend on the launch.
 
-
-def check_first_launch(template: ParsedTemplate, contract: Contract, regions: Sequence[str]) -> list[Finding]:
-    """Findings of the rules whose answer is the same for every launch, for which one launch is enough."""
+    With ``once``, findings of the other rules, whose answer is the same for every launch, in the first launch.
+    """
     launches = (each.launch() for each in prepare_launches(template.data, contract.parameter_sets, regions))
-    return list(run_rules(template, islice(launches, 1), contract, [rule for rule in RULES.values() if rule.once]))
+    rules = [rule for rule in RULES.values() if rule.once == once]
+    return list(run_rules(template, islice(launches, 1) if once else launches, contract, rules))
 
 
 def validate_launches(template: ParsedTemplate, contract: Contract, regions: Sequence[str]) -> list[Finding]:
@@ -190,15 +189,13 @@ def _validate_defaults(file: Path, regions: Sequence[str]) -> list[Finding]:
 
 def _report(findings: Iterable[Finding], subjects: Sequence[Subject], checked: Sequence[Subject], what: str) -> Report:
     """The report about these templates, with the suppressions of those that were checked."""
-    by_file: dict[str, list[Finding]] = {str(subject.file): [] for subject in subjects}
-    for finding in findings:
-        by_file[finding.file].append(finding)
+    of_all = list(findings)
     reported: list[Finding] = []
     suppressed: list[tuple[Finding, str]] = []
     for subject in subjects:
         file = str(subject.file)
         suppressions = subject.suppressions if subject in checked else ()
-        remaining, covered = suppress(file, by_file[file], suppressions)
+        remaining, covered = suppress(file, [each for each in of_all if each.file == file], suppressions)
         reported += remaining
         suppressed += covered
     return make_report(reported, what, suppressed)
@@ -219,7 +216,3 @@ def _refuse_too_large_values(template: ParsedTemplate, launch: Launch) -> None:
         if error.kind == "Size":
             line = template.line(error.path)
             raise UserError(f"{template.file}, line {line}: {error.message}.", "Make the template simpler there.")
-
-
-def _rules(marketplace: bool) -> list[Rule]:
-    return [rule for rule in RULES.values() if marketplace or not rule.id.startswith("M")]

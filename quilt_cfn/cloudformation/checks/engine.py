@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from quilt_cfn.cloudformation.checks.rules import RULES
 from quilt_cfn.cloudformation.checks.rules.rule import Rule, Violation
-from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.launch.contract import Contract
+from quilt_cfn.cloudformation.launch import Contract, Launch
 from quilt_cfn.cloudformation.template.read import ParsedTemplate
 from quilt_cfn.finding import QUILT_CFN, Finding
 

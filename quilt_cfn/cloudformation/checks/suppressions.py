@@ -6,7 +6,7 @@ a finding itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from quilt_cfn.cloudformation.checks.explanations import STALE_SUPPRESSION
@@ -44,19 +44,8 @@ def suppress(
             remaining.append(finding)
         else:
             suppressed.append((finding, reason))
-    remaining += _stale(file, suppressions, [finding for finding, _ in suppressed])
-    return sorted(remaining), sorted(suppressed)
-
-
-def _stale(file: str, suppressions: Iterable[Suppression], suppressed: list[Finding]) -> Iterator[Finding]:
     for each in suppressions:
-        if not any(each.covers(finding) for finding in suppressed):
-            yield Finding(
-                file=file,
-                line=1,
-                engine=QUILT_CFN,
-                rule=STALE_SUPPRESSION.id,
-                severity="error",
-                resource=each.resource,
-                message=f"{each.engine} no longer reports {each.rule} here: remove it from suppressions.yaml.",
-            )
+        if not any(each.covers(finding) for finding, _ in suppressed):
+            message = f"{each.engine} no longer reports {each.rule} here: remove it from suppressions.yaml."
+            remaining.append(Finding(file, 1, QUILT_CFN, STALE_SUPPRESSION.id, "error", each.resource, message))
+    return sorted(remaining), sorted(suppressed)

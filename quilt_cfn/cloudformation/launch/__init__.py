@@ -8,12 +8,15 @@ CloudFormation could not compute becomes an ``EvaluationError``. The one excepti
 the message that the console would show. This package may import ``quilt_cfn.cloudformation.template`` and ``facts``.
 """
 
+from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT, Contract
 from quilt_cfn.cloudformation.launch.launch import Launch, PreparedLaunch, evaluate, prepare
 from quilt_cfn.cloudformation.launch.parameter_values import ValidationError
-from quilt_cfn.cloudformation.launch.values import Base64Value, Origin, UnknownList, Value
+from quilt_cfn.cloudformation.launch.values import Base64Value, Origin, UnknownList, Value, is_known, origins_of
 
 __all__ = [
+    "EMPTY_CONTRACT",
     "Base64Value",
+    "Contract",
     "Launch",
     "Origin",
     "PreparedLaunch",
@@ -21,5 +24,7 @@ __all__ = [
     "ValidationError",
     "Value",
     "evaluate",
+    "is_known",
+    "origins_of",
     "prepare",
 ]

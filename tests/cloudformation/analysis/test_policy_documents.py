@@ -19,8 +19,8 @@ def errors(statement: dict[str, Any], type_: str = "AWS::IAM::ManagedPolicy", ve
         "Resources": {"It": {"Type": type_, "Properties": {key: body}}, "Bucket": {"Type": "AWS::S3::Bucket"}},
     }
     launch = evaluate(template, {}, allow_missing=True)
-    facts = [fact for document in policy_documents(launch) for fact in policy_errors(document)]
-    return [fact.sentence.removeprefix("In a policy of It, ").removesuffix(".") for fact in facts]
+    sentences = [sentence for document in policy_documents(launch) for _, sentence in policy_errors(document)]
+    return [sentence.removeprefix("In a policy of It, ").removesuffix(".") for sentence in sentences]
 
 
 @pytest.mark.parametrize(

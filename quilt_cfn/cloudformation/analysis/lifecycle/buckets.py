@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from quilt_cfn.cloudformation.analysis.fact import Fact
-from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.launch.values import is_known, origins_of
+from quilt_cfn.cloudformation.launch import Launch, is_known, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, is_true
 from quilt_cfn.cloudformation.template.walk import strings_in
 

@@ -7,8 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from quilt_cfn.cloudformation.analysis.fact import Fact, enumerated
-from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.launch.values import is_known, origins_of
+from quilt_cfn.cloudformation.launch import Launch, is_known, origins_of
 from quilt_cfn.cloudformation.template.coerce import dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import strings_in
 

@@ -18,13 +18,11 @@ from quilt_cfn.cloudformation.analysis.lifecycle.buckets import written_at_creat
 from quilt_cfn.cloudformation.analysis.lifecycle.names import duplicate_names, retained_names
 from quilt_cfn.cloudformation.analysis.lifecycle.retained import ON_DELETION, ON_ROLLBACK, retained_and_deleted
 from quilt_cfn.cloudformation.checks.rules.rule import REFERENCE, USER_GUIDE, Violation, rule
-from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.launch.contract import Contract
+from quilt_cfn.cloudformation.launch import Contract, Launch
 
 
 @rule(
     "L01",
-    "error",
     "A launch that fails ends in ROLLBACK_FAILED, because a resource is created with deletion protection.",
     f"{USER_GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
 )
@@ -43,7 +41,6 @@ def protected_from_the_start(launch: Launch, contract: Contract) -> Iterator[Vio
 
 @rule(
     "L02",
-    "error",
     "A launch that fails ends in ROLLBACK_FAILED, because a bucket is no longer empty.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
@@ -61,7 +58,6 @@ def bucket_written_at_creation(launch: Launch, contract: Contract) -> Iterator[V
 
 @rule(
     "L03",
-    "error",
     "The next launch after one that failed fails too: a retained resource has the name already.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
@@ -79,7 +75,6 @@ def name_retained_by_a_rollback(launch: Launch, contract: Contract) -> Iterator[
 
 @rule(
     "L04",
-    "error",
     "The stack can't be deleted or rolled back: the Internet gateway is detached while public addresses are in use.",
     f"{REFERENCE}/aws-attribute-dependson.html",
 )
@@ -102,7 +97,6 @@ def address_before_gateway(launch: Launch, contract: Contract) -> Iterator[Viola
 
 @rule(
     "L05",
-    "error",
     "Deletion of the stack ends in DELETE_FAILED, because a retained resource uses one that is to be deleted.",
     f"{USER_GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
 )
@@ -120,7 +114,6 @@ def retained_resource_uses_a_deleted_one(launch: Launch, contract: Contract) -> 
 
 @rule(
     "L06",
-    "error",
     "Deletion of the stack ends in DELETE_FAILED, because a service of the stack has written to a bucket.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
@@ -136,12 +129,7 @@ def bucket_written_later(launch: Launch, contract: Contract) -> Iterator[Violati
     yield from _violations(written_later(launch, deleted))
 
 
-@rule(
-    "L07",
-    "error",
-    "The launch fails: two resources have the same name.",
-    f"{REFERENCE}/aws-properties-name.html",
-)
+@rule("L07", "The launch fails: two resources have the same name.", f"{REFERENCE}/aws-properties-name.html")
 def one_name_for_two(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds two resources of one type to which the template gives the same name.
 
@@ -155,9 +143,9 @@ def one_name_for_two(launch: Launch, contract: Contract) -> Iterator[Violation]:
 
 @rule(
     "L08",
-    "warning",
     "A launch that fails may end in ROLLBACK_FAILED: RDS takes no snapshot of a database that is being created.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
+    severity="warning",
 )
 def snapshot_of_an_unfinished_database(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds databases with DeletionPolicy Snapshot, the default, that are created at the same time as other resources.

@@ -20,8 +20,7 @@ from quilt_cfn.cloudformation.analysis.network import (
 )
 from quilt_cfn.cloudformation.analysis.traffic import Connection, connections, files_on, name_of, published, targets
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
-from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.launch.contract import Contract
+from quilt_cfn.cloudformation.launch import Contract, Launch
 from quilt_cfn.cloudformation.template.coerce import as_text
 
 GROUPS = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html"
@@ -44,12 +43,7 @@ def _accepts(network: NetworkView, resource: NetworkResource, port: int, source:
     return groups is None or any(rule.inbound and rule.group in groups and rule.covers(port) for rule in network.rules)
 
 
-@rule(
-    "R01",
-    "error",
-    "The stack is created, and a part of it can't reach another: requests hang until they time out.",
-    GROUPS,
-)
+@rule("R01", "The stack is created, and a part of it can't reach another: requests hang until they time out.", GROUPS)
 def needed_connections_are_possible(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds needed connections that the security groups of one end refuse. Needed are those of clients to a listener,
     of a load balancer to its targets, of an instance to the database that its configuration names, of a boot script to
@@ -91,7 +85,12 @@ def _ports(permission: SecurityGroupRule) -> str:
     return str(first) if first == last else f"{first} to {last}"
 
 
-@rule("R02", "warning", "A port is open without a use: a rule of a security group serves no known traffic.", GROUPS)
+@rule(
+    "R02",
+    "A port is open without a use: a rule of a security group serves no known traffic.",
+    GROUPS,
+    severity="warning",
+)
 def nothing_else_is_open(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds rules of security groups that serve no connection that the stack needs, or more ports or addresses than it
     needs. Only checked with a contract that has connections, because a template alone doesn't show all of them. Between
@@ -126,7 +125,6 @@ def nothing_else_is_open(launch: Launch, contract: Contract) -> Iterator[Violati
 
 @rule(
     "R03",
-    "error",
     "The stack is created without a route to the internet: nobody reaches it, or its boot can't reach AWS.",
     "https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html",
 )
@@ -139,19 +137,16 @@ def public_subnets_have_a_route(launch: Launch, contract: Contract) -> Iterator[
     Use instead: an ``AWS::EC2::SubnetRouteTableAssociation`` of the subnet with a route table that has a route for
     0.0.0.0/0, to an Internet gateway or a NAT gateway.
     """
-    reported = set()
     for connection in connections(launch, contract):
         if INTERNET not in (connection.source, connection.destination):
             continue
         for end in (connection.source, connection.destination):
             for subnet in end.subnets if isinstance(end, NetworkResource) else ():
-                known = launch.type_of(subnet) == "AWS::EC2::Subnet"
-                if known and (end, subnet) not in reported and not has_default_route(launch, subnet):
-                    reported.add((end, subnet))
+                if launch.type_of(subnet) == "AWS::EC2::Subnet" and not has_default_route(launch, subnet):
                     yield (("Resources", subnet), f"{name_of(end)} is in {subnet}, which has no default route.")
 
 
-@rule("R04", "error", "The load balancer finds no healthy target, and the site answers nothing.", GROUPS)
+@rule("R04", "The load balancer finds no healthy target, and the site answers nothing.", GROUPS)
 def requests_arrive_where_something_listens(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds target groups that send to a port of an instance on which no container is published, and containers that
     are published on a port on which nginx doesn't listen. Both are read in the files that cfn-init writes.
@@ -168,22 +163,15 @@ def requests_arrive_where_something_listens(launch: Launch, contract: Contract) 
             yield (("Resources", group), f"{group} sends to port {port}; {target.name} publishes {known}.")
         elif open_ports and (target.name, port) not in reported:
             reported.add((target.name, port))
-            listens = {
-                int(found)
-                for text in files_on(launch, target.name)
-                for found in re.findall(r"^\s*listen ([0-9]+)", text, re.MULTILINE)
-            }
+            texts = "\n".join(files_on(launch, target.name))
+            listens = sorted({*map(int, re.findall(r"^\s*listen ([0-9]+)", texts, re.MULTILINE))})
             if listens and open_ports[port] not in listens:
-                yield (
-                    ("Resources", group),
-                    f"{group} sends to port {port}, which leads to port {open_ports[port]} of a container; "
-                    f"nginx listens on {', '.join(map(str, sorted(listens)))}.",
-                )
+                sentence = f"{group} sends to port {port}, which leads to port {open_ports[port]} of a container; "
+                yield (("Resources", group), f"{sentence}nginx listens on {', '.join(map(str, listens))}.")
 
 
 @rule(
     "R05",
-    "error",
     "nginx passes requests to a port on which no container listens: every page is an error.",
     "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass",
 )
@@ -205,7 +193,6 @@ def nginx_passes_to_containers(launch: Launch, contract: Contract) -> Iterator[V
 
 @rule(
     "R06",
-    "error",
     "The database answers anybody on the internet who knows or guesses the password.",
     "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.RDSSecurityGroups.html",
 )

@@ -12,8 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.launch.contract import Contract
+from quilt_cfn.cloudformation.launch import Contract, Launch
 from quilt_cfn.cloudformation.template.walk import Path
 from quilt_cfn.finding import Explanation, Severity
 
@@ -46,7 +45,7 @@ class Rule(NamedTuple):
         return Explanation(self.id, self.sentence, inspect.getdoc(self.find) or "", self.link)
 
 
-def rule(id: str, severity: Severity, sentence: str, link: str, once: bool = False) -> Callable[[Find], Rule]:
+def rule(id: str, sentence: str, link: str, severity: Severity = "error", once: bool = False) -> Callable[[Find], Rule]:
     """Make a rule of a function; see ``Rule``."""
     return lambda find: Rule(id, severity, sentence, link, find, once)
 

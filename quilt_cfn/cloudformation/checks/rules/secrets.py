@@ -15,9 +15,7 @@ from quilt_cfn.cloudformation.analysis.instances import decoded_user_data, user_
 from quilt_cfn.cloudformation.analysis.parameter_use import declaration
 from quilt_cfn.cloudformation.analysis.regex import may_contain
 from quilt_cfn.cloudformation.checks.rules.rule import USER_GUIDE, Violation, rule
-from quilt_cfn.cloudformation.launch import Base64Value, Launch, Origin, Value
-from quilt_cfn.cloudformation.launch.contract import Contract
-from quilt_cfn.cloudformation.launch.values import origins_of
+from quilt_cfn.cloudformation.launch import Base64Value, Contract, Launch, Origin, Value, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_text
 from quilt_cfn.cloudformation.template.walk import Path, strings_in
 
@@ -77,7 +75,6 @@ def _leaks(launch: Launch, value: Any, path: Path, where: str) -> Iterator[Viola
 
 @rule(
     "S01",
-    "error",
     "Everybody on the instance, and everybody who may describe the instance, can read a secret.",
     "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html",
 )
@@ -99,7 +96,7 @@ def no_secret_in_user_data(launch: Launch, contract: Contract) -> Iterator[Viola
         yield from _leaks(launch, data, path, f"the user data of {path[1]}")
 
 
-@rule("S02", "error", "Everybody who may read the stack can read a secret.", NO_ECHO)
+@rule("S02", "Everybody who may read the stack can read a secret.", NO_ECHO)
 def no_secret_in_metadata(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds secrets in Metadata, for instance in files of AWS::CloudFormation::Init.
 
@@ -112,7 +109,7 @@ def no_secret_in_metadata(launch: Launch, contract: Contract) -> Iterator[Violat
         yield from _leaks(launch, resource.get("Metadata"), ("Resources", name, "Metadata"), f"the metadata of {name}")
 
 
-@rule("S03", "error", "The console shows a secret among the stack's outputs.", NO_ECHO)
+@rule("S03", "The console shows a secret among the stack's outputs.", NO_ECHO)
 def no_secret_in_outputs(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds secrets in outputs.
 
@@ -127,7 +124,6 @@ def no_secret_in_outputs(launch: Launch, contract: Contract) -> Iterator[Violati
 
 @rule(
     "S04",
-    "error",
     "A secret is shown in lists, bills and logs, as a name or a tag.",
     "https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html",
 )
@@ -146,7 +142,6 @@ def no_secret_in_names_and_tags(launch: Launch, contract: Contract) -> Iterator[
 
 @rule(
     "S05",
-    "error",
     "Everybody who may read the resource can read a secret.",
     "https://docs.aws.amazon.com/secretsmanager/latest/userguide/best-practices.html",
 )
@@ -168,7 +163,6 @@ def no_secret_in_plain_configuration(launch: Launch, contract: Contract) -> Iter
 
 @rule(
     "S06",
-    "error",
     "A secret is written into logs.",
     "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/protect-sensitive-log-data-types.html",
 )
@@ -202,7 +196,6 @@ HARMFUL = "'\"`$\\;&|<>(){}*?!#~\n "
 
 @rule(
     "S07",
-    "error",
     "A parameter value with a quote or a space in it breaks the boot, or runs as a command.",
     f"{USER_GUIDE}/best-practices.html",
 )
