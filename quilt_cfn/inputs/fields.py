@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from quilt_cfn.errors import UserError
 
 ANY = re.compile(r".+", re.DOTALL)
@@ -22,7 +20,6 @@ LARGEST = 1_000_000
 DEEPEST = 20
 """Levels of maps and lists in one another; PyYAML's own parser recurses without a limit."""
 
-_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _NOTHING = ("", "~", "null")
 """How YAML writes an empty value."""
 _TYPE_NAMES: dict[type, str] = {dict: "a map", list: "a list"}
@@ -34,19 +31,22 @@ def read_yaml(path: Path, where: str, next_step: str, aliases: bool = False) -> 
     ``where`` names the file in sentences, and ``next_step`` says what to do if it can't be read. Raises ``UserError``
     for anything that is not YAML, too large or too deep, and for an alias unless ``aliases`` are allowed.
     """
+    import yaml  # late: 10 ms, which those who need only a pattern of these modules don't pay
+
+    loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise UserError(f"{where} has more than {LARGEST:,} bytes.", next_step)
         depth = 0
-        for event in yaml.parse(content, Loader=_Loader):
+        for event in yaml.parse(content, Loader=loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:
                 raise UserError(f"{where} has more than {DEEPEST} levels of maps and lists.", "Make it simpler.")
             if isinstance(event, yaml.AliasEvent) and not aliases:
                 raise UserError(f"{where} has an alias, *{event.anchor}.", "Write the value itself there.")
-        document: object = yaml.load(content, Loader=_Loader)
+        document: object = yaml.load(content, Loader=loader)
     except OSError as error:
         raise UserError(f"{where} could not be read: {error.strerror}.", next_step) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
