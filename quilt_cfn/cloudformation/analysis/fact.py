@@ -11,17 +11,19 @@ from quilt_cfn.cloudformation.template.walk import Path
 class Fact(NamedTuple):
     """One statement about one resource."""
 
-    path: Path
-    """The place in the template that brings it about."""
+    resource: str
+    """Its logical ID."""
     cause: str
     """An identifier of what brings it about, such as ``final-snapshot``; the same for every resource."""
     sentence: str
     """The statement, with the names of the resources in it and a full stop."""
+    attribute: Path = ()
+    """The place in the resource that brings it about."""
 
     @property
-    def resource(self) -> str:
-        """The logical ID of the resource in ``path``."""
-        return str(self.path[1])
+    def path(self) -> Path:
+        """The place in the template that brings it about."""
+        return ("Resources", self.resource, *self.attribute)
 
 
 def enumerated(names: Iterable[str]) -> str:

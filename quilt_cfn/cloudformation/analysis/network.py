@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from quilt_cfn.cloudformation.analysis.instances import instances
 from quilt_cfn.cloudformation.launch import Launch, is_known
@@ -77,9 +77,9 @@ class NetworkView(NamedTuple):
         self, resource: NetworkResource, inbound: bool, other: NetworkResource | str
     ) -> Iterator[SecurityGroupRule]:
         """The rules of a resource's security groups whose other side is this resource or contains this CIDR."""
-        for rule in self.rules:
-            if rule.inbound == inbound and rule.group in (resource.groups or ()) and self._includes(rule.peer, other):
-                yield rule
+        groups = resource.groups or ()
+        about = (rule for rule in self.rules if rule.inbound == inbound and rule.group in groups)
+        return (rule for rule in about if self._includes(rule.peer, other))
 
     def is_inside(self, cidr: str) -> bool:
         """Whether a CIDR is a part of the template's VPC."""
@@ -93,9 +93,7 @@ class NetworkView(NamedTuple):
         if "/" not in peer:
             return other.groups is None or peer in other.groups
         block = address_block(peer)
-        return self.vpc is None or (
-            block is not None and block.version == self.vpc.version and block.overlaps(self.vpc)
-        )
+        return not self.vpc or bool(block and block.version == self.vpc.version and block.overlaps(self.vpc))
 
 
 def address_block(value: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
@@ -123,7 +121,7 @@ def network_of(launch: Launch) -> NetworkView:
     groups = launch.of_type(GROUP)
     restricted = frozenset(name for name, properties in groups.items() if properties.get("SecurityGroupEgress"))
     resources = {resource.name: resource for resource in _resources(launch)}
-    return NetworkView(resources, (*_rules(launch, "Ingress"), *_rules(launch, "Egress")), restricted, vpc)
+    return NetworkView(resources, tuple(_rules(launch)), restricted, vpc)
 
 
 def _resources(launch: Launch) -> Iterator[NetworkResource]:
@@ -139,7 +137,7 @@ def _resources(launch: Launch) -> Iterator[NetworkResource]:
         yield NetworkResource(name, _groups(launch, groups), _referenced(launch, properties.get("Subnets")))
     for name, properties in launch.of_type("AWS::RDS::DBInstance", "AWS::RDS::DBCluster").items():
         groups = properties.get("VPCSecurityGroups", properties.get("VpcSecurityGroupIds"))
-        subnet_group = launch.referenced_resource(properties.get("DBSubnetGroupName")) or ""
+        subnet_group = launch.referenced_resource(properties.get("DBSubnetGroupName"))
         subnets = launch.properties(subnet_group).get("SubnetIds")
         yield NetworkResource(name, _groups(launch, groups), _referenced(launch, subnets))
 
@@ -155,10 +153,9 @@ def _groups(launch: Launch, values: Any) -> frozenset[str] | None:
     return frozenset(names) if known else None
 
 
-def security_group_entries(
-    launch: Launch, direction: Literal["Ingress", "Egress"]
-) -> Iterator[tuple[Path, dict[str, Any]]]:
+def security_group_entries(launch: Launch, inbound: bool) -> Iterator[tuple[Path, dict[str, Any]]]:
     """(path, entry) of every inbound or outbound rule of a security group."""
+    direction = "Ingress" if inbound else "Egress"
     for name, properties in launch.of_type(GROUP).items():
         for index, entry in enumerate(as_list(properties.get(f"SecurityGroup{direction}"))):
             yield ("Resources", name, "Properties", f"SecurityGroup{direction}", index), dict_or_empty(entry)
@@ -166,11 +163,12 @@ def security_group_entries(
         yield ("Resources", name), properties
 
 
-def _rules(launch: Launch, direction: Literal["Ingress", "Egress"]) -> Iterator[SecurityGroupRule]:
-    for path, entry in security_group_entries(launch, direction):
-        group = str(path[1]) if len(path) > 2 else launch.referenced_resource(entry.get("GroupId"))
-        if group:
-            yield _rule(launch, group, direction == "Ingress", entry, path)
+def _rules(launch: Launch) -> Iterator[SecurityGroupRule]:
+    for inbound in (True, False):
+        for path, entry in security_group_entries(launch, inbound):
+            group = str(path[1]) if len(path) > 2 else launch.referenced_resource(entry.get("GroupId"))
+            if group:
+                yield _rule(launch, group, inbound, entry, path)
 
 
 def _rule(launch: Launch, group: str, inbound: bool, entry: dict[str, Any], path: Path) -> SecurityGroupRule:

@@ -58,10 +58,8 @@ def check(subjects: Sequence[Subject], regions: Sequence[str] = ()) -> Report:
     """
     regions = regions or availability.regions()
     checkable, found = _checkable(subjects)
-    templates = [read_template(subject.file) for subject in checkable]
-    contracts = [subject.contract for subject in checkable]
+    pairs = [(read_template(subject.file), subject.contract) for subject in checkable]
     chunks = [tuple(regions[start : start + REGIONS_PER_TASK]) for start in range(0, len(regions), REGIONS_PER_TASK)]
-    pairs = list(zip(templates, contracts, strict=True))
     tasks = _cfn_lint_tasks(checkable, regions)
     # One task a template, because a process that runs cloudformation-validate spends 0.4 s on its rules and schemas.
     tasks += [Task(validate_launches, (*pair, regions)) for pair in pairs]

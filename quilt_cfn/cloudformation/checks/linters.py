@@ -105,21 +105,18 @@ def explanation(id: str) -> Explanation | None:
     """
     from cfnlint.core import get_rules  # late: 1.4 s with the rules
 
-    titles: list[str] = []
-    lines: list[str] = []
-    links: list[str] = []
+    found: list[tuple[str, str, str]] = []  # (title, text, link)
     for rule in list(get_rules([], [], ["E", "W", "I"])):  # a collection of cfn-lint's finds no rule by its id
         if rule.id == id.upper():
-            titles.append(rule.shortdesc)
             title = "" if rule.description.startswith(rule.shortdesc) else f"{rule.shortdesc.rstrip('.')}. "
-            lines.append(f"{CFN_LINT}: {title}{rule.description}")
-            links.append(rule.source_url or "https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/rules.md")
+            link = rule.source_url or "https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/rules.md"
+            found.append((rule.shortdesc, f"{CFN_LINT}: {title}{rule.description}", link))
     for rule in _engine().list_rules():
         if rule.id == id.upper():
-            titles.append(rule.description)
-            lines.append(f"{CLOUDFORMATION_VALIDATE}: {rule.description}")
-            links.append("https://github.com/aws-cloudformation/cloudformation-validate")
-    if not lines:
+            link = "https://github.com/aws-cloudformation/cloudformation-validate"
+            found.append((rule.description, f"{CLOUDFORMATION_VALIDATE}: {rule.description}", link))
+    if not found:
         return None
-    text = "\n".join(f"{line.rstrip(' .')}." for line in lines)
-    return Explanation(id.upper(), f"{titles[0].rstrip(' .')}.", text, links[0])
+    title, _, link = found[0]
+    text = "\n".join(f"{each.rstrip(' .')}." for _, each, _ in found)
+    return Explanation(id.upper(), f"{title.rstrip(' .')}.", text, link)

@@ -48,7 +48,7 @@ def action_of(service: str, operation: str) -> str | None:
     permission, and a role's trust policy says who may assume it.
     """
     service = _SERVICES.get(service, service)
-    name = _OPERATIONS.get((service, _squashed(operation)))
+    name = _OPERATIONS.get((service, re.sub("[^a-z0-9]", "", operation.lower())))
     name = name or "".join(part[:1].upper() + part[1:] for part in operation.split("-"))
     return f"{service}:{name}" if service != "sts" and arns_of(f"{service}:{name}") is not None else None
 
@@ -85,10 +85,6 @@ def glob(pattern: str, ignore_case: bool = False) -> re.Pattern[str]:
     # Several stars in a row mean the same as one, and would make the search slower.
     expression = "".join(wild.get(each, re.escape(each)) for each in re.sub(r"\*+", "*", pattern))
     return re.compile(expression, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
-
-
-def _squashed(name: str) -> str:
-    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 @lru_cache(maxsize=1)

@@ -188,10 +188,9 @@ def _without_no_value(computed: dict[str, Any]) -> dict[str, Any]:
 
 def _incomplete(template: Mapping[str, Any]) -> bool:
     """Whether a macro, a module, a loop or an include adds something to the template that is not in it yet."""
-    transforms = wrap(template.get("Transform", []))
-    types = [dict_or_empty(resource).get("Type") for resource in map_at(template, "Resources").values()]
-    if any(transform != "AWS::LanguageExtensions" for transform in transforms):
-        return True
-    if any(as_text(resource_type).endswith("::MODULE") for resource_type in types):
-        return True
-    return any(name.startswith("Fn::") for each in (template, *template.values()) for name in dict_or_empty(each))
+    resources = map(dict_or_empty, map_at(template, "Resources").values())
+    return (
+        any(transform != "AWS::LanguageExtensions" for transform in wrap(template.get("Transform", [])))
+        or any(as_text(resource.get("Type")).endswith("::MODULE") for resource in resources)
+        or any(name.startswith("Fn::") for each in (template, *template.values()) for name in dict_or_empty(each))
+    )

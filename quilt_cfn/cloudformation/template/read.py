@@ -38,6 +38,7 @@ _resolver: Any = yaml.resolver.Resolver()
 _constructor = yaml.constructor.SafeConstructor()
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _SURROGATES = re.compile(r"\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|.)", re.IGNORECASE)
+_PACKAGE = "aws cloudformation package does so for a whole template."
 _LONGEST_NUMBER = 100
 _MOST_TAG_DIRECTIVES = 1000
 """libyaml compares each with all before it: 60,000 of them would take ten seconds."""
@@ -82,19 +83,18 @@ def parse_template(content: bytes, name: str) -> ParsedTemplate:
 
 def _content(path: File, name: str) -> bytes:
     """The file's bytes; of a file that is too large, one byte more than a template may have."""
+    next_step = "Name a template file, or - for standard input."
     try:
         if path == STANDARD_INPUT:
             return sys.stdin.buffer.read(TEMPLATE_AT_A_URL + 1)
         # A device may never end, and a pipe that nobody writes to never begins.
         if not stat.S_ISREG(path.stat().st_mode):
-            raise UserError(f"{name} is not a file.", "Name a template file, or - for standard input.")
+            raise UserError(f"{name} is not a file.", next_step)
         with path.open("rb") as file:
             return file.read(TEMPLATE_AT_A_URL + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UserError(
-            f"{name} could not be read: {reason}.", "Name a template file, or - for standard input."
-        ) from None
+        raise UserError(f"{name} could not be read: {reason}.", next_step) from None
 
 
 class _Unfinished(NamedTuple):
@@ -126,11 +126,8 @@ class _Reader:
             self._fail(line, "at least one Resources member must be defined.", "Name a CloudFormation template.")
         if self.nulls and "Transform" not in data:
             path = self.nulls[0]
-            self._fail(
-                self.lines[path],
-                f"[/{_shown('/'.join(map(str, path)))}] 'null' values are not allowed in templates.",
-                "Give it a value, or remove it.",
-            )
+            what = f"[/{_shown('/'.join(map(str, path)))}] 'null' values are not allowed in templates."
+            self._fail(self.lines[path], what, "Give it a value, or remove it.")
         return data
 
     def _text(self) -> str:
@@ -165,11 +162,8 @@ class _Reader:
                 if documents > 1:
                     self._fail(line, "a second document begins.", "Put one template into a file.")
             elif isinstance(event, yaml.AliasEvent):
-                self._fail(
-                    line,
-                    f"YAML aliases are not allowed in CloudFormation templates, and *{_shown(event.anchor)} is one.",
-                    "Write the value out; aws cloudformation package does so for a whole template.",
-                )
+                what = f"YAML aliases are not allowed in CloudFormation templates, and *{_shown(event.anchor)} is one."
+                self._fail(line, what, f"Write the value out; {_PACKAGE}")
             elif isinstance(event, yaml.CollectionEndEvent):
                 unfinished.pop()
             elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
@@ -177,7 +171,9 @@ class _Reader:
                 if parent and isinstance(parent.value, dict) and len(parent.keys) == len(parent.value):
                     self._key(event, parent, line)
                     continue
-                path = self._path(parent)
+                path: Path = ()
+                if parent:
+                    path = (*parent.path, parent.keys[-1] if isinstance(parent.value, dict) else len(parent.value))
                 self.lines.setdefault(path, line)
                 function = _NAMES.get(event.tag or "")
                 inner = (*path, function) if function else path
@@ -205,14 +201,8 @@ class _Reader:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1
             problem = getattr(error, "problem", None) or "it can't be read"
-            self._fail(
-                line, f"this is not well-formed YAML or JSON: {problem}.", "Look at this line and at the one before it."
-            )
-
-    def _path(self, parent: _Unfinished | None) -> Path:
-        if parent is None:
-            return ()
-        return (*parent.path, parent.keys[-1] if isinstance(parent.value, dict) else len(parent.value))
+            what = f"this is not well-formed YAML or JSON: {problem}."
+            self._fail(line, what, "Look at this line and at the one before it.")
 
     def _key(self, event: Any, parent: _Unfinished, line: int) -> None:
         """Read a key of a map; CloudFormation takes a scalar of any type as the string that is written there."""
@@ -221,15 +211,10 @@ class _Reader:
         key = event.value
         path = (*parent.path, key)
         if key == "<<" and event.implicit[0]:
-            self._fail(
-                line,
-                "CloudFormation does not support the merge key <<.",
-                "Write the keys out; aws cloudformation package does so for a whole template.",
-            )
+            self._fail(line, "CloudFormation does not support the merge key <<.", f"Write the keys out; {_PACKAGE}")
         if key in parent.value:
-            self._fail(
-                line, f"the key {_shown(key)} appears twice, first in line {self.lines[path]}.", "Remove one of them."
-            )
+            what = f"the key {_shown(key)} appears twice, first in line {self.lines[path]}."
+            self._fail(line, what, "Remove one of them.")
         parent.keys.append(key)
         self.lines[path] = line
 

@@ -15,16 +15,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from quilt_cfn.cloudformation.analysis.fact import Fact
-from quilt_cfn.cloudformation.analysis.lifecycle.addresses import addresses_before_gateway
-from quilt_cfn.cloudformation.analysis.lifecycle.blocking import (
-    filled_by_users,
-    protected_from_creation,
-    protected_later,
-    snapshot_while_creating,
-    used_by_retained,
-)
-from quilt_cfn.cloudformation.analysis.lifecycle.buckets import written_at_creation, written_later
-from quilt_cfn.cloudformation.analysis.lifecycle.names import retained_names
+from quilt_cfn.cloudformation.analysis.lifecycle import addresses, blocking, buckets, names
 from quilt_cfn.cloudformation.analysis.lifecycle.retained import (
     ON_DELETION,
     ON_ROLLBACK,
@@ -55,29 +46,29 @@ def rollback(launch: Launch, existing: Collection[str], failing: Collection[str]
     When a resource fails, everything that doesn't depend on it may exist, and the resource itself in part.
     """
     retained, deleted = retained_and_deleted(launch, existing, ON_ROLLBACK)
-    blocking = (
-        *protected_from_creation(launch, deleted),
-        *written_at_creation(launch, deleted),
-        *addresses_before_gateway(launch, deleted),
-        *used_by_retained(launch, retained, deleted),
-        *snapshot_while_creating(launch, deleted, failing),
+    blocked = (
+        *blocking.protected_from_creation(launch, deleted),
+        *buckets.written_at_creation(launch, deleted),
+        *addresses.addresses_before_gateway(launch, deleted),
+        *blocking.used_by_retained(launch, retained, deleted),
+        *blocking.snapshot_while_creating(launch, deleted, failing),
     )
-    return Outcome(_remaining(launch, retained, deleted), blocking, (), tuple(retained_names(launch, retained)))
+    return Outcome(_remaining(launch, retained, deleted), blocked, (), tuple(names.retained_names(launch, retained)))
 
 
 def deletion(launch: Launch) -> Outcome:
     """The deletion of a stack that was created and used."""
     retained, deleted = retained_and_deleted(launch, launch.resources, ON_DELETION)
-    blocking = (
-        *protected_from_creation(launch, deleted),
-        *protected_later(launch, deleted),
-        *written_at_creation(launch, deleted),
-        *written_later(launch, deleted),
-        *addresses_before_gateway(launch, deleted),
-        *used_by_retained(launch, retained, deleted),
+    blocked = (
+        *blocking.protected_from_creation(launch, deleted),
+        *blocking.protected_later(launch, deleted),
+        *buckets.written_at_creation(launch, deleted),
+        *buckets.written_later(launch, deleted),
+        *addresses.addresses_before_gateway(launch, deleted),
+        *blocking.used_by_retained(launch, retained, deleted),
     )
-    remaining, filled = _remaining(launch, retained, deleted), tuple(filled_by_users(launch, deleted))
-    return Outcome(remaining, blocking, filled, tuple(retained_names(launch, retained)))
+    remaining, filled = _remaining(launch, retained, deleted), tuple(blocking.filled_by_users(launch, deleted))
+    return Outcome(remaining, blocked, filled, tuple(names.retained_names(launch, retained)))
 
 
 def _remaining(launch: Launch, retained: Collection[str], deleted: Collection[str]) -> tuple[Fact, ...]:

@@ -23,12 +23,8 @@ def addresses_before_gateway(launch: Launch, deleted: Collection[str]) -> Iterat
     unordered = [name for name in deleted if _is_unordered(launch, name, gateways)]
     for name in unordered:
         if launch.before(name).isdisjoint(unordered):
-            yield Fact(
-                ("Resources", name),
-                "mapped-address",
-                f"{name} has a public address and does not wait for the attachment of the Internet gateway, "
-                "which can't be detached while the address is mapped.",
-            )
+            sentence = f"{name} has a public address and does not wait for the attachment of the Internet gateway, "
+            yield Fact(name, "mapped-address", f"{sentence}which can't be detached while the address is mapped.")
 
 
 def _gateways(launch: Launch, deleted: Collection[str]) -> dict[str, set[str]]:

@@ -28,11 +28,8 @@ def protected_from_creation(launch: Launch, deleted: Collection[str]) -> Iterato
     """Resources that the template creates with deletion protection on."""
     for name in deleted:
         for path in _protections(launch, name):
-            yield Fact(
-                ("Resources", name, *path),
-                "protected-from-creation",
-                f"{name} is created with {as_text(path[-1])} on, and AWS refuses to delete it then.",
-            )
+            sentence = f"{name} is created with {as_text(path[-1])} on, and AWS refuses to delete it then."
+            yield Fact(name, "protected-from-creation", sentence, path)
 
 
 def _protections(launch: Launch, name: str) -> Iterator[Path]:
@@ -58,11 +55,10 @@ def protected_later(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
                 continue
             for name in map(launch.referenced_resource, arguments.values()):
                 if name and name in deleted:
-                    yield Fact(
-                        ("Resources", name),
-                        "protected-later",
-                        f"{name} is protected from deletion: {machine} switches that on when the stack is created.",
+                    sentence = (
+                        f"{name} is protected from deletion: {machine} switches that on when the stack is created."
                     )
+                    yield Fact(name, "protected-later", sentence)
 
 
 USED_BY = {
@@ -102,11 +98,8 @@ def used_by_retained(launch: Launch, retained: Collection[str], deleted: Collect
     for name in retained:
         used = [other for other in _used(launch, name) if other in deleted]
         if used:
-            yield Fact(
-                ("Resources", name, "DeletionPolicy"),
-                "used-by-retained",
-                f"{name} is retained and goes on using {enumerated(used)}, which then can't be deleted.",
-            )
+            sentence = f"{name} is retained and goes on using {enumerated(used)}, which then can't be deleted."
+            yield Fact(name, "used-by-retained", sentence, ("DeletionPolicy",))
 
 
 def _used(launch: Launch, name: str) -> list[str]:
@@ -139,12 +132,8 @@ def snapshot_while_creating(launch: Launch, deleted: Collection[str], failing: C
         if at_the_same_time:
             first, *others = at_the_same_time
             what = f"{first} and {len(others)} others" if len(others) > 2 else enumerated(at_the_same_time)
-            yield Fact(
-                ("Resources", name, "DeletionPolicy"),
-                "snapshot-while-creating",
-                f"{what} may fail while {name} is being created, and RDS refuses to delete it then: a final snapshot "
-                "cannot be taken.",
-            )
+            sentence = f"{what} may fail while {name} is being created, and RDS refuses to delete it then: a final "
+            yield Fact(name, "snapshot-while-creating", f"{sentence}snapshot cannot be taken.", ("DeletionPolicy",))
 
 
 FILLED = {
@@ -165,4 +154,4 @@ def filled_by_users(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
     for name in deleted:
         cause, when = FILLED.get(launch.type_of(name), ("", ""))
         if cause and not (launch.type_of(name) == "AWS::S3::Bucket" and may_be_emptied(launch, name)):
-            yield Fact(("Resources", name), cause, f"It can't be deleted if {when}.")
+            yield Fact(name, cause, f"It can't be deleted if {when}.")

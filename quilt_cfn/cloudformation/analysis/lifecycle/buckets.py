@@ -49,11 +49,8 @@ def written_later(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
 def _not_empty(launch: Launch, deleted: Collection[str], written: Mapping[str, str]) -> Iterator[Fact]:
     for bucket, writer in written.items():
         if bucket in deleted and not may_be_emptied(launch, bucket):
-            yield Fact(
-                ("Resources", bucket),
-                "written-bucket",
-                f"{writer} writes to {bucket}, and S3 refuses to delete a bucket that is not empty.",
-            )
+            sentence = f"{writer} writes to {bucket}, and S3 refuses to delete a bucket that is not empty."
+            yield Fact(bucket, "written-bucket", sentence)
 
 
 def _written(

@@ -67,12 +67,9 @@ def retained_names(launch: Launch, retained: Collection[str]) -> Iterator[Fact]:
     for name in retained:
         named = explicit_name(launch, name)
         if named and not _from_the_stack_id(launch, name, named.property):
-            yield Fact(
-                ("Resources", name, "Properties", named.property),
-                "retained-name",
-                f"{name} keeps its name, {_in_words(named.value)}; another launch with the same values fails with "
-                '"already exists".',
-            )
+            sentence = f"{name} keeps its name, {_in_words(named.value)}; another launch with the same values fails"
+            place = ("Properties", named.property)
+            yield Fact(name, "retained-name", f'{sentence} with "already exists".', place)
 
 
 def _in_words(value: tuple[str, ...]) -> str:
@@ -95,12 +92,9 @@ def duplicate_names(launch: Launch) -> Iterator[Fact]:
         named = explicit_name(launch, name)
         other = first.setdefault((launch.type_of(name), named), name) if named else name
         if named and other != name:
-            yield Fact(
-                ("Resources", name, "Properties", named.property),
-                "duplicate-name",
-                f"{other} and {name} are given the same name, {_in_words(named.value)}; the second one fails with "
-                '"already exists".',
-            )
+            sentence = f"{other} and {name} are given the same name, {_in_words(named.value)}; the second one fails"
+            place = ("Properties", named.property)
+            yield Fact(name, "duplicate-name", f'{sentence} with "already exists".', place)
 
 
 def _candidates(launch: Launch) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from quilt_cfn.cloudformation.analysis.fact import Fact
 from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty
+from quilt_cfn.cloudformation.template.coerce import as_text, map_at
 
 SNAPSHOT_BY_DEFAULT = ("AWS::RDS::DBCluster", "AWS::RDS::DBInstance")
 """Types whose DeletionPolicy is Snapshot where the template sets none."""
@@ -17,7 +17,7 @@ def deletion_policy(launch: Launch, name: str) -> str:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
     """
-    policy = dict_or_empty(launch.resources[name]).get("DeletionPolicy")
+    policy = launch.resources[name].get("DeletionPolicy")
     if policy is None:
         alone = "DBClusterIdentifier" not in launch.properties(name)
         return "Snapshot" if launch.type_of(name) in SNAPSHOT_BY_DEFAULT and alone else "Delete"
@@ -41,52 +41,31 @@ def retained_and_deleted(
 def retained_resources(launch: Launch, retained: Collection[str]) -> Iterator[Fact]:
     """The resources that CloudFormation retains, as facts."""
     for name in retained:
-        yield Fact(
-            ("Resources", name, "DeletionPolicy"),
-            "retained",
-            f"It is retained, because its deletion policy is {deletion_policy(launch, name)}.",
-        )
+        sentence = f"It is retained, because its deletion policy is {deletion_policy(launch, name)}."
+        yield Fact(name, "retained", sentence, ("DeletionPolicy",))
 
 
 def copies(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
     """Snapshots and backups of what is deleted, and keys whose deletion is scheduled."""
     for name in deleted:
+        properties = launch.properties(name)
         if deletion_policy(launch, name) == "Snapshot":
-            yield Fact(
-                ("Resources", name, "DeletionPolicy"),
-                "final-snapshot",
-                "A final snapshot of it remains; its name is generated.",
-            )
-        if as_text(launch.properties(name).get("DeleteAutomatedBackups")) == "false":
-            yield Fact(
-                ("Resources", name, "Properties", "DeleteAutomatedBackups"),
-                "automated-backups",
-                "Its automated backups remain for its BackupRetentionPeriod.",
-            )
+            sentence = "A final snapshot of it remains; its name is generated."
+            yield Fact(name, "final-snapshot", sentence, ("DeletionPolicy",))
+        if as_text(properties.get("DeleteAutomatedBackups")) == "false":
+            sentence = "Its automated backups remain for its BackupRetentionPeriod."
+            yield Fact(name, "automated-backups", sentence, ("Properties", "DeleteAutomatedBackups"))
         if launch.type_of(name) == "AWS::KMS::Key":
-            days = as_text(launch.properties(name).get("PendingWindowInDays", 30))
-            yield Fact(
-                ("Resources", name),
-                "scheduled-key-deletion",
-                f"The key is disabled and deleted {days} days later.",
-            )
+            days = as_text(properties.get("PendingWindowInDays", 30))
+            yield Fact(name, "scheduled-key-deletion", f"The key is disabled and deleted {days} days later.")
 
 
 def log_groups_of_services(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
     """Log groups that a service creates by itself, which belong to no stack."""
     for name in deleted:
-        properties = launch.properties(name)
-        if properties.get("EnableCloudwatchLogsExports") and launch.type_of(name) in SNAPSHOT_BY_DEFAULT:
-            yield Fact(
-                ("Resources", name, "Properties", "EnableCloudwatchLogsExports"),
-                "exported-logs",
-                "The log groups in CloudWatch Logs that RDS created for its exported logs remain.",
-            )
-        if launch.type_of(name) == "AWS::Lambda::Function" and "LogGroup" not in dict_or_empty(
-            properties.get("LoggingConfig")
-        ):
-            yield Fact(
-                ("Resources", name),
-                "function-logs",
-                "The log group that Lambda created for it remains, if it ever ran.",
-            )
+        resource_type, properties = launch.type_of(name), launch.properties(name)
+        if resource_type in SNAPSHOT_BY_DEFAULT and properties.get("EnableCloudwatchLogsExports"):
+            sentence = "The log groups in CloudWatch Logs that RDS created for its exported logs remain."
+            yield Fact(name, "exported-logs", sentence, ("Properties", "EnableCloudwatchLogsExports"))
+        if resource_type == "AWS::Lambda::Function" and "LogGroup" not in map_at(properties, "LoggingConfig"):
+            yield Fact(name, "function-logs", "The log group that Lambda created for it remains, if it ever ran.")

@@ -8,14 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from quilt_cfn.cloudformation.analysis.fact import Fact
-from quilt_cfn.cloudformation.analysis.lifecycle.addresses import addresses_before_gateway
-from quilt_cfn.cloudformation.analysis.lifecycle.blocking import (
-    protected_from_creation,
-    snapshot_while_creating,
-    used_by_retained,
-)
-from quilt_cfn.cloudformation.analysis.lifecycle.buckets import written_at_creation, written_later
-from quilt_cfn.cloudformation.analysis.lifecycle.names import duplicate_names, retained_names
+from quilt_cfn.cloudformation.analysis.lifecycle import addresses, blocking, buckets, names
 from quilt_cfn.cloudformation.analysis.lifecycle.retained import ON_DELETION, ON_ROLLBACK, retained_and_deleted
 from quilt_cfn.cloudformation.checks.rules.rule import REFERENCE, USER_GUIDE, Violation, rule
 from quilt_cfn.cloudformation.launch import Contract, Launch
@@ -36,7 +29,7 @@ def protected_from_the_start(launch: Launch, contract: Contract) -> Iterator[Vio
     Use instead: create the resource without protection, and switch protection on once the stack is created.
     """
     _, deleted = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
-    yield from _violations(protected_from_creation(launch, deleted))
+    yield from _violations(blocking.protected_from_creation(launch, deleted))
 
 
 @rule(
@@ -53,7 +46,7 @@ def bucket_written_at_creation(launch: Launch, contract: Contract) -> Iterator[V
     Use instead: DeletionPolicy Retain and a generated name for the bucket, or a custom resource that empties it.
     """
     _, deleted = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
-    yield from _violations(written_at_creation(launch, deleted))
+    yield from _violations(buckets.written_at_creation(launch, deleted))
 
 
 @rule(
@@ -70,7 +63,7 @@ def name_retained_by_a_rollback(launch: Launch, contract: Contract) -> Iterator[
     Use instead: RetainExceptOnCreate, which retains the resource in every other case, or no name of its own.
     """
     retained, _ = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
-    yield from _violations(retained_names(launch, retained))
+    yield from _violations(names.retained_names(launch, retained))
 
 
 @rule(
@@ -92,7 +85,7 @@ def address_before_gateway(launch: Launch, contract: Contract) -> Iterator[Viola
           Type: AWS::EC2::EIP
           DependsOn: GatewayAttachment
     """
-    yield from _violations(addresses_before_gateway(launch, launch.resources))
+    yield from _violations(addresses.addresses_before_gateway(launch, launch.resources))
 
 
 @rule(
@@ -109,7 +102,7 @@ def retained_resource_uses_a_deleted_one(launch: Launch, contract: Contract) -> 
     Use instead: retain those too, or don't retain the resource. DeletionPolicy Snapshot keeps the data of a database.
     """
     retained, deleted = retained_and_deleted(launch, launch.resources, ON_DELETION)
-    yield from _violations(used_by_retained(launch, retained, deleted))
+    yield from _violations(blocking.used_by_retained(launch, retained, deleted))
 
 
 @rule(
@@ -126,7 +119,7 @@ def bucket_written_later(launch: Launch, contract: Contract) -> Iterator[Violati
     Use instead: DeletionPolicy RetainExceptOnCreate for the bucket, or a custom resource that empties it.
     """
     _, deleted = retained_and_deleted(launch, launch.resources, ON_DELETION)
-    yield from _violations(written_later(launch, deleted))
+    yield from _violations(buckets.written_later(launch, deleted))
 
 
 @rule("L07", "The launch fails: two resources have the same name.", f"{REFERENCE}/aws-properties-name.html")
@@ -138,7 +131,7 @@ def one_name_for_two(launch: Launch, contract: Contract) -> Iterator[Violation]:
 
     Use instead: two names, or none, so that CloudFormation generates them.
     """
-    yield from _violations(duplicate_names(launch))
+    yield from _violations(names.duplicate_names(launch))
 
 
 @rule(
@@ -158,7 +151,7 @@ def snapshot_of_an_unfinished_database(launch: Launch, contract: Contract) -> It
     """
     if contract.parameter_sets:
         _, deleted = retained_and_deleted(launch, launch.resources, ON_ROLLBACK)
-        yield from _violations(snapshot_while_creating(launch, deleted, launch.resources))
+        yield from _violations(blocking.snapshot_while_creating(launch, deleted, launch.resources))
 
 
 def _violations(facts: Iterable[Fact]) -> Iterator[Violation]:

@@ -116,7 +116,7 @@ def default_range_is_not_everywhere(launch: Launch, contract: Contract) -> Itera
 
     Use instead: a parameter for the range without a default; for a database, the security group of its clients.
     """
-    for path, entry in security_group_entries(launch, "Ingress"):
+    for path, entry in security_group_entries(launch, inbound=True):
         for key in [each for each in EVERYWHERE if each in entry]:
             name = parameter_behind(launch, entry[key])
             default = declaration(launch, name).get("Default")
@@ -137,7 +137,7 @@ def remote_access_is_restricted(launch: Launch, contract: Contract) -> Iterator[
     Use instead: a parameter whose AllowedPattern accepts neither 0.0.0.0/0 nor ::/0; or no open port, and Session
     Manager.
     """
-    for path, entry in security_group_entries(launch, "Ingress"):
+    for path, entry in security_group_entries(launch, inbound=True):
         for key in [each for each in EVERYWHERE if each in entry and _covers(entry, *REMOTE)]:
             name = parameter_behind(launch, entry[key])
             declared = declaration(launch, name)

@@ -65,12 +65,12 @@ def needed_connections_are_possible(launch: Launch, contract: Contract) -> Itera
             other = connection.source if inbound else connection.destination
             about = network.rules_about(refusing, inbound, other)
             opened = sorted({_ports(each) for each in about if _is_specific(network, each, other)})
-            yield (
-                ("Resources", destination if isinstance(connection.destination, NetworkResource) else source),
+            resource = destination if isinstance(connection.destination, NetworkResource) else source
+            sentence = (
                 f"{source} can't reach {destination} on port {connection.port}, though {connection.because}: the "
-                f"security groups of {refusing.name} don't allow it {'inbound' if inbound else 'outbound'}"
-                f"{f'; they open {enumerated(opened)}' if opened else ''}.",
             )
+            sentence += f"security groups of {refusing.name} don't allow it {'inbound' if inbound else 'outbound'}"
+            yield (("Resources", resource), f"{sentence}{f'; they open {enumerated(opened)}' if opened else ''}.")
 
 
 def _is_specific(network: NetworkView, permission: SecurityGroupRule, other: NetworkResource | str) -> bool:

@@ -134,10 +134,9 @@ def no_secret_in_names_and_tags(launch: Launch, contract: Contract) -> Iterator[
 
     Use instead: a name or a tag without the secret.
     """
-    for name, path, value in _properties(launch):
-        keys = [key for key in path[3:] if isinstance(key, str)]
+    for path, keys, value in _properties(launch):
         if "Tags" in keys or "TagSpecifications" in keys or (keys and NAMES.match(keys[-1])):
-            yield from _leaks(launch, value, path, f"{'a tag' if not NAMES.match(keys[-1]) else keys[-1]} of {name}")
+            yield from _leaks(launch, value, path, f"{'a tag' if not NAMES.match(keys[-1]) else keys[-1]} of {path[1]}")
 
 
 @rule(
@@ -154,11 +153,10 @@ def no_secret_in_plain_configuration(launch: Launch, contract: Contract) -> Iter
 
     Use instead: the ARN of a secret in Secrets Manager, which the service or the program reads when it runs.
     """
-    for name, path, value in _properties(launch):
-        keys = {key for key in path[3:] if isinstance(key, str)}
+    for path, keys, value in _properties(launch):
         for (resource_type, key), where in SHOWN.items():
-            if key in keys and launch.type_of(name) == resource_type:
-                yield from _leaks(launch, value, path, f"{where}, {name}")
+            if key in keys and launch.type_of(str(path[1])) == resource_type:
+                yield from _leaks(launch, value, path, f"{where}, {path[1]}")
 
 
 @rule(
@@ -173,18 +171,17 @@ def no_secret_in_log_settings(launch: Launch, contract: Contract) -> Iterator[Vi
 
     Use instead: settings without the secret.
     """
-    for name, path, value in _properties(launch):
-        keys = [key for key in path[3:] if isinstance(key, str)]
-        logs = launch.type_of(name).startswith("AWS::Logs::") or any(map(LOGS.search, keys))
+    for path, keys, value in _properties(launch):
+        logs = launch.type_of(str(path[1])).startswith("AWS::Logs::") or any(map(LOGS.search, keys))
         if logs and not NAMES.match(keys[-1] if keys else ""):
-            yield from _leaks(launch, value, path, f"the log settings of {name}")
+            yield from _leaks(launch, value, path, f"the log settings of {path[1]}")
 
 
 @lru_cache(maxsize=1)
-def _properties(launch: Launch) -> tuple[tuple[str, Path, Value], ...]:
-    """(logical ID, path, string) of every string in properties into which something flowed, except user data."""
+def _properties(launch: Launch) -> tuple[tuple[Path, list[str], Value], ...]:
+    """(path, the names in it, string) of every string in properties into which something flowed, except user data."""
     return tuple(
-        (str(path[1]), path, text)
+        (path, [key for key in path[3:] if isinstance(key, str)], text)
         for text, path in launch.property_strings
         if isinstance(text, Value) and text.origins and not isinstance(text, Base64Value) and "UserData" not in path
     )
