@@ -164,13 +164,9 @@ def _of_flow_logs(launch: Launch) -> Iterator[ApiCall]:
         role = identity_of(launch, properties.get("DeliverLogsPermissionArn"))
         group = _target(launch, properties.get("LogGroupName") or properties.get("LogDestination"))
         if role:
-            for action, targets in (
-                ("logs:CreateLogStream", group),
-                ("logs:PutLogEvents", group),
-                ("logs:DescribeLogGroups", ()),
-                ("logs:DescribeLogStreams", ()),
-            ):
-                yield ApiCall(role, action, targets, f"the flow log {name} calls it")
+            for operation in ("CreateLogStream", "PutLogEvents", "DescribeLogGroups", "DescribeLogStreams"):
+                targets = () if operation.startswith("Describe") else group
+                yield ApiCall(role, f"logs:{operation}", targets, f"the flow log {name} calls it")
 
 
 def _of_targets(launch: Launch) -> Iterator[ApiCall]:

@@ -84,11 +84,6 @@ def policy_errors(document: PolicyDocument) -> Iterator[tuple[Path, str]]:
         yield document.path if index is None else paths[index], f"{where}{sentence}."
 
 
-_ELEMENTS = {"Effect", "Sid", "Condition"} | {
-    f"{no}{element}" for no in ("", "Not") for element in ("Action", "Principal", "Resource")
-}
-
-
 def _simplified(document: PolicyDocument) -> str:
     """A document as JSON for parliament, the same in every Region: without principals and values of conditions."""
     body: dict[str, Any] = {key: as_text(value) for key, value in document.body.items() if key != "Statement"}
@@ -96,10 +91,8 @@ def _simplified(document: PolicyDocument) -> str:
     for _, statement in document.statements:
         simple: dict[str, Any] = {key: None for key in statement if key not in _ELEMENTS}
         simple |= {key: as_text(statement[key]) for key in ("Effect", "Sid") if key in statement}
-        simple |= {key: [*map(_action, as_list(statement[key]))] for key in ("Action", "NotAction") if key in statement}
-        simple |= {
-            key: [*map(_arn, as_list(statement[key]))] for key in ("Resource", "NotResource") if key in statement
-        }
+        read = {key: convert for key, convert in _READ.items() if key in statement}
+        simple |= {key: [*map(convert, as_list(statement[key]))] for key, convert in read.items()}
         if document.policy_type != IDENTITY:
             # A trust policy has no Resource, and what the policy of another resource may name differs by service.
             simple.pop("NotResource", None)
@@ -131,6 +124,10 @@ def _arn(value: Any) -> str:
     region = "*" if not parts[3] or "*" in parts[3] else "us-east-1"
     account = "*" if not parts[4] or "*" in parts[4] else "111122223333"
     return ":".join(("arn", "aws", parts[2], region, account, name))
+
+
+_READ = {"Action": _action, "NotAction": _action, "Resource": _arn, "NotResource": _arn}
+_ELEMENTS = {"Effect", "Sid", "Condition", "Principal", "NotPrincipal", *_READ}
 
 
 @lru_cache(maxsize=1024)

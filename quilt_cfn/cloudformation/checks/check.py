@@ -100,10 +100,8 @@ def check_one_launch(file: Path, parameter_values: Mapping[str, Any], region: st
     try:
         launch = evaluate(template.data, parameter_values, region, allow_missing=True)
     except ValidationError as refused:
-        raise UserError(
-            f"CloudFormation would refuse this launch in {region}: {str(refused).rstrip('.')}.",
-            "Change the values with --parameters, or name another --region.",
-        ) from None
+        what = f"CloudFormation would refuse this launch in {region}: {str(refused).rstrip('.')}."
+        raise UserError(what, "Change the values with --parameters, or name another --region.") from None
     _refuse_too_large_values(template, launch)
     rules = [rule for rule in RULES.values() if marketplace or not rule.id.startswith("M")]
     found = run_rules(template, [launch], EMPTY_CONTRACT, rules)

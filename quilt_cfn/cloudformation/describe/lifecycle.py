@@ -39,42 +39,32 @@ def report(launch: Launch) -> str:
             "### A first launch that fails",
             "",
             *_section(launch, failed, "The stack ends in `ROLLBACK_FAILED`", "The stack ends in `ROLLBACK_COMPLETE`"),
-            "",
             "### Deletion of the stack",
             "",
             *_section(launch, deleted, "The stack ends in `DELETE_FAILED`", "The stack is deleted"),
-            "",
         ]
     )
 
 
 def _section(launch: Launch, outcome: Outcome, blocked: str, clean: str) -> Iterator[str]:
-    if outcome.blocking:
-        yield f"{blocked} until this is done:"
-        yield from _table(launch, "What blocks", outcome.blocking)
-        yield ""
-    else:
+    if not outcome.blocking:
         yield f"{clean}; nothing blocks it."
         yield ""
-    if outcome.possibly_blocking:
-        yield "Something else may block, depending on what was done since the launch:"
-        yield from _table(launch, "What may block", outcome.possibly_blocking)
-        yield ""
-    if outcome.remaining:
-        yield "This remains in the account:"
-        yield from _table(launch, "What remains", outcome.remaining)
-        yield ""
-    if outcome.names_in_use:
-        yield "Another launch with the same values fails:"
-        yield from _table(launch, "What has the name", outcome.names_in_use)
-    else:
+    yield from _table(launch, f"{blocked} until this is done:", "What blocks", outcome.blocking)
+    possibly = "Something else may block, depending on what was done since the launch:"
+    yield from _table(launch, possibly, "What may block", outcome.possibly_blocking)
+    yield from _table(launch, "This remains in the account:", "What remains", outcome.remaining)
+    yield from _table(launch, "Another launch with the same values fails:", "What has the name", outcome.names_in_use)
+    if not outcome.names_in_use:
         yield "Delete the stack and launch again, with the same values if you like: no name is in use."
+        yield ""
 
 
-def _table(launch: Launch, head: str, facts: Collection[Fact]) -> Iterator[str]:
-    yield ""
-    yield f"| {head} | Why | What to do |"
-    yield "|---|---|---|"
-    for fact in facts:
-        remedy = REMEDIES[fact.cause].format(resource=fact.resource)
-        yield f"| `{fact.resource}` ({launch.type_of(fact.resource)}) | {fact.sentence} | {remedy} |"
+def _table(launch: Launch, sentence: str, head: str, facts: Collection[Fact]) -> Iterator[str]:
+    """A sentence and the table that it introduces; nothing without facts."""
+    if facts:
+        yield from (sentence, "", f"| {head} | Why | What to do |", "|---|---|---|")
+        for fact in facts:
+            remedy = REMEDIES[fact.cause].format(resource=fact.resource)
+            yield f"| `{fact.resource}` ({launch.type_of(fact.resource)}) | {fact.sentence} | {remedy} |"
+        yield ""

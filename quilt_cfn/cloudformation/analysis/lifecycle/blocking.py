@@ -124,11 +124,8 @@ def snapshot_while_creating(launch: Launch, deleted: Collection[str], failing: C
     for name in deleted:
         if launch.type_of(name) != "AWS::RDS::DBInstance" or deletion_policy(launch, name) != "Snapshot":
             continue
-        at_the_same_time = [
-            other
-            for other in failing
-            if other != name and other not in launch.before(name) and name not in launch.before(other)
-        ]
+        ordered = {name, *launch.before(name)}
+        at_the_same_time = [each for each in failing if each not in ordered and name not in launch.before(each)]
         if at_the_same_time:
             first, *others = at_the_same_time
             what = f"{first} and {len(others)} others" if len(others) > 2 else enumerated(at_the_same_time)

@@ -82,13 +82,9 @@ def _log_buckets(properties: dict[str, Any]) -> Iterator[Any]:
 
 def _buckets(launch: Launch, value: Any) -> set[str]:
     """The buckets of the stack that a value names, by reference or by their own name."""
-    buckets = launch.of_type("AWS::S3::Bucket")
     referred = {origin.name for origin in origins_of(value) if origin.source in ("resource", "attribute")}
-    return {
-        name
-        for name, properties in buckets.items()
-        if name in referred or (value == properties.get("BucketName") and is_known(value))
-    }
+    buckets = launch.of_type("AWS::S3::Bucket").items()
+    return {name for name, it in buckets if name in referred or (value == it.get("BucketName") and is_known(value))}
 
 
 def may_be_emptied(launch: Launch, bucket: str) -> bool:

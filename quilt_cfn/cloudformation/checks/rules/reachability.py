@@ -66,10 +66,9 @@ def needed_connections_are_possible(launch: Launch, contract: Contract) -> Itera
             about = network.rules_about(refusing, inbound, other)
             opened = sorted({_ports(each) for each in about if _is_specific(network, each, other)})
             resource = destination if isinstance(connection.destination, NetworkResource) else source
-            sentence = (
-                f"{source} can't reach {destination} on port {connection.port}, though {connection.because}: the "
-            )
-            sentence += f"security groups of {refusing.name} don't allow it {'inbound' if inbound else 'outbound'}"
+            direction = "inbound" if inbound else "outbound"
+            sentence = f"{source} can't reach {destination} on port {connection.port}, though {connection.because}: "
+            sentence += f"the security groups of {refusing.name} don't allow it {direction}"
             yield (("Resources", resource), f"{sentence}{f'; they open {enumerated(opened)}' if opened else ''}.")
 
 
