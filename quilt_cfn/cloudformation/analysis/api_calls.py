@@ -171,10 +171,12 @@ def _of_flow_logs(launch: Launch) -> Iterator[ApiCall]:
 
 def _of_targets(launch: Launch) -> Iterator[ApiCall]:
     """What EventBridge calls to start the targets of rules and schedules."""
-    started_by = [(name, properties.get("Targets")) for name, properties in launch.of_type("AWS::Events::Rule").items()]
+    with_targets = [
+        (name, properties.get("Targets")) for name, properties in launch.of_type("AWS::Events::Rule").items()
+    ]
     schedules = launch.of_type("AWS::Scheduler::Schedule").items()
-    started_by += [(name, properties.get("Target")) for name, properties in schedules]
-    for name, target in ((name, each) for name, targets in started_by for each in as_list(targets)):
+    with_targets += [(name, properties.get("Target")) for name, properties in schedules]
+    for name, target in ((name, each) for name, targets in with_targets for each in as_list(targets)):
         role = identity_of(launch, dict_or_empty(target).get("RoleArn"))
         started = dict_or_empty(target).get("Arn")
         action = STARTED_BY.get(launch.type_of(launch.referenced_resource(started)))

@@ -32,8 +32,9 @@ class Grant(NamedTuple):
 
     def covers_action(self, action: str) -> bool:
         """Whether the statement applies to an action, on some resource."""
-        key = "NotAction" if "NotAction" in self.statement else "Action"
-        return any(matches_action(each, action) for each in as_list(self.statement.get(key))) == (key == "Action")
+        if "NotAction" in self.statement:
+            return not any(matches_action(each, action) for each in as_list(self.statement["NotAction"]))
+        return any(matches_action(each, action) for each in as_list(self.statement.get("Action")))
 
     def allows(self, launch: Launch, action: str, targets: tuple[str, ...]) -> bool:
         """Whether it allows an action on one of these resources (ARNs or placeholders), or on any if there are none."""

@@ -182,7 +182,7 @@ def _rule(launch: Launch, group: str, inbound: bool, entry: dict[str, Any], path
     peer = as_text(cidr) if is_known(cidr) and cidr else None
     if peer_group is not None:
         peer = launch.referenced_resource(peer_group)
-    first, last = 0 if first is None else first, 65535 if last is None else last
+    first, last = first or 0, 65535 if last is None else last
     return SecurityGroupRule(group, inbound, protocol, first, last, peer, path)
 
 

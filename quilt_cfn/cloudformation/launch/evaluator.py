@@ -93,10 +93,10 @@ class TemplateEvaluator:
 
     def exists(self, logical_id: str) -> bool:
         """Whether a declared resource would be created."""
-        return self.has(("Resources", logical_id), self.declared[logical_id])
+        return self.is_included(("Resources", logical_id), self.declared[logical_id])
 
-    def has(self, path: Path, declared: Any) -> bool:
-        """Whether the condition of a resource or an output is true, or it has none."""
+    def is_included(self, path: Path, declared: Any) -> bool:
+        """Whether a resource or an output has no condition, or one that is true."""
         condition = dict_or_empty(declared).get("Condition")
         return condition is None or self.decide(condition, (*path, "Condition"))
 

@@ -124,7 +124,7 @@ class PreparedLaunch(NamedTuple):
         outputs = {
             name: evaluator.part(("Outputs", name), output)
             for name, output in map_at(evaluator.template, "Outputs").items()
-            if evaluator.has(("Outputs", name), output)
+            if evaluator.is_included(("Outputs", name), output)
         }
         return Launch(
             template=evaluator.template,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from quilt_cfn.cloudformation.analysis.fact import Fact, enumerated
 from quilt_cfn.cloudformation.launch import Launch, is_known, origins_of
-from quilt_cfn.cloudformation.template.coerce import dict_or_empty, map_at
+from quilt_cfn.cloudformation.template.coerce import map_at
 from quilt_cfn.cloudformation.template.walk import strings_in
 
 NAMES = {
@@ -80,8 +80,7 @@ def _in_words(value: tuple[str, ...]) -> str:
 
 def _from_the_stack_id(launch: Launch, name: str, key: str) -> bool:
     """Whether a property is made of the stack's ID, which is another one for every stack."""
-    resource = dict_or_empty(map_at(launch.template, "Resources").get(name))
-    declared = dict_or_empty(resource.get("Properties")).get(key)
+    declared = map_at(launch.template, "Resources", name, "Properties").get(key)
     return any("AWS::StackId" in text for text, _ in strings_in(declared))
 
 

@@ -257,7 +257,7 @@ def parameters_are_grouped_and_labelled(launch: Launch, contract: Contract) -> I
 
     Use instead: the metadata ``AWS::CloudFormation::Interface`` with ParameterGroups and ParameterLabels.
     """
-    interface = dict_or_empty(map_at(launch.template, "Metadata").get(INTERFACE))
+    interface = map_at(launch.template, "Metadata", INTERFACE)
     groups = [dict_or_empty(group).get("Parameters") for group in as_list(interface.get("ParameterGroups"))]
     grouped = Counter(as_text(name) for group in groups for name in as_list(group))
     labels = dict_or_empty(interface.get("ParameterLabels"))

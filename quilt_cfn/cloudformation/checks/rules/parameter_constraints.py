@@ -99,15 +99,12 @@ def constraints_agree(launch: Launch, contract: Contract) -> Iterator[Violation]
         pattern = parameter.get("AllowedPattern")
         widths = lengths(pattern) if isinstance(pattern, str) else None
         values = parameter.get("AllowedValues")
+        values = values if isinstance(values, list) else []
         if _above(least, most) or _above(lowest, highest):
             yield (path, f"No value of {name} is possible: its minimum is above its maximum.")
         elif widths and (_above(least, widths[1]) or _above(widths[0], most)):
             yield (path, f"No value of {name} is possible: its pattern matches only lengths that it refuses.")
-        elif (
-            values
-            and isinstance(values, list)
-            and all(constraint_violation(name, parameter, as_text(value)) for value in values)
-        ):
+        elif values and all(constraint_violation(name, parameter, as_text(value)) for value in values):
             yield (path, f"No value of {name} is possible: its other constraints refuse all AllowedValues.")
 
 
