@@ -13,7 +13,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from quilt_cfn.cloudformation.facts import partitions
 from quilt_cfn.cloudformation.launch.values import (
@@ -32,27 +32,49 @@ from quilt_cfn.cloudformation.launch.values import (
 from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, is_true, wrap
 from quilt_cfn.cloudformation.template.walk import VARIABLE, Path
 
-if TYPE_CHECKING:
-    from quilt_cfn.cloudformation.launch.evaluator import TemplateEvaluator
-
 _LIST_ATTRIBUTES = re.compile(
     r"(Ids|Arns|Names|NameServers|DnsEntries|CidrBlocks|Endpoints|CidrBlockAssociations|Ips|Addresses)$"
 )
 """Attributes that are lists by their names."""
 
-Function = Callable[["TemplateEvaluator", Any, Path], Any]
+
+class Evaluator(Protocol):
+    """What the functions need of the evaluator of a template; ``TemplateEvaluator`` is the one there is."""
+
+    region: str
+    pseudo: dict[str, Any]
+    """Pseudo parameter -> value."""
+    values: Mapping[str, Any]
+    """Parameter -> value."""
+    declared: dict[str, Any]
+    """Logical ID -> resource as the template has it, whether it is created or not."""
+    mappings: dict[str, Any]
+    extended: bool
+    """Whether the template uses AWS::LanguageExtensions."""
+
+    def compute(self, value: Any, path: Path) -> Any: ...
+    def concatenate(self, parts: list[Any], path: Path) -> Value: ...
+    def decide(self, name: Any, path: Path) -> bool: ...
+    def exists(self, logical_id: str) -> bool: ...
+    def resource(self, logical_id: str) -> dict[str, Any]: ...
+    def error(self, kind: str, path: Path, message: str) -> Value: ...
+    def missing(self, kind: str, path: Path, message: str) -> None: ...
+    def room_for(self, characters: int, path: Path) -> bool: ...
+
+
+Function = Callable[[Evaluator, Any, Path], Any]
 
 
 class NotDecidable(Exception):
     """An assertion of a rule depends on a value that is not known before the launch."""
 
 
-def logical_id(evaluator: TemplateEvaluator, name: Any, path: Path) -> Any:
+def logical_id(evaluator: Evaluator, name: Any, path: Path) -> Any:
     """The name that Ref and Fn::GetAtt take; with AWS::LanguageExtensions a function may compute it."""
     return evaluator.compute(name, path) if evaluator.extended else name
 
 
-def ref(evaluator: TemplateEvaluator, name: Any, path: Path) -> Any:
+def ref(evaluator: Evaluator, name: Any, path: Path) -> Any:
     name = logical_id(evaluator, name, path)
     if not is_known(name):
         return Value("<Ref>", origins_of(name), known=False)
@@ -69,7 +91,7 @@ def ref(evaluator: TemplateEvaluator, name: Any, path: Path) -> Any:
     return unknown_value(Origin("resource", name))
 
 
-def get_att(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def get_att(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     if isinstance(argument, str):
         name, _, attribute = argument.partition(".")
     elif isinstance(argument, list) and len(argument) == 2:
@@ -87,14 +109,14 @@ def get_att(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     return _attribute(evaluator, name, attribute)
 
 
-def _must_exist(evaluator: TemplateEvaluator, name: str, path: Path) -> None:
+def _must_exist(evaluator: Evaluator, name: str, path: Path) -> None:
     if path[:1] in (("Conditions",), ("Rules",)):
         evaluator.error("Ref", path, f"{path[0]} can't refer to the resource {name}")
     elif not evaluator.exists(name):
         evaluator.error("Ref", path, f"{name} is not created under this condition")
 
 
-def _attribute(evaluator: TemplateEvaluator, name: str, attribute: str) -> Any:
+def _attribute(evaluator: Evaluator, name: str, attribute: str) -> Any:
     origin = Origin("attribute", name, attribute)
     resource = evaluator.resource(name)
     properties = dict_or_empty(resource.get("Properties"))
@@ -111,7 +133,7 @@ def _attribute(evaluator: TemplateEvaluator, name: str, attribute: str) -> Any:
     return unknown_list(origin) if _LIST_ATTRIBUTES.search(attribute) else unknown_value(origin)
 
 
-def sub(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def sub(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     variables: dict[str, Any] = {}
     text = argument
     if not isinstance(argument, str):
@@ -133,7 +155,7 @@ def sub(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     return evaluator.concatenate(parts, path)
 
 
-def _variable(evaluator: TemplateEvaluator, name: str, variables: Mapping[str, Any], path: Path) -> Any:
+def _variable(evaluator: Evaluator, name: str, variables: Mapping[str, Any], path: Path) -> Any:
     if name in variables:
         value = variables[name]
     elif "." in name:
@@ -147,7 +169,7 @@ def _variable(evaluator: TemplateEvaluator, name: str, variables: Mapping[str, A
     return value
 
 
-def join(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def join(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 2)
     if parts is None:
         return evaluator.error("Syntax", path, "Fn::Join takes a delimiter and a list")
@@ -168,7 +190,7 @@ def join(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     return evaluator.concatenate(pieces, path)
 
 
-def split(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def split(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 2)
     text = evaluator.compute(parts[1], (*path, 1)) if parts else None
     if parts is None or not isinstance(parts[0], str) or not parts[0]:
@@ -183,7 +205,7 @@ def split(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     return [Value(part, origins_of(text)) for part in text.split(parts[0])]
 
 
-def select(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def select(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 2)
     if parts is None:
         return evaluator.error("Syntax", path, "Fn::Select takes an index and a list")
@@ -205,7 +227,7 @@ def select(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     return members[int(index)]
 
 
-def get_azs(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def get_azs(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     region = evaluator.compute(argument, path)
     if not isinstance(region, str):
         return UnknownList([evaluator.error("Syntax", path, "Fn::GetAZs takes the name of a Region")])
@@ -214,7 +236,7 @@ def get_azs(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     return [Value(zone) for zone in partitions.zones(region or evaluator.region)]
 
 
-def cidr(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def cidr(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 2, 3)
     if parts is None:
         return UnknownList([evaluator.error("Cidr", path, "Fn::Cidr takes a block, a count and a number of bits")])
@@ -234,7 +256,7 @@ def cidr(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     return [Value(each, origins_of([block])) for each in blocks]
 
 
-def base64_(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def base64_(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     plain = evaluator.compute(argument, path)
     if not isinstance(plain, str):
         return evaluator.error("Base64", path, "Fn::Base64 takes a string")
@@ -245,7 +267,7 @@ def base64_(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     return encoded
 
 
-def find_in_map(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def find_in_map(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 3, 4)
     if parts is None:
         return evaluator.error("Syntax", path, "Fn::FindInMap takes a map and two keys")
@@ -268,7 +290,7 @@ def find_in_map(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     return evaluator.compute(value, path)
 
 
-def if_(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def if_(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     parts = _arguments(evaluator, argument, path, 3)
     if parts is None:
         return evaluator.error("Syntax", path, "Fn::If takes a condition and two values")
@@ -276,7 +298,7 @@ def if_(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
     return evaluator.compute(parts[side], (*path, side))
 
 
-def named_condition(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def named_condition(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     # Elsewhere Condition is an ordinary key, as in an IAM policy.
     if path[:1] in (("Conditions",), ("Rules",)):
         return evaluator.decide(argument, path)
@@ -286,7 +308,7 @@ def named_condition(evaluator: TemplateEvaluator, argument: Any, path: Path) -> 
 def comparison(holds: Callable[[Any, Any], bool]) -> Function:
     """A function that compares two values. It raises ``NotDecidable`` in a rule if one of them is not known."""
 
-    def compare(evaluator: TemplateEvaluator, argument: Any, path: Path) -> bool:
+    def compare(evaluator: Evaluator, argument: Any, path: Path) -> bool:
         parts = _arguments(evaluator, argument, path, 2)
         if parts is None:
             return False
@@ -298,32 +320,32 @@ def comparison(holds: Callable[[Any, Any], bool]) -> Function:
     return compare
 
 
-def undecided(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def undecided(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     if path[:1] == ("Rules",):
         raise NotDecidable
     return evaluator.error("Syntax", path, f"{path[-1]} works only in Rules")
 
 
-def import_value(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def import_value(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     name = evaluator.compute(argument, path)
     origin = Origin("import", as_text(name))
     return Value(f"<import {name}>", origins_of(name) | {origin}, known=False)
 
 
-def get_stack_output(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def get_stack_output(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     output = dict_or_empty(evaluator.compute(argument, path))
     name = ".".join(as_text(output.get(key, "?")) for key in ("StackName", "OutputName"))
     return Value(f"<output {name}>", origins_of(output) | {Origin("import", name)}, known=False)
 
 
-def length(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def length(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     members = evaluator.compute(argument, path)
     if isinstance(members, UnknownList) or not (isinstance(members, list) or is_known(members)):
         return Value("<length>", origins_of(members), known=False)
     return len(members) if isinstance(members, list) else evaluator.error("Length", path, "Fn::Length takes a list")
 
 
-def to_json_string(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def to_json_string(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     value = evaluator.compute(argument, path)
     if not isinstance(value, (dict, list)):
         return evaluator.error("Syntax", path, "Fn::ToJsonString takes a map or a list")
@@ -333,11 +355,11 @@ def to_json_string(evaluator: TemplateEvaluator, argument: Any, path: Path) -> A
     return Value(text, origins_of(value), is_known(value) and text != TOO_LARGE)
 
 
-def transform(evaluator: TemplateEvaluator, argument: Any, path: Path) -> Any:
+def transform(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     return Value("<Fn::Transform>", origins_of(evaluator.compute(argument, path)), known=False)
 
 
-def _operands(evaluator: TemplateEvaluator, argument: Any, path: Path) -> list[bool]:
+def _operands(evaluator: Evaluator, argument: Any, path: Path) -> list[bool]:
     """The operands of Fn::And, Fn::Or and Fn::Not. Raises ``NotDecidable`` as ``comparison`` does."""
     operands = wrap(evaluator.compute(argument, path))
     if path[:1] == ("Rules",) and not is_known(operands):
@@ -345,7 +367,7 @@ def _operands(evaluator: TemplateEvaluator, argument: Any, path: Path) -> list[b
     return [is_true(each) for each in operands]
 
 
-def _arguments(evaluator: TemplateEvaluator, argument: Any, path: Path, *counts: int) -> list[Any] | None:
+def _arguments(evaluator: Evaluator, argument: Any, path: Path, *counts: int) -> list[Any] | None:
     """The arguments as the template has them, if there are as many as one of ``counts``; else records an error."""
     if isinstance(argument, list) and len(argument) in counts:
         return argument

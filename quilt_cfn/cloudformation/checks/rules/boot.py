@@ -13,7 +13,7 @@ from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_e
 from quilt_cfn.cloudformation.template.walk import Path
 
 
-@rule("W14", "The instance starts and does nothing.", f"{REFERENCE}/aws-resource-ec2-instance.html")
+@rule("W14", "error", "The instance starts and does nothing.", f"{REFERENCE}/aws-resource-ec2-instance.html")
 def user_data_is_encoded(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds user data that is not in base64.
 
@@ -27,7 +27,10 @@ def user_data_is_encoded(launch: Launch, contract: Contract) -> Iterator[Violati
 
 
 @rule(
-    "W15", "The launch fails when CloudFormation reads the timeout.", f"{REFERENCE}/aws-attribute-creationpolicy.html"
+    "W15",
+    "error",
+    "The launch fails when CloudFormation reads the timeout.",
+    f"{REFERENCE}/aws-attribute-creationpolicy.html",
 )
 def timeouts_are_valid(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds timeouts of a CreationPolicy or a wait condition that CloudFormation refuses.
@@ -78,6 +81,7 @@ def _commands(launch: Launch) -> tuple[tuple[Path, str, str, str | None], ...]:
 
 @rule(
     "W16",
+    "error",
     "The instance sets nothing up, or its signal reaches no waiting resource: the launch fails after a long wait.",
     f"{USER_GUIDE}/cfn-helper-scripts-reference.html",
 )
@@ -106,6 +110,7 @@ def scripts_name_the_right_resource(launch: Launch, contract: Contract) -> Itera
 
 @rule(
     "W17",
+    "error",
     "cfn-init fails on the instance, or ignores a part of its configuration.",
     f"{REFERENCE}/aws-resource-init.html",
 )
@@ -134,7 +139,7 @@ SECTIONS = ("packages", "groups", "users", "sources", "files", "commands", "serv
 FILE_KEYS = {"content", "source", "encoding", "group", "owner", "mode", "authentication", "context"}
 
 
-@rule("W18", "cfn-init fails on the instance, and so does the launch.", f"{REFERENCE}/aws-resource-init.html")
+@rule("W18", "error", "cfn-init fails on the instance, and so does the launch.", f"{REFERENCE}/aws-resource-init.html")
 def configsets_exist(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds configsets and configs that cfn-init is to run and that the metadata doesn't define.
 

@@ -16,6 +16,7 @@ from quilt_cfn.cloudformation.launch import Contract, Launch
 
 @rule(
     "L01",
+    "error",
     "A launch that fails ends in ROLLBACK_FAILED, because a resource is created with deletion protection.",
     f"{USER_GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
 )
@@ -34,6 +35,7 @@ def protected_from_the_start(launch: Launch, contract: Contract) -> Iterator[Vio
 
 @rule(
     "L02",
+    "error",
     "A launch that fails ends in ROLLBACK_FAILED, because a bucket is no longer empty.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
@@ -51,6 +53,7 @@ def bucket_written_at_creation(launch: Launch, contract: Contract) -> Iterator[V
 
 @rule(
     "L03",
+    "error",
     "The next launch after one that failed fails too: a retained resource has the name already.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
@@ -68,6 +71,7 @@ def name_retained_by_a_rollback(launch: Launch, contract: Contract) -> Iterator[
 
 @rule(
     "L04",
+    "error",
     "The stack can't be deleted or rolled back: the Internet gateway is detached while public addresses are in use.",
     f"{REFERENCE}/aws-attribute-dependson.html",
 )
@@ -90,6 +94,7 @@ def address_before_gateway(launch: Launch, contract: Contract) -> Iterator[Viola
 
 @rule(
     "L05",
+    "error",
     "Deletion of the stack ends in DELETE_FAILED, because a retained resource uses one that is to be deleted.",
     f"{USER_GUIDE}/troubleshooting.html#troubleshooting-errors-delete-stack-fails",
 )
@@ -107,6 +112,7 @@ def retained_resource_uses_a_deleted_one(launch: Launch, contract: Contract) -> 
 
 @rule(
     "L06",
+    "error",
     "Deletion of the stack ends in DELETE_FAILED, because a service of the stack has written to a bucket.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
 )
@@ -122,7 +128,7 @@ def bucket_written_later(launch: Launch, contract: Contract) -> Iterator[Violati
     yield from _violations(buckets.written_later(launch, deleted))
 
 
-@rule("L07", "The launch fails: two resources have the same name.", f"{REFERENCE}/aws-properties-name.html")
+@rule("L07", "error", "The launch fails: two resources have the same name.", f"{REFERENCE}/aws-properties-name.html")
 def one_name_for_two(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds two resources of one type to which the template gives the same name.
 
@@ -136,9 +142,9 @@ def one_name_for_two(launch: Launch, contract: Contract) -> Iterator[Violation]:
 
 @rule(
     "L08",
+    "warning",
     "A launch that fails may end in ROLLBACK_FAILED: RDS takes no snapshot of a database that is being created.",
     f"{REFERENCE}/aws-attribute-deletionpolicy.html",
-    severity="warning",
 )
 def snapshot_of_an_unfinished_database(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds databases with DeletionPolicy Snapshot, the default, that are created at the same time as other resources.

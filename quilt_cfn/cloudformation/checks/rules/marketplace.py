@@ -39,7 +39,7 @@ PUBLIC = "/aws/service/"
 # The image.
 
 
-@rule("M01", REFUSED, GUIDE, once=True)
+@rule("M01", "error", REFUSED, GUIDE, once=True)
 def image_is_a_parameter(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds an ImageId that is not a Ref to a parameter for an AMI.
 
@@ -65,7 +65,7 @@ def image_is_a_parameter(launch: Launch, contract: Contract) -> Iterator[Violati
             yield (path, f"The ImageId of {path[1]} is no Ref to a parameter for an AMI.")
 
 
-@rule("M02", REFUSED, GUIDE, once=True)
+@rule("M02", "error", REFUSED, GUIDE, once=True)
 def image_is_not_fixed(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds an ImageId that is written into the template, or looked up in a mapping.
 
@@ -79,7 +79,7 @@ def image_is_not_fixed(launch: Launch, contract: Contract) -> Iterator[Violation
             yield (path, f"The ImageId of {path[1]} is fixed in the template.")
 
 
-@rule("M03", REFUSED, GUIDE, once=True)
+@rule("M03", "error", REFUSED, GUIDE, once=True)
 def product_is_one_image(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds a second AMI among the parameters to which ImageId refers.
 
@@ -95,6 +95,7 @@ def product_is_one_image(launch: Launch, contract: Contract) -> Iterator[Violati
 
 @rule(
     "M05",
+    "error",
     "The launch fails: CloudFormation looks for the SSM parameter in the customer's account, where it doesn't exist.",
     GUIDE,
     once=True,
@@ -135,7 +136,7 @@ def _is_published(value: Any) -> bool:
 # Regions, zones, sizes.
 
 
-@rule("M06", REFUSED, GUIDE)
+@rule("M06", "error", REFUSED, GUIDE)
 def nested_templates_are_marketplaces(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds nested stacks whose TemplateURL is not made of Marketplace's parameters.
 
@@ -154,7 +155,7 @@ def nested_templates_are_marketplaces(launch: Launch, contract: Contract) -> Ite
 ZONE = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9][a-z]|[a-z]{3,4}[0-9]-az[0-9]")
 
 
-@rule("M07", "The launch fails for customers who don't have that Availability Zone.", GUIDE, once=True)
+@rule("M07", "error", "The launch fails for customers who don't have that Availability Zone.", GUIDE, once=True)
 def no_zone_is_named(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds Availability Zones that the template names.
 
@@ -179,7 +180,7 @@ PLACE = re.compile(rf"{REGION}|aws(-cn|-us-gov|-eusc|-iso(-[bef])?)?")
 LITERAL = re.compile(rf"arn:aws[a-z-]*:|(?<![\w-])([\w-]+\.)*amazonaws\.com|{REGION}")
 
 
-@rule("M17", "The launch fails, or the product doesn't work, in some Regions.", GUIDE, once=True)
+@rule("M17", "error", "The launch fails, or the product doesn't work, in some Regions.", GUIDE, once=True)
 def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds a Region, ``arn:aws:`` or ``amazonaws.com`` that is written into resources, outputs or mappings. Mappings
     whose keys are Regions or partitions, conditions and rules, descriptions and comments may name them.
@@ -203,7 +204,12 @@ def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation
                 yield (path, f"{path[1]} contains {found.group()}, which is not the same in every Region.")
 
 
-@rule("M18", "Every launch fails: the template exceeds a limit of AWS.", f"{USER_GUIDE}/cloudformation-limits.html")
+@rule(
+    "M18",
+    "error",
+    "Every launch fails: the template exceeds a limit of AWS.",
+    f"{USER_GUIDE}/cloudformation-limits.html",
+)
 def limits_are_kept(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds more than 200 parameters, 500 resources or 200 outputs, a description of more than 1,024 bytes, and user
     data of more than 16 KB before it is encoded. The size of the file is not checked here.
@@ -225,7 +231,12 @@ def limits_are_kept(launch: Launch, contract: Contract) -> Iterator[Violation]:
             yield (path, f"The user data of {path[1]} has {size} bytes, and EC2 takes {quotas.USER_DATA:,}.")
 
 
-@rule("M28", REFUSED, "https://docs.aws.amazon.com/marketplace/latest/APIReference/work-with-single-ami-products.html")
+@rule(
+    "M28",
+    "error",
+    REFUSED,
+    "https://docs.aws.amazon.com/marketplace/latest/APIReference/work-with-single-ami-products.html",
+)
 def default_type_can_be_recommended(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds default instance types that a submission can't recommend.
 
@@ -248,7 +259,7 @@ def default_type_can_be_recommended(launch: Launch, contract: Contract) -> Itera
 INTERFACE = "AWS::CloudFormation::Interface"
 
 
-@rule("M14", REFUSED, GUIDE, once=True)
+@rule("M14", "error", REFUSED, GUIDE, once=True)
 def parameters_are_grouped_and_labelled(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds parameters that AWS::CloudFormation::Interface doesn't put into exactly one group, or gives no label.
 
@@ -289,7 +300,7 @@ TYPES = {
 """Property -> the type of a parameter for it, with which the console lists the resources in the account."""
 
 
-@rule("M15", "The customer doesn't know what to enter for a parameter.", GUIDE, severity="warning", once=True)
+@rule("M15", "warning", "The customer doesn't know what to enter for a parameter.", GUIDE, once=True)
 def parameters_are_explained(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds parameters without a description, with a pattern but no ConstraintDescription, or of type String where AWS
     has a type for what they are used for. Parameters that may be empty can't have such a type.
@@ -311,7 +322,7 @@ def parameters_are_explained(launch: Launch, contract: Contract) -> Iterator[Vio
             yield (("Parameters", name), f"{name} is a {declared['Type']}, and could be {TYPES[str(path[-1])]}.")
 
 
-@rule("M16", "The customer can't tell what the instance does, or has no network for it.", GUIDE, severity="warning")
+@rule("M16", "warning", "The customer can't tell what the instance does, or has no network for it.", GUIDE)
 def instances_are_commented_and_placed(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds user data without a comment, and instances without a subnet.
 

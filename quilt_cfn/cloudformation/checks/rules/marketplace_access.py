@@ -26,7 +26,7 @@ from quilt_cfn.cloudformation.launch.parameter_values import constraint_violatio
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
 
 
-@rule("M08", REFUSED, POLICIES)
+@rule("M08", "error", REFUSED, POLICIES)
 def no_access_keys(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds access keys that the template creates, resources that use their secret, and parameters whose name asks for
     an access key.
@@ -48,7 +48,7 @@ def no_access_keys(launch: Launch, contract: Contract) -> Iterator[Violation]:
                 yield (("Resources", name), f"{name} uses the secret of the access key {key}.")
 
 
-@rule("M09", REFUSED, POLICIES)
+@rule("M09", "error", REFUSED, POLICIES)
 def instances_have_a_role(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds instances without an instance profile, in a template that creates a user or an instance profile, so that
     something needs access to AWS, and that gives no instance a profile.
@@ -65,7 +65,7 @@ def instances_have_a_role(launch: Launch, contract: Contract) -> Iterator[Violat
             yield (path, f"{instance.name} has no instance profile, though the template has {identities[0]}.")
 
 
-@rule("M10", REFUSED, GUIDE, once=True)
+@rule("M10", "error", REFUSED, GUIDE, once=True)
 def secrets_are_declared_as_such(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds parameters for a secret without NoEcho, without a strict pattern, without a minimum length, or with a
     default. A parameter is for a secret if it has NoEcho, if its name ends in password or passphrase, or if a property
@@ -107,7 +107,7 @@ DATABASES = (1433, 1521, 3306, 5432, 5439, 6379, 11211, 27017)
 EVERYWHERE = {"CidrIp": "0.0.0.0/0", "CidrIpv6": "::/0"}
 
 
-@rule("M11", "A launch with the defaults opens the instance or the database to the whole internet.", GUIDE)
+@rule("M11", "error", "A launch with the defaults opens the instance or the database to the whole internet.", GUIDE)
 def default_range_is_not_everywhere(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds parameters for the addresses that may use SSH, remote desktop or a database whose default is every address,
     and security groups that open the port of a database to every address.
@@ -126,7 +126,7 @@ def default_range_is_not_everywhere(launch: Launch, contract: Contract) -> Itera
                 yield (path, f"{path[1]} opens the port of a database to {as_text(entry[key])}.")
 
 
-@rule("M12", "Everybody on the internet may try to log in to the instance.", GUIDE)
+@rule("M12", "error", "Everybody on the internet may try to log in to the instance.", GUIDE)
 def remote_access_is_restricted(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds security groups that open port 22 (SSH) or 3389 (remote desktop) to every address: by a rule, by one for
     every protocol or a range that contains these ports, or by a parameter that accepts 0.0.0.0/0 or ::/0. A default
@@ -149,7 +149,7 @@ def remote_access_is_restricted(launch: Launch, contract: Contract) -> Iterator[
                 yield (("Parameters", name), sentence)
 
 
-@rule("M13", "Whoever gets the role's credentials can do far more than the product needs.", GUIDE)
+@rule("M13", "error", "Whoever gets the role's credentials can do far more than the product needs.", GUIDE)
 def permissions_are_narrow(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds policies of users, groups and roles that allow the action ``*`` or ``service:*``, or use NotAction; managed
     policies such as AdministratorAccess; and the resource ``*`` with an action that can name its resource and does more
@@ -198,7 +198,7 @@ def _actions_on_resources() -> frozenset[str]:
     )
 
 
-@rule("M19", REFUSED, POLICIES)
+@rule("M19", "error", REFUSED, POLICIES)
 def metadata_needs_a_token(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds instances whose metadata service answers requests without a token (IMDSv1).
 
@@ -215,7 +215,7 @@ def metadata_needs_a_token(launch: Launch, contract: Contract) -> Iterator[Viola
             yield (path, f"{instance.name} answers requests for metadata without a token.")
 
 
-@rule("M20", "The launch runs code from the seller's bucket, and fails when the bucket is deleted.", GUIDE)
+@rule("M20", "error", "The launch runs code from the seller's bucket, and fails when the bucket is deleted.", GUIDE)
 def code_is_not_in_the_sellers_bucket(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds Lambda functions and layers whose code comes from a bucket that the template names.
 

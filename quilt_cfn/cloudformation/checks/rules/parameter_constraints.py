@@ -25,9 +25,9 @@ REGEXES = f"{USER_GUIDE}/cfn-regexes.html"
 
 @rule(
     "F01",
+    "warning",
     "A parameter accepts any text, and a wrong value shows late: on the instance, or never.",
     SYNTAX,
-    severity="warning",
     once=True,
 )
 def text_has_a_pattern(launch: Launch, contract: Contract) -> Iterator[Violation]:
@@ -45,9 +45,9 @@ def text_has_a_pattern(launch: Launch, contract: Contract) -> Iterator[Violation
 
 @rule(
     "F02",
+    "warning",
     "A parameter accepts values that are too long for what they are used for.",
     SYNTAX,
-    severity="warning",
     once=True,
 )
 def text_is_bounded(launch: Launch, contract: Contract) -> Iterator[Violation]:
@@ -66,7 +66,7 @@ def text_is_bounded(launch: Launch, contract: Contract) -> Iterator[Violation]:
             yield (("Parameters", name), f"{name} may be of any length: neither MaxLength nor its pattern limits it.")
 
 
-@rule("F03", "A launch that keeps the default of a parameter fails.", SYNTAX, once=True)
+@rule("F03", "error", "A launch that keeps the default of a parameter fails.", SYNTAX, once=True)
 def default_is_accepted(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds defaults that the constraints of their own parameter refuse.
 
@@ -83,7 +83,7 @@ def default_is_accepted(launch: Launch, contract: Contract) -> Iterator[Violatio
                 yield (path, f"The default of {name} is refused: {refusal.rstrip('.')}.")
 
 
-@rule("F04", "A parameter accepts no value at all.", SYNTAX, once=True)
+@rule("F04", "error", "A parameter accepts no value at all.", SYNTAX, once=True)
 def constraints_agree(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds parameters whose constraints contradict each other: a minimum above the maximum, a pattern that matches
     only values that are too short or too long, or AllowedValues that the other constraints refuse.
@@ -108,7 +108,7 @@ def constraints_agree(launch: Launch, contract: Contract) -> Iterator[Violation]
             yield (path, f"No value of {name} is possible: its other constraints refuse all AllowedValues.")
 
 
-@rule("F05", "CloudFormation refuses the template, or every value of the parameter.", REGEXES, once=True)
+@rule("F05", "error", "CloudFormation refuses the template, or every value of the parameter.", REGEXES, once=True)
 def pattern_is_valid_in_java(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds patterns that are not valid in Java, whose regular expressions CloudFormation uses.
 
@@ -125,9 +125,9 @@ def pattern_is_valid_in_java(launch: Launch, contract: Contract) -> Iterator[Vio
 
 @rule(
     "F06",
+    "warning",
     "A parameter may refuse values that it should accept, or accept values that it should refuse.",
     REGEXES,
-    severity="warning",
     once=True,
 )
 def pattern_means_the_same_in_java(launch: Launch, contract: Contract) -> Iterator[Violation]:
@@ -150,9 +150,9 @@ def pattern_means_the_same_in_java(launch: Launch, contract: Contract) -> Iterat
 
 @rule(
     "F07",
+    "warning",
     "Checking a long value that almost matches may take longer than anybody waits.",
     "https://owasp.org/www-community/attacks/Regular_expression_Denial_of_Service_-_ReDoS",
-    severity="warning",
     once=True,
 )
 def pattern_is_fast(launch: Launch, contract: Contract) -> Iterator[Violation]:

@@ -24,6 +24,7 @@ from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_e
 
 @rule(
     "P01",
+    "error",
     "AWS refuses calls of the product with AccessDenied.",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
@@ -61,9 +62,9 @@ def _refused(launch: Launch, contract: Contract) -> dict[tuple[str, str, tuple[s
 
 @rule(
     "P02",
+    "warning",
     "Whoever gets the credentials of a user or role can do what the product never does.",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege",
-    severity="warning",
 )
 def unused_permission(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds actions that a policy allows and that nothing calls with the credentials of its users and roles. Only
@@ -84,9 +85,9 @@ def unused_permission(launch: Launch, contract: Contract) -> Iterator[Violation]
 
 @rule(
     "P03",
+    "warning",
     "Whoever gets the credentials of a user or role can reach resources that the product never uses.",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege",
-    severity="warning",
 )
 def unused_resource(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds resources in a statement on which none of its actions is called, and ``*`` where a few resources would do.
@@ -124,6 +125,7 @@ def _names(grant: Grant) -> str:
 
 @rule(
     "P04",
+    "error",
     "The launch fails with MalformedPolicyDocument, or a policy doesn't allow what it should.",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html",
 )
@@ -161,6 +163,7 @@ _ASSUMED_BY = {
 
 @rule(
     "P05",
+    "error",
     "A service can't assume its role: the launch fails, or the service never does its work.",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services",
 )

@@ -43,7 +43,12 @@ def _accepts(network: NetworkView, resource: NetworkResource, port: int, source:
     return groups is None or any(rule.inbound and rule.group in groups and rule.covers(port) for rule in network.rules)
 
 
-@rule("R01", "The stack is created, and a part of it can't reach another: requests hang until they time out.", GROUPS)
+@rule(
+    "R01",
+    "error",
+    "The stack is created, and a part of it can't reach another: requests hang until they time out.",
+    GROUPS,
+)
 def needed_connections_are_possible(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds needed connections that the security groups of one end refuse. Needed are those of clients to a listener,
     of a load balancer to its targets, of an instance to the database that its configuration names, of a boot script to
@@ -86,9 +91,9 @@ def _ports(permission: SecurityGroupRule) -> str:
 
 @rule(
     "R02",
+    "warning",
     "A port is open without a use: a rule of a security group serves no known traffic.",
     GROUPS,
-    severity="warning",
 )
 def nothing_else_is_open(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds rules of security groups that serve no connection that the stack needs, or more ports or addresses than it
@@ -124,6 +129,7 @@ def nothing_else_is_open(launch: Launch, contract: Contract) -> Iterator[Violati
 
 @rule(
     "R03",
+    "error",
     "The stack is created without a route to the internet: nobody reaches it, or its boot can't reach AWS.",
     "https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html",
 )
@@ -145,7 +151,7 @@ def public_subnets_have_a_route(launch: Launch, contract: Contract) -> Iterator[
                     yield (("Resources", subnet), f"{name_of(end)} is in {subnet}, which has no default route.")
 
 
-@rule("R04", "The load balancer finds no healthy target, and the site answers nothing.", GROUPS)
+@rule("R04", "error", "The load balancer finds no healthy target, and the site answers nothing.", GROUPS)
 def requests_arrive_where_something_listens(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds target groups that send to a port of an instance on which no container is published, and containers that
     are published on a port on which nginx doesn't listen. Both are read in the files that cfn-init writes.
@@ -171,6 +177,7 @@ def requests_arrive_where_something_listens(launch: Launch, contract: Contract) 
 
 @rule(
     "R05",
+    "error",
     "nginx passes requests to a port on which no container listens: every page is an error.",
     "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass",
 )
@@ -192,6 +199,7 @@ def nginx_passes_to_containers(launch: Launch, contract: Contract) -> Iterator[V
 
 @rule(
     "R06",
+    "error",
     "The database answers anybody on the internet who knows or guesses the password.",
     "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.RDSSecurityGroups.html",
 )

@@ -45,7 +45,7 @@ class Rule(NamedTuple):
         return Explanation(self.id, self.sentence, inspect.getdoc(self.find) or "", self.link)
 
 
-def rule(id: str, sentence: str, link: str, severity: Severity = "error", once: bool = False) -> Callable[[Find], Rule]:
+def rule(id: str, severity: Severity, sentence: str, link: str, once: bool = False) -> Callable[[Find], Rule]:
     """Make a rule of a function; see ``Rule``."""
     return lambda find: Rule(id, severity, sentence, link, find, once)
 

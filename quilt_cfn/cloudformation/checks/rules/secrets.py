@@ -75,6 +75,7 @@ def _leaks(launch: Launch, value: Any, path: Path, where: str) -> Iterator[Viola
 
 @rule(
     "S01",
+    "error",
     "Everybody on the instance, and everybody who may describe the instance, can read a secret.",
     "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html",
 )
@@ -96,7 +97,7 @@ def no_secret_in_user_data(launch: Launch, contract: Contract) -> Iterator[Viola
         yield from _leaks(launch, data, path, f"the user data of {path[1]}")
 
 
-@rule("S02", "Everybody who may read the stack can read a secret.", NO_ECHO)
+@rule("S02", "error", "Everybody who may read the stack can read a secret.", NO_ECHO)
 def no_secret_in_metadata(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds secrets in Metadata, for instance in files of AWS::CloudFormation::Init.
 
@@ -109,7 +110,7 @@ def no_secret_in_metadata(launch: Launch, contract: Contract) -> Iterator[Violat
         yield from _leaks(launch, resource.get("Metadata"), ("Resources", name, "Metadata"), f"the metadata of {name}")
 
 
-@rule("S03", "The console shows a secret among the stack's outputs.", NO_ECHO)
+@rule("S03", "error", "The console shows a secret among the stack's outputs.", NO_ECHO)
 def no_secret_in_outputs(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds secrets in outputs.
 
@@ -124,6 +125,7 @@ def no_secret_in_outputs(launch: Launch, contract: Contract) -> Iterator[Violati
 
 @rule(
     "S04",
+    "error",
     "A secret is shown in lists, bills and logs, as a name or a tag.",
     "https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html",
 )
@@ -141,6 +143,7 @@ def no_secret_in_names_and_tags(launch: Launch, contract: Contract) -> Iterator[
 
 @rule(
     "S05",
+    "error",
     "Everybody who may read the resource can read a secret.",
     "https://docs.aws.amazon.com/secretsmanager/latest/userguide/best-practices.html",
 )
@@ -161,6 +164,7 @@ def no_secret_in_plain_configuration(launch: Launch, contract: Contract) -> Iter
 
 @rule(
     "S06",
+    "error",
     "A secret is written into logs.",
     "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/protect-sensitive-log-data-types.html",
 )
@@ -193,6 +197,7 @@ HARMFUL = "'\"`$\\;&|<>(){}*?!#~\n "
 
 @rule(
     "S07",
+    "error",
     "A parameter value with a quote or a space in it breaks the boot, or runs as a command.",
     f"{USER_GUIDE}/best-practices.html",
 )

@@ -37,7 +37,7 @@ def _evaluation_errors(launch: Launch, family: str) -> Iterator[Violation]:
             yield (error.path, f"{error.message[:1].upper()}{error.message[1:]}.")
 
 
-@rule("W01", "CloudFormation refuses the template.", f"{REFERENCE}/intrinsic-function-reference.html")
+@rule("W01", "error", "CloudFormation refuses the template.", f"{REFERENCE}/intrinsic-function-reference.html")
 def values_can_be_computed(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds functions that refer to something that doesn't exist or get an argument that they can't take, and resources
     that depend on themselves. Linters find most of these, but not where it depends on a condition, a Region or a
@@ -53,7 +53,7 @@ def values_can_be_computed(launch: Launch, contract: Contract) -> Iterator[Viola
             yield (("Resources", name), f"{name} depends on itself, by way of the resources that it refers to.")
 
 
-@rule("W02", "CloudFormation refuses the template.", f"{REFERENCE}/intrinsic-function-reference-select.html")
+@rule("W02", "error", "CloudFormation refuses the template.", f"{REFERENCE}/intrinsic-function-reference-select.html")
 def lists_are_long_enough(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds ``Fn::Select`` with an index past the end of its list, and ``Fn::Cidr`` with more blocks than fit.
 
@@ -66,6 +66,7 @@ def lists_are_long_enough(launch: Launch, contract: Contract) -> Iterator[Violat
 
 @rule(
     "W03",
+    "error",
     "The launch fails in Regions that have fewer Availability Zones.",
     f"{REFERENCE}/intrinsic-function-reference-getavailabilityzones.html",
 )
@@ -82,7 +83,9 @@ def zones_exist(launch: Launch, contract: Contract) -> Iterator[Violation]:
 # The network.
 
 
-@rule("W04", "The launch fails when the second subnet is created.", f"{REFERENCE}/aws-resource-ec2-subnet.html")
+@rule(
+    "W04", "error", "The launch fails when the second subnet is created.", f"{REFERENCE}/aws-resource-ec2-subnet.html"
+)
 def subnets_are_apart(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds subnets of one VPC whose address blocks overlap, also where ``Fn::Cidr`` computes the blocks.
 
@@ -101,7 +104,7 @@ def subnets_are_apart(launch: Launch, contract: Contract) -> Iterator[Violation]
         placed[as_text(properties.get("VpcId", ""))].append((name, network))
 
 
-@rule("W05", "The launch fails when the subnet is created.", f"{REFERENCE}/aws-resource-ec2-subnet.html")
+@rule("W05", "error", "The launch fails when the subnet is created.", f"{REFERENCE}/aws-resource-ec2-subnet.html")
 def subnets_are_in_their_vpc(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds subnets whose address block is not inside their VPC's. VPCs with further blocks are not checked.
 
@@ -129,7 +132,12 @@ def _zones(launch: Launch, subnets: Any) -> list[str] | None:
     return [*map(as_text, zones)] if zones and None not in zones and is_known(zones) else None
 
 
-@rule("W06", "The launch fails when the subnet group is created.", f"{REFERENCE}/aws-resource-rds-dbsubnetgroup.html")
+@rule(
+    "W06",
+    "error",
+    "The launch fails when the subnet group is created.",
+    f"{REFERENCE}/aws-resource-rds-dbsubnetgroup.html",
+)
 def subnet_group_spans_zones(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds DB subnet groups whose subnets are all in one Availability Zone.
 
@@ -146,6 +154,7 @@ def subnet_group_spans_zones(launch: Launch, contract: Contract) -> Iterator[Vio
 
 @rule(
     "W07",
+    "error",
     "The launch fails when the load balancer is created.",
     f"{REFERENCE}/aws-resource-elasticloadbalancingv2-loadbalancer.html",
 )
@@ -166,6 +175,7 @@ def load_balancer_spans_zones(launch: Launch, contract: Contract) -> Iterator[Vi
 
 @rule(
     "W08",
+    "error",
     "The launch fails now and then, depending on which of two resources is created first.",
     f"{REFERENCE}/aws-attribute-dependson.html",
 )
@@ -216,6 +226,7 @@ def _unavailable(
 
 @rule(
     "W09",
+    "error",
     "A launch fails with an instance type that the template allows.",
     f"{REFERENCE}/aws-resource-ec2-instance.html",
 )
@@ -233,7 +244,7 @@ def instance_type_is_available(launch: Launch, contract: Contract) -> Iterator[V
         yield from _unavailable(launch, (*path, "InstanceType"), value, available, "the instance type")
 
 
-@rule("W10", "A launch fails with a DB instance class that the template allows.", RDS)
+@rule("W10", "error", "A launch fails with a DB instance class that the template allows.", RDS)
 def database_class_is_available(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds DB instance classes among a parameter's AllowedValues that RDS doesn't have in the Region for the engine,
     and that no rule in the template's Rules section refuses there. The data is cfn-lint's.
@@ -251,7 +262,9 @@ def database_class_is_available(launch: Launch, contract: Contract) -> Iterator[
 # References.
 
 
-@rule("W11", "The launch fails when the resource is created.", f"{REFERENCE}/aws-template-resource-type-ref.html")
+@rule(
+    "W11", "error", "The launch fails when the resource is created.", f"{REFERENCE}/aws-template-resource-type-ref.html"
+)
 def references_are_of_the_right_type(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds references to a resource of a type that the property doesn't accept, such as a DB subnet group in
     DBParameterGroupName.
@@ -272,7 +285,7 @@ def references_are_of_the_right_type(launch: Launch, contract: Contract) -> Iter
             yield (path, f"{key} of {name} refers to {origin.name}, {what}.")
 
 
-@rule("W12", "The launch fails when the policy is created.", f"{REFERENCE}/aws-resource-s3-bucketpolicy.html")
+@rule("W12", "error", "The launch fails when the policy is created.", f"{REFERENCE}/aws-resource-s3-bucketpolicy.html")
 def bucket_policy_is_about_its_bucket(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds bucket policies with a Resource outside of their bucket.
 
@@ -312,7 +325,9 @@ def _is_another(launch: Launch, resource: str, bucket: Any) -> bool:
     return (is_known(bucket) and is_known(resource)) or bool(launch.referenced_resource(bucket) and "<" in pattern)
 
 
-@rule("W13", "The launch fails when CloudFormation reads the reference.", f"{USER_GUIDE}/dynamic-references.html")
+@rule(
+    "W13", "error", "The launch fails when CloudFormation reads the reference.", f"{USER_GUIDE}/dynamic-references.html"
+)
 def dynamic_references_resolve(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds dynamic references that are misspelt, that name a resource which is no secret, or a key that a secret of
     the template doesn't have.
@@ -376,6 +391,7 @@ def _keys_of(secret: dict[str, Any]) -> set[str] | None:
 
 @rule(
     "W19",
+    "error",
     "The launch fails when the load balancer is created.",
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html",
 )
@@ -398,6 +414,7 @@ def attributes_are_known(launch: Launch, contract: Contract) -> Iterator[Violati
 
 @rule(
     "W20",
+    "error",
     "The launch fails when the target group is created.",
     f"{REFERENCE}/aws-resource-elasticloadbalancingv2-targetgroup.html",
 )
@@ -419,7 +436,7 @@ LONGEST_NAME = {"postgres": 63, "mysql": 64, "mariadb": 64}
 """Engine -> characters that RDS takes for the name of its first database."""
 
 
-@rule("W21", "The launch fails when the database is created.", RDS)
+@rule("W21", "error", "The launch fails when the database is created.", RDS)
 def database_name_is_valid(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds names of databases that RDS refuses for PostgreSQL, MySQL or MariaDB.
 
@@ -440,7 +457,7 @@ STORAGE = {"gp2": 20, "gp3": 20, "io1": 100, "io2": 100, "standard": 5}
 """Storage type -> the least that RDS creates for PostgreSQL, MySQL and MariaDB, in GiB."""
 
 
-@rule("W22", "The launch fails when the database is created.", RDS)
+@rule("W22", "error", "The launch fails when the database is created.", RDS)
 def database_has_enough_storage(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds databases with less storage than the minimum of their storage type: 20 GiB for gp2 and gp3, 100 for io1 and
     io2, 5 for standard.
