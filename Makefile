@@ -4,8 +4,8 @@ PYTHON ?= python3
 RUN := .venv/bin
 # nginx, for example, is where an ordinary user's PATH does not lead.
 export PATH := $(PATH):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-# The files in their order: the boots, which take longest, start first, and all tests of a file share its fixtures.
-PYTEST := $(RUN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Three on two cores, because boots also wait; all tests of a file in one process, because they share its fixtures.
+PYTEST := $(RUN)/python -m pytest --numprocesses 3 --dist loadfile
 
 template: .venv/ready ; @$(RUN)/quilt-cfn build && $(RUN)/quilt-cfn check
 test: .venv/ready ; @$(PYTEST)
