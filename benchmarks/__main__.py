@@ -23,12 +23,11 @@ from quilt_cfn.inputs.release import read_release
 from quilt_cfn.stack import build
 
 ROUNDS = 25
-CHECK_ROUNDS = 3
-BUILD_TARGET = 1.5
+CHECK_ROUNDS = 5
+BUILD_TARGET = 1.3
 """The most that a cold build of one edition may cost, in floors."""
-CHECK_TARGET = 2.0
-"""The most that check of all launches may cost, in runs of cfn-lint over one edition in all Regions."""
-
+CHECK_TARGET = 1.0
+"""The most that a check of every edition may cost, in runs of cfn-lint over the same templates in all Regions."""
 TEN_TARGET = 3.0
 """The most that publishing to ten Regions may cost, in times of one."""
 
