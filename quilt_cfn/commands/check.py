@@ -83,7 +83,7 @@ def _check(options: argparse.Namespace) -> Report:
     from quilt_cfn.inputs import cli_parameters
     from quilt_cfn.inputs.subjects import read_subjects
 
-    regions = [cli_parameters.region(name) for name in options.region]
+    regions = [cli_parameters.region(name) for name in dict.fromkeys(options.region)]
     if options.linters or options.edition or not options.files:
         if options.parameters or options.marketplace:
             raise UserError(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quilt_cfn.cloudformation.checks.check import Subject
-from quilt_cfn.editions import LARGEST_TEMPLATE, TEMPLATE_FILES, nearest
+from quilt_cfn.cloudformation.launch import EMPTY_CONTRACT
+from quilt_cfn.editions import EDITIONS, LARGEST_TEMPLATE, TEMPLATE_FILES, nearest
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.contract import read_contract
 from quilt_cfn.inputs.suppressions import read_suppressions
@@ -15,8 +16,9 @@ from quilt_cfn.inputs.suppressions import read_suppressions
 def read_subjects(files: Sequence[Path], edition: str | None, folder: Path) -> list[Subject]:
     """These files, or those of ``folder``, with the contract and the suppressions of ``edition``.
 
-    Without ``edition``, a file with the name of an edition's template is taken for that. Raises ``UserError`` if there
-    is no such file or edition.
+    Without ``edition``, a file with the name of one of our templates is taken for that. The contract is about the
+    editions only; another template of ours is checked with the default values of its parameters. Raises ``UserError``
+    if there is no such file or edition.
     """
     subjects = []
     suppressions = read_suppressions()
@@ -25,8 +27,10 @@ def read_subjects(files: Sequence[Path], edition: str | None, folder: Path) -> l
         if name not in TEMPLATE_FILES.values():
             subjects.append(Subject(file))
             continue
+        is_edition = name in (each.file for each in EDITIONS.values())
+        contract = read_contract().for_template(name) if is_edition else EMPTY_CONTRACT
         about = tuple(each for each in suppressions if name in each.templates)
-        subjects.append(Subject(file, read_contract().for_template(name), about, LARGEST_TEMPLATE))
+        subjects.append(Subject(file, contract, about, LARGEST_TEMPLATE))
     return subjects
 
 

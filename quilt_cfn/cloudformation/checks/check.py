@@ -23,6 +23,7 @@ from quilt_cfn.cloudformation.checks.linters import cfn_lint, cloudformation_val
 from quilt_cfn.cloudformation.checks.processes import Task, run
 from quilt_cfn.cloudformation.checks.report import Report, make_report, merge_regions
 from quilt_cfn.cloudformation.checks.rules import RULES
+from quilt_cfn.cloudformation.checks.rules.rule import Rule
 from quilt_cfn.cloudformation.checks.suppressions import Suppression, suppress
 from quilt_cfn.cloudformation.facts import availability, quotas
 from quilt_cfn.cloudformation.launch import EMPTY_CONTRACT, Contract, Launch, ValidationError, evaluate
@@ -66,9 +67,9 @@ def check(subjects: Sequence[Subject], regions: Sequence[str] = ()) -> Report:
     tasks += [Task(check_launches, (*pair, chunk)) for chunk in chunks for pair in pairs]
     tasks += [Task(check_launches, (*pair, regions, True)) for pair in pairs]
     found += merge_regions(run(tasks), regions)
-    for pair in pairs:
+    for template, contract in pairs:
         # In all Regions, because one alone may lack what a parameter set needs.
-        found += unseen_conditions(*pair, availability.regions())
+        found += unseen_conditions(template, contract, availability.regions()) if contract.parameter_sets else ()
     what = f"{counted(len(subjects), 'template')} in {counted(len(regions), 'Region')}"
     return _report(found, subjects, checkable, what)
 
@@ -103,8 +104,7 @@ def check_one_launch(file: Path, parameter_values: Mapping[str, Any], region: st
         what = f"CloudFormation would refuse this launch in {region}: {str(refused).rstrip('.')}."
         raise UserError(what, "Change the values with --parameters, or name another --region.") from None
     _refuse_too_large_values(template, launch)
-    rules = [rule for rule in RULES.values() if marketplace or not rule.id.startswith("M")]
-    found = run_rules(template, [launch], EMPTY_CONTRACT, rules)
+    found = run_rules(template, [launch], EMPTY_CONTRACT, _rules(marketplace))
     return make_report(merge_regions(found, [region]), f"{file} in {region}")
 
 
@@ -113,10 +113,11 @@ def check_launches(
 ) -> list[Finding]:
     """Findings in the launches of a template's contract in these Regions, by the rules that depend on the launch.
 
-    With ``once``, findings of the other rules, whose answer is the same for every launch, in the first launch.
+    With ``once``, findings of the other rules, whose answer is the same for every launch, in the first launch. The
+    rules of AWS Marketplace are used only with a contract that has parameter sets.
     """
     launches = (each.launch() for each in prepare_launches(template.data, contract.parameter_sets, regions))
-    rules = [rule for rule in RULES.values() if rule.once == once]
+    rules = [rule for rule in _rules(marketplace=bool(contract.parameter_sets)) if rule.once == once]
     return list(run_rules(template, islice(launches, 1) if once else launches, contract, rules))
 
 
@@ -212,3 +213,7 @@ def _refuse_too_large_values(template: ParsedTemplate, launch: Launch) -> None:
         if error.kind == "Size":
             line = template.line(error.path)
             raise UserError(f"{template.file}, line {line}: {error.message}.", "Make the template simpler there.")
+
+
+def _rules(marketplace: bool) -> list[Rule]:
+    return [rule for rule in RULES.values() if marketplace or not rule.id.startswith("M")]

@@ -1,7 +1,8 @@
-"""The launches in which a template with a contract is checked: in every Region, those that show something new.
+"""The launches in which a template is checked: in every Region, those that show something new.
 
-A parameter set that CloudFormation would refuse in a Region is not launched there, and neither is one that adds no
-parameter value and no value of a condition to those of the launches before it.
+Without parameter sets it is one launch with the default values; parameters that have none stay unknown. A parameter set
+that CloudFormation would refuse in a Region is not launched there, and neither is one that adds no parameter value and
+no value of a condition to those of the launches before it.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ def prepare_launches(
 ) -> Iterator[PreparedLaunch]:
     """The launches to check, Region by Region, their parameter sets in order; nothing is evaluated but conditions."""
     for region in regions:
-        seen: set[tuple[str, Any]] = set()
-        for parameter_values in parameter_sets.values():
+        seen: set[tuple[str, Any]] | None = None
+        for parameter_values in parameter_sets.values() or ({},):
             try:
-                prepared = prepare(template, parameter_values, region)
+                prepared = prepare(template, parameter_values, region, allow_missing=not parameter_sets)
             except ValidationError:
                 continue
             shown = {*prepared.conditions.items(), *parameter_values.items()}
-            if not shown <= seen:
-                seen |= shown
+            if seen is None or not shown <= seen:
+                seen = shown | (seen or set())
                 yield prepared
 
 

@@ -170,6 +170,17 @@ def other(tmp_path: Path) -> Path:
     return file
 
 
+def test_a_template_of_ours_that_is_no_edition_is_checked_with_its_defaults_and_not_for_aws_marketplace(
+    other: Path,
+) -> None:
+    """That its condition is never true with them is no finding."""
+    (subject,) = read_subjects([other], None, other.parent)
+    assert not subject.contract.parameter_sets
+    assert check([subject], ["us-east-1"]).findings == ()
+    other.write_text(other.read_text().replace("AllowedValues: [small, large]", "Default: large"))
+    assert "S04" in {each.rule for each in check([subject], ["us-east-1"]).findings}
+
+
 def test_any_other_template_is_checked_with_the_parameter_values_of_one_launch(other: Path) -> None:
     assert check_one_launch(other, {"Size": "small"}, "us-east-1").findings == ()
     (found,) = check_one_launch(other, {"Size": "large"}, "us-east-1").findings
