@@ -248,10 +248,10 @@ def test_templates_that_are_not_what_the_code_builds_are_refused(checkout):
 
 def test_a_template_with_findings_is_refused(checkout, tmp_path, monkeypatch):
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("Resources: {Bucket: {Type: AWS::S3::Bucket, Properties: {No: such}}}\n")
+    wrong.write_text("Resources: {Bucket: {Type: AWS::S3::Bucket, Properties: {Colour: red}}}\n")
     monkeypatch.setattr(subjects, "read_subjects", lambda *_: [Subject(wrong)])
     error = checkout.refusal(checked=True)
-    assert "quilt-cfn check has 1 finding, the first: " in error
+    assert "quilt-cfn check has 2 findings, the first: " in error, "each linter has its own"
     assert "E3002" in error
 
 
