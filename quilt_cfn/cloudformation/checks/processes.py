@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import active_children
 from signal import SIG_IGN, SIGINT, signal
+from threading import current_thread, main_thread
 from typing import Any, NamedTuple
 
 from quilt_cfn.errors import UserError
@@ -35,27 +37,60 @@ def run(tasks: Sequence[Task]) -> list[Finding]:
     """
     if not tasks:
         return []
-    found: list[Finding] = []
-    processes = ProcessPoolExecutor(
-        min(len(tasks), os.cpu_count() or 1), initializer=_prepare_process, initargs=(tasks,)
-    )
-    try:
-        waiting = [processes.submit(_run_task, number) for number in range(len(tasks))]
-        from tqdm import tqdm  # late: only what takes seconds needs it, and the other processes work by now
+    with _interrupts_at_safe_points() as raise_interrupt:
+        processes = ProcessPoolExecutor(
+            min(len(tasks), os.cpu_count() or 1), initializer=_prepare_process, initargs=(tasks,)
+        )
+        try:
+            return sorted(
+                _findings([processes.submit(_run_task, number) for number in range(len(tasks))], raise_interrupt)
+            )
+        except BrokenProcessPool:
+            raise UserError(
+                "A process that checked a template was killed, perhaps because memory ran out.",
+                "Run the command again.",
+            ) from None
+        finally:
+            # After an interrupt or an exception nobody wants to wait for the other tasks.
+            for process in active_children():
+                process.terminate()
+            processes.shutdown(cancel_futures=True)
 
-        bar = tqdm(as_completed(waiting), total=len(waiting), leave=False, disable=not sys.stderr.isatty(), unit="task")
-        for done in bar:
-            found += done.result()
-        return sorted(found)
-    except BrokenProcessPool:
-        raise UserError(
-            "A process that checked a template was killed, perhaps because memory ran out.", "Run the command again."
-        ) from None
+
+def _findings(tasks: Sequence[Future[list[Finding]]], raise_interrupt: Callable[[], None]) -> Iterator[Finding]:
+    from tqdm import tqdm  # late: only what takes seconds needs it, and the other processes work by now
+
+    waiting = set(tasks)
+    with tqdm(total=len(tasks), leave=False, disable=not sys.stderr.isatty(), unit="task") as bar:
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
+            raise_interrupt()
+            for each in done:
+                yield from each.result()
+            bar.update(len(done))
+
+
+@contextmanager
+def _interrupts_at_safe_points() -> Iterator[Callable[[], None]]:
+    """Note interrupts, and give a function that raises KeyboardInterrupt if there was one.
+
+    Raised wherever the main thread happens to be, it could leave a lock of ``concurrent.futures`` taken for ever, and
+    the shutdown of the processes would wait for it.
+    """
+    interrupts: list[int] = []
+
+    def raise_interrupt() -> None:
+        if interrupts:
+            raise KeyboardInterrupt
+
+    if current_thread() is not main_thread():  # only the main thread gets interrupts
+        yield raise_interrupt
+        return
+    previous = signal(SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        yield raise_interrupt
     finally:
-        # After an interrupt or an exception nobody wants to wait for the other tasks.
-        for process in active_children():
-            process.terminate()
-        processes.shutdown(cancel_futures=True)
+        signal(SIGINT, previous)
 
 
 def _prepare_process(tasks: Sequence[Task]) -> None:
