@@ -26,7 +26,7 @@ NEW = artifacts.artifact("1.1.0", big=2000)
 REQUESTS = 22
 """How many requests it takes to publish NEW beside OLD."""
 FILE, POINTER = 12, 21
-"""One while the files are written and read back, and the one that writes latest.json; `make prove` takes all others as well."""
+"""One while files are written and read back, and the one that writes latest.json; `make prove` takes all others."""
 EACH_REQUEST = [
     pytest.param(number, marks=() if number in (FILE, POINTER) else pytest.mark.exhaustive)
     for number in range(1, REQUESTS + 1)
