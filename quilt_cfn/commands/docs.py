@@ -70,7 +70,8 @@ def _lifecycle(templates: Path) -> str:
         "option adds isn't there without it. Made by `quilt-cfn docs`.",
         "",
     ]
+    every_option = read_contract().parameter_sets["options"]
     for file in template_files([], None, templates):
-        launch = evaluate(read_template(file).data, read_contract().parameter_sets["options"])
+        launch = evaluate(read_template(file).data, every_option)
         lines += [f"## {file.name}", "", report(launch).strip(), ""]
     return "\n".join(lines)

@@ -20,18 +20,24 @@ def read_subjects(files: Sequence[Path], edition: str | None, folder: Path) -> l
     editions only; another template of ours is checked with the default values of its parameters. Raises ``UserError``
     if there is no such file or edition.
     """
-    subjects = []
+    named = [
+        (file, TEMPLATE_FILES[edition] if edition else file.name) for file in template_files(files, edition, folder)
+    ]
+    editions = {each.file for each in EDITIONS.values()}
+    # Not for other templates: they are checked outside of a checkout as well.
+    contract = read_contract() if any(name in editions for _, name in named) else EMPTY_CONTRACT
     suppressions = read_suppressions()
-    for file in template_files(files, edition, folder):
-        name = TEMPLATE_FILES[edition] if edition else file.name
-        if name not in TEMPLATE_FILES.values():
-            subjects.append(Subject(file))
-            continue
-        is_edition = name in (each.file for each in EDITIONS.values())
-        contract = read_contract().for_template(name) if is_edition else EMPTY_CONTRACT
-        about = tuple(each for each in suppressions if name in each.templates)
-        subjects.append(Subject(file, contract, about, LARGEST_TEMPLATE))
-    return subjects
+    return [
+        Subject(
+            file,
+            contract.for_template(name) if name in editions else EMPTY_CONTRACT,
+            tuple(each for each in suppressions if name in each.templates),
+            LARGEST_TEMPLATE,
+        )
+        if name in TEMPLATE_FILES.values()
+        else Subject(file)
+        for file, name in named
+    ]
 
 
 def template_files(files: Sequence[Path], edition: str | None, folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children
-from signal import SIG_IGN, SIGINT, signal
+from signal import SIG_IGN, SIGINT, getsignal, signal
 from threading import current_thread, main_thread
 from typing import Any, NamedTuple
 
@@ -83,7 +83,8 @@ def _interrupts_at_safe_points() -> Iterator[Callable[[], None]]:
         if interrupts:
             raise KeyboardInterrupt
 
-    if current_thread() is not main_thread():  # only the main thread gets interrupts
+    # Only the main thread gets interrupts; and a shell has what it starts in the background ignore them.
+    if current_thread() is not main_thread() or getsignal(SIGINT) is SIG_IGN:
         yield raise_interrupt
         return
     previous = signal(SIGINT, lambda number, _: interrupts.append(number))
