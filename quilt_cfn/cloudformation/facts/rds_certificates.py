@@ -1,7 +1,7 @@
 """Where RDS publishes the certificates that its databases' certificates are verified against.
 
-Every Region has a bundle of its own below its partition's address, ``ADDRESS/REGION/REGION-bundle.pem``, which holds the
-root of each of RDS's authorities there. From
+Every Region has a bundle of its own below its partition's address, ``ADDRESS/REGION/REGION-bundle.pem``, which holds
+the root of each of RDS's authorities there. From
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html ("Certificate bundles by AWS Region") and,
 for China, https://docs.amazonaws.cn/en_us/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html, looked up in November 2026;
 Teleport downloads from the same three (``lib/srv/db/ca.go`` of gravitational/teleport at 01c3a00).
