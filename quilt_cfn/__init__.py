@@ -4,4 +4,4 @@ Three kinds of code, and imports in one direction only: ``delivery`` acts, ``sta
 and describes any template and knows no product. docs/architecture.md shows how they work together.
 """
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"

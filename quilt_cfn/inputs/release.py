@@ -23,7 +23,7 @@ VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0
 # The tag is as the OCI distribution specification has it; the repository is restricted to what registries use.
 _IMAGE = re.compile(r"[a-z0-9]([a-z0-9._/-]*[a-z0-9])?(:[0-9]+/[a-z0-9._/-]+)?:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_ENGINE = re.compile(r"[1-9][0-9]+\.[0-9]+")
+_MAJOR = re.compile(r"[1-9][0-9]+")
 _AMI_DEFAULT = re.compile(r"/aws/service/[A-Za-z0-9_./-]+")
 _AMI_ID = re.compile(r"ami-[0-9a-f]{8}([0-9a-f]{9})?")
 
@@ -48,15 +48,11 @@ class Release(NamedTuple):
     catalog: Image
     nginx: Image
     postgres: str
-    """RDS engine version, major and minor."""
+    """The major version of PostgreSQL; RDS chooses the minor one."""
     ami_default: str
     """The public SSM parameter that is the default of the template's AMI parameter."""
     ami_id: str | None
     """The product's AMI in us-east-1, for the Marketplace submission."""
-
-    @property
-    def postgres_major(self) -> str:
-        return self.postgres.partition(".")[0]
 
 
 def precedence(version: str) -> tuple[int, ...]:
@@ -72,7 +68,11 @@ def read_release(path: Path = RELEASE_FILE) -> Release:
         registry=_image(fields, "registry"),
         catalog=_image(fields, "catalog"),
         nginx=_image(fields, "nginx"),
-        postgres=fields.string("database.postgres", "a major and a minor version, such as 16.13", _ENGINE),
+        postgres=fields.string(
+            "database.postgres",
+            "a major version alone, such as 16: RDS upgrades minor ones, and refuses an update that names an older one",
+            _MAJOR,
+        ),
         ami_default=fields.string("ami.default", "a public SSM parameter, /aws/service/…", _AMI_DEFAULT),
         ami_id=fields.optional("ami.id", "an AMI id, ami-…", _AMI_ID),
     )

@@ -39,7 +39,7 @@ def test_a_digest_pins_an_image():
     assert Image("a/b:1", None).reference == "a/b:1"
 
 
-def test_the_engine_version_is_available_in_rds_and_not_deprecated(release):
+def test_rds_has_the_major_version_of_postgresql_in_standard_support(release):
     def rule(name: str) -> Any:
         schema = file_of("cfnlint", f"data/schemas/extensions/aws_rds_dbinstance/{name}")
         rules = json.loads(schema.read_text())["allOf"]
@@ -48,7 +48,8 @@ def test_the_engine_version_is_available_in_rds_and_not_deprecated(release):
 
     available = rule("engine_version.json")["then"]["properties"]["EngineVersion"]["enum"]
     deprecated = rule("engine_version_deprecated.json")["if"]["properties"]["EngineVersion"]["enum"]
-    assert release.postgres in set(available) - set(deprecated)
+    supported = {version for version in {*available} - {*deprecated} if "-rds" not in version}  # extended support
+    assert release.postgres in {version.partition(".")[0] for version in supported}
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,8 @@ def test_the_engine_version_is_available_in_rds_and_not_deprecated(release):
         ("images.registry.name", "Quilt/registry:1"),
         ("images.nginx.name", "nginx:1 --privileged"),
         ("images.catalog.digest", "sha256:abc"),
-        ("database.postgres", "16"),
+        ("database.postgres", "16.13"),
+        ("database.postgres", "0"),
         ("ami.default", "/custom/ami"),
         ("ami.default", "ami-0123456789abcdef0"),
         ("ami.id", "ami-123"),
