@@ -91,12 +91,21 @@ class Instance:
     """A running instance that has not booted yet; ``with Instance(...)`` ends it and whatever runs on it.
 
     ``disk`` is its size, as mount writes it; with ``database_of``, another instance, it has no database of its own.
+    ``number`` tells the instances of a stack apart, and ``common`` is a folder that they have in common.
     """
 
     def __init__(
-        self, folder: Path, stack: LaunchedStack, disk: str = "2g", database_of: Instance | None = None
+        self,
+        folder: Path,
+        stack: LaunchedStack,
+        disk: str = "2g",
+        database_of: Instance | None = None,
+        number: int = 0,
+        common: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.common = common or folder
+        self.id = f"{INSTANCE_ID[:-1]}{number:x}"
         self.database_of = database_of
         (folder / "disk").mkdir()
         (folder / "calls").touch()
@@ -104,7 +113,9 @@ class Instance:
         config = json.loads(metadata)["AWS::CloudFormation::Init"]["config"]["files"]["/opt/quilt/config.json"]
         self.environments: dict[str, dict[str, str]] = config["content"]["Environments"]
         images = {name: value for name, value in self.environments["stack"].items() if name.endswith("_IMAGE")}
-        settings = {**images, "DISK": disk, "DATABASE": "elsewhere" if database_of else "here"}
+        database = "elsewhere" if database_of else "here"
+        settings = {**images, "DISK": disk, "DATABASE": database, "STACK": str(self.common)}
+        self.write("instance-id", self.id)
         self.write("metadata.json", metadata)
         self.write("user-data", _with_known_attributes(stack.user_data))
         self.write("settings", "".join(f"{name}={value}\n" for name, value in settings.items()))

@@ -2,7 +2,7 @@
 # Becomes an EC2 instance for a test: a copy-on-write root and namespaces of its own, of which nothing is left behind.
 #   unshare --mount --pid --fork --net --uts --ipc --kill-child bash instance.sh FOLDER
 # The file FOLDER/ready appears when the instance is up. bash reads FOLDER/settings: the size of the DISK, the names of
-# the images, and whether the DATABASE is here or elsewhere.
+# the images, whether the DATABASE is here or elsewhere, and the folder that instances of one stack have in common, STACK.
 set -euo pipefail
 folder=$1
 tests=$(dirname "$(readlink --canonicalize "$0")")
@@ -25,8 +25,8 @@ if [ "${2:-}" != inside ]; then
     mount -t sysfs sysfs "$root/sys"
     mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
     mount -t tmpfs tmpfs "$root/run"
-    # The overlay shows only the file system of /, and these two may lie on others.
-    for path in "$checkout" "$folder"; do
+    # The overlay shows only the file system of /, and these may lie on others.
+    for path in "$checkout" "$folder" "$STACK"; do
         mkdir -p "$root$path"
         mount --bind "$path" "$root$path"
     done
@@ -51,7 +51,7 @@ echo "ec2-user ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ec2-user
 
 # What Amazon Linux has: AWS's helpers and command line, the time, systemctl.
 mkdir -p /opt/aws/bin /var/lib/cloud/data
-echo i-0123456789abcdef0 >/var/lib/cloud/data/instance-id
+cp "$folder/instance-id" /var/lib/cloud/data/instance-id
 for tool in cfn-init cfn-signal; do
     program /usr/local/bin/$tool <<<"#!/bin/sh
 PATH=/usr/bin PYTHONPATH=$tools/cfn exec $tools/python2.7 $tools/cfn/bin/$tool --url http://127.0.0.1:9000 \"\$@\""
@@ -122,7 +122,7 @@ ip address add 169.254.169.254/32 dev lo
 sysctl --quiet net.ipv4.ip_forward=1
 iptables --table nat --append OUTPUT --destination 169.254.169.254 --protocol tcp --dport 80 \
     --jump REDIRECT --to-ports 9000
-/usr/bin/python3 "$stand_ins/aws_apis.py" "$folder" &
+/usr/bin/python3 "$stand_ins/aws_apis.py" "$folder" "$STACK" &
 
 if [ "$DATABASE" = elsewhere ]; then
     touch "$folder/ready"

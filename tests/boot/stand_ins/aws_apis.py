@@ -1,7 +1,8 @@
 """The AWS APIs that an instance calls: instance metadata, CloudFormation, Secrets Manager, CloudWatch Logs, S3.
 
-    aws_apis.py FOLDER
+    aws_apis.py FOLDER STACK
 
+FOLDER is an instance's; STACK is common to the instances of a stack, and FOLDER itself where there is one only.
 Answers from FOLDER/metadata.json (the resource's metadata), FOLDER/credentials.json (the role's), FOLDER/secrets.json
 (ARN -> value) and FOLDER/keys.json (access keys that IAM knows), refuses the actions in FOLDER/refused, and writes each
 call to FOLDER/calls, as a line of JSON. Everything is on one port of the loopback interface, to which iptables
@@ -17,8 +18,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 PORT = 9000
-INSTANCE = "i-0123456789abcdef0"
-FOLDER = Path(sys.argv[1])
+FOLDER, STACK = map(Path, sys.argv[1:])
+INSTANCE = (FOLDER / "instance-id").read_text()
 LOCK = threading.Lock()
 
 
