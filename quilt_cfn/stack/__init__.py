@@ -16,11 +16,13 @@ from troposphere import Template
 from quilt_cfn.cloudformation.template.write import TemplateDict, in_reading_order
 from quilt_cfn.editions import EDITIONS, Edition
 from quilt_cfn.inputs.release import Release
+from quilt_cfn.stack.address import add_address
 from quilt_cfn.stack.alarms import add_alarms
 from quilt_cfn.stack.database import add_database
 from quilt_cfn.stack.dns import add_dns_records
+from quilt_cfn.stack.environment import add_environments
 from quilt_cfn.stack.identity import add_instance_profile, add_signing_user
-from quilt_cfn.stack.instance import add_instance
+from quilt_cfn.stack.instance import add_launch_template, add_server_group
 from quilt_cfn.stack.load_balancer import add_load_balancer
 from quilt_cfn.stack.logs import add_flow_log, add_registry_logs
 from quilt_cfn.stack.network import add_network
@@ -29,7 +31,7 @@ from quilt_cfn.stack.outputs import add_outputs
 from quilt_cfn.stack.parameters import add_form
 from quilt_cfn.stack.protection import add_protection
 from quilt_cfn.stack.rules import add_rules
-from quilt_cfn.stack.secrets import add_secrets
+from quilt_cfn.stack.secrets import add_secrets, add_texts
 from quilt_cfn.stack.security_groups import add_security_groups
 from quilt_cfn.stack.storage import add_bucket
 
@@ -46,19 +48,24 @@ def build(edition: Edition, release: Release) -> TemplateDict:
     network = add_network(t)
     add_flow_log(t, network)
     groups = add_security_groups(t, network)
-    bucket = add_bucket(t)
-    database = add_database(t, network, groups, release)
-    add_protection(t, database)
-
-    user_key = add_signing_user(t, edition, bucket)
-    secrets = add_secrets(t, user_key)
-    logs = add_registry_logs(t)
-    profile = add_instance_profile(t, edition, bucket, logs, secrets)
-    instance = add_instance(t, edition, release, network, groups, database, bucket, secrets, profile, logs)
-    load_balancer = add_load_balancer(t, network, groups, database, instance)
+    load_balancer = add_load_balancer(t, network, groups)
     add_dns_records(t, load_balancer)
-    add_alarms(t, load_balancer, database)
-    add_outputs(t, load_balancer, instance)
+    address = add_address(t, network)
+    bucket = add_bucket(t)
+    user_key = add_signing_user(t, edition, bucket)
+    secrets, texts = add_secrets(t, user_key), add_texts(t)
+    logs = add_registry_logs(t)
+    profile = add_instance_profile(t, edition, bucket, logs, secrets, texts, address)
+
+    database = add_database(t, network, groups, release)
+    protection = add_protection(t, database)
+
+    environments = add_environments(t, edition, release, database, bucket, load_balancer, address)
+    values = {"Secrets": secrets, "Texts": texts}
+    template = add_launch_template(t, edition, release, groups, profile, logs, environments, values)
+    add_server_group(t, network, load_balancer, template)
+    add_alarms(t, load_balancer, database, protection)
+    add_outputs(t, load_balancer, address)
     return in_reading_order(database_after_the_rest(t.to_dict(), database.resource.title))
 
 

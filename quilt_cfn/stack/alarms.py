@@ -13,10 +13,11 @@ from troposphere import Ref, Template, cloudwatch, sns
 from quilt_cfn.stack.database import Database
 from quilt_cfn.stack.load_balancer import LoadBalancer
 from quilt_cfn.stack.parameters import ALARM_EMAIL, CERTIFICATE_ARN
+from quilt_cfn.stack.protection import Protection
 
 
-def add_alarms(t: Template, load_balancer: LoadBalancer, database: Database) -> None:
-    """Three alarms, and the topic that mails them when there is an address."""
+def add_alarms(t: Template, load_balancer: LoadBalancer, database: Database, protection: Protection) -> None:
+    """The alarms, and the topic that mails them when there is an address."""
     topic = t.add_resource(
         sns.Topic(
             "AlarmTopic",
@@ -34,8 +35,6 @@ def add_alarms(t: Template, load_balancer: LoadBalancer, database: Database) -> 
                 Namespace=namespace,
                 MetricName=metric_name,
                 Dimensions=[cloudwatch.MetricDimension(Name=key, Value=value) for key, value in dimensions.items()],
-                Statistic="Minimum",
-                ComparisonOperator="LessThanThreshold",
                 **rule,
                 AlarmActions=ALARM_EMAIL.if_set([Ref(topic)]),
             )
@@ -43,10 +42,11 @@ def add_alarms(t: Template, load_balancer: LoadBalancer, database: Database) -> 
 
     alarm(
         "UnhealthyAlarm",
-        "The registry does not answer. SSH to the instance and run ./start.sh; the logs are in CloudWatch Logs.",
+        "The registry does not answer. Its instance is replaced by itself within the hour; if this comes back, see the "
+        "log group RegistryLogs.",
         "AWS/NetworkELB/HealthyHostCount",
         {"LoadBalancer": load_balancer.metric_name, "TargetGroup": load_balancer.sites_metric_name},
-        Threshold=1,
+        **_below(1),
         Period=60,
         EvaluationPeriods=5,
         TreatMissingData="breaching",
@@ -56,7 +56,7 @@ def add_alarms(t: Template, load_balancer: LoadBalancer, database: Database) -> 
         "The registry's database has less than 2 GiB of storage left and could not grow by itself.",
         "AWS/RDS/FreeStorageSpace",
         {"DBInstanceIdentifier": Ref(database.resource)},
-        Threshold=2 * 1024**3,
+        **_below(2 * 1024**3),
         Period=300,
         EvaluationPeriods=3,
     )
@@ -65,7 +65,40 @@ def add_alarms(t: Template, load_balancer: LoadBalancer, database: Database) -> 
         "The registry's certificate expires in two weeks and was not renewed. Renew it in Certificate Manager.",
         "AWS/CertificateManager/DaysToExpiry",
         {"CertificateArn": CERTIFICATE_ARN.ref},
-        Threshold=14,
+        **_below(14),
         Period=24 * 60 * 60,
         EvaluationPeriods=1,
     )
+    unprotected = (
+        "The stack or its database could not be protected from deletion. See the executions of the state machine "
+        "Protection, then switch termination protection of the stack on by hand."
+    )
+    alarm(
+        "ProtectionAlarm",
+        unprotected,
+        "AWS/States/ExecutionsFailed",
+        {"StateMachineArn": protection.state_machine},
+        **_ANY_IN_FIVE_MINUTES,
+    )
+    alarm(
+        "ProtectionStartAlarm",
+        unprotected,
+        "AWS/Events/FailedInvocations",
+        {"RuleName": protection.rule},
+        **_ANY_IN_FIVE_MINUTES,
+    )
+
+
+def _below(threshold: int) -> dict[str, Any]:
+    return {"Statistic": "Minimum", "ComparisonOperator": "LessThanThreshold", "Threshold": threshold}
+
+
+_ANY_IN_FIVE_MINUTES: dict[str, Any] = {
+    "Statistic": "Sum",
+    "ComparisonOperator": "GreaterThanThreshold",
+    "Threshold": 0,
+    "Period": 300,
+    "EvaluationPeriods": 1,
+    "TreatMissingData": "notBreaching",
+}
+"""An event that has happened at all, and that a service counts only when it happens."""

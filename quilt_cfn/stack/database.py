@@ -1,32 +1,38 @@
 """The registry's PostgreSQL on RDS.
 
-What can't be changed without replacing the database (user, database name, encryption, subnet group) is right in
-version 1. Whatever deletes or replaces the database takes a snapshot first.
+What can't be changed without replacing the database is right in version 1 (``IMMUTABLE``). The template says the same
+about the database with and without a snapshot to restore, so that the snapshot's name may be cleared afterwards.
+Whatever deletes or replaces the database takes a snapshot first.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from troposphere import GetAtt, NoValue, Ref, Template, rds
+from troposphere import GetAtt, Ref, Select, Split, Sub, Template, rds
 
 from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.network import Network, named
-from quilt_cfn.stack.parameters import BACKUP_RETENTION_DAYS, DB_INSTANCE_TYPE, DB_PASSWORD, DB_SNAPSHOT_IDENTIFIER
+from quilt_cfn.stack.parameters import (
+    BACKUP_RETENTION_DAYS,
+    DB_INSTANCE_TYPE,
+    DB_PASSWORD,
+    DB_SNAPSHOT_IDENTIFIER,
+    DB_STORAGE,
+    MAINTENANCE_WINDOW,
+)
 from quilt_cfn.stack.security_groups import POSTGRES_PORT, SecurityGroups
 
-_USER = "quilt"
-_DATABASE = "quilt"
+_MASTER_USER = "quilt"
 
 
 class Database(NamedTuple):
-    """How to reach the database; the password is a secret of its own."""
+    """How to reach the database as its master user, whose password is a secret of its own."""
 
     resource: rds.DBInstance
     host: GetAtt
     port: GetAtt
-    user: str
-    name: str
+    master_user: str
 
 
 def add_database(t: Template, network: Network, groups: SecurityGroups, release: Release) -> Database:
@@ -41,39 +47,44 @@ def add_database(t: Template, network: Network, groups: SecurityGroups, release:
     settings = t.add_resource(
         rds.DBParameterGroup(
             # A parameter group belongs to one major version: the next one gets a new group beside this one.
-            f"DatabaseSettings{release.postgres_major}",
+            f"DatabaseSettings{release.postgres}",
             Description="Quilt registry",
-            Family=f"postgres{release.postgres_major}",
+            Family=f"postgres{release.postgres}",
             Parameters={"rds.force_ssl": "1"},
         )
     )
-    if_restored = DB_SNAPSHOT_IDENTIFIER.if_set
     instance = t.add_resource(
         rds.DBInstance(
             "Database",
             DeletionPolicy="Snapshot",
             UpdateReplacePolicy="Snapshot",
+            DBSnapshotIdentifier=DB_SNAPSHOT_IDENTIFIER.if_set(DB_SNAPSHOT_IDENTIFIER.ref),
             Engine="postgres",
+            # RDS stops creating a minor version about a year after it came, and refuses an update that names an older
+            # one than it has moved to. A major version stays true: RDS installs the minor ones.
             EngineVersion=release.postgres,
-            # A release decides about versions: RDS refuses an update that names an older one than it has moved to.
-            AutoMinorVersionUpgrade=False,
+            AutoMinorVersionUpgrade=True,
+            EngineLifecycleSupport="open-source-rds-extended-support",
             DBInstanceClass=DB_INSTANCE_TYPE.ref,
             StorageType="gp3",
-            AllocatedStorage="20",
-            MaxAllocatedStorage=1000,
-            # RDS refuses name, user and encryption for a database restored from a snapshot: they come from the
-            # snapshot.
-            DBSnapshotIdentifier=if_restored(DB_SNAPSHOT_IDENTIFIER.ref),
-            DBName=if_restored(NoValue, _DATABASE),
-            MasterUsername=if_restored(NoValue, _USER),
+            # Always sent, because RDS can't shrink a storage: left out for a restored database only, it would be back
+            # to its default when the snapshot's name is cleared.
+            AllocatedStorage=DB_STORAGE.ref,
+            MaxAllocatedStorage=_LARGEST_STORAGE_GIB,
+            # No DBName: a restore would send it. The boot creates the registry's database and its user.
+            MasterUsername=_MASTER_USER,
             MasterUserPassword=DB_PASSWORD.ref,
-            StorageEncrypted=if_restored(NoValue, True),
+            StorageEncrypted=True,
             Port=str(POSTGRES_PORT),
             DBSubnetGroupName=Ref(subnets),
             VPCSecurityGroups=[groups.database],
             PubliclyAccessible=False,
             DBParameterGroupName=Ref(settings),
+            PreferredMaintenanceWindow=MAINTENANCE_WINDOW.ref,
+            PreferredBackupWindow=_backup_window(),
             BackupRetentionPeriod=BACKUP_RETENTION_DAYS.ref,
+            # The backups outlive a database that was deleted by mistake, for as many days.
+            DeleteAutomatedBackups=False,
             CopyTagsToSnapshot=True,
             EnableCloudwatchLogsExports=["postgresql", "upgrade"],
             Tags=named("database"),
@@ -85,6 +96,18 @@ def add_database(t: Template, network: Network, groups: SecurityGroups, release:
         resource=instance,
         host=GetAtt(instance, "Endpoint.Address"),
         port=GetAtt(instance, "Endpoint.Port"),
-        user=_USER,
-        name=_DATABASE,
+        master_user=_MASTER_USER,
     )
+
+
+# More than a tenth above the largest DBStorage, as RDS wants it.
+_LARGEST_STORAGE_GIB = 6000
+
+
+def _backup_window() -> Sub:
+    """Half an hour of every day, a quarter of an hour after the maintenance window: RDS refuses windows that overlap.
+
+    Without one RDS would take any half hour of the Region's night. ``sun:04:00-sun:05:00`` gives ``05:15-05:45``.
+    """
+    end = Select(1, Split("-", MAINTENANCE_WINDOW.ref))
+    return Sub("${Hour}:15-${Hour}:45", Hour=Select(1, Split(":", end)))

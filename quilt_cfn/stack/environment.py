@@ -1,22 +1,26 @@
 """The environment variables of the three containers; their names and meaning are those of the container images.
 
 Everything that the product decides about a container stands here. Where a value has ``{Name}``, the instance inserts
-the secret of that name (see ``quilt_cfn/instance/configure.py``), so that neither secrets nor free text of customers
-are part of the template's metadata.
+the secret or text of that name (see ``quilt_cfn/instance/configure.py``), so that neither secrets nor free text of
+customers are part of the template's metadata.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from troposphere import Ref, Sub
+from troposphere import Equals, FindInMap, If, Join, Not, Ref, Sub, Template
 
+from quilt_cfn.cloudformation.facts.rds_certificates import RDS_CERTIFICATES
 from quilt_cfn.editions import Edition, Signer
 from quilt_cfn.inputs.release import Release
+from quilt_cfn.stack.address import Address
 from quilt_cfn.stack.database import Database
+from quilt_cfn.stack.load_balancer import LoadBalancer
 from quilt_cfn.stack.parameters import CATALOG_HOST, REGISTRY_HOST, SMTP_HOST, SMTP_PORT, TEAM_ID
 from quilt_cfn.stack.pseudo_parameters import endpoint
 from quilt_cfn.stack.security_groups import REDIRECT_PORT, SITES_PORT
+from quilt_cfn.stack.storage import PackageBucket
 
 Variables = dict[str, Any]
 
@@ -25,30 +29,69 @@ _REGISTRY_URL = Sub(f"https://${{{REGISTRY_HOST.name}}}")
 _CATALOG_URL = Sub(f"https://${{{CATALOG_HOST.name}}}")
 # Several of the containers' switches are on for any value at all, "false" included: off is leaving them out.
 _ON = "true"
-# A connection whose other end is gone without a word is noticed after half a minute instead of two hours.
-# https://www.postgresql.org/docs/16/libpq-connect.html#LIBPQ-KEEPALIVES-IDLE
-_KEEPALIVES = "keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
 
 _SIGNER: dict[Signer, Variables] = {
     Signer.USER: {"AWS_ACCESS_KEY_ID": "{AccessKeyId}", "AWS_SECRET_ACCESS_KEY": "{SecretAccessKey}"},
     Signer.ROLE: {"AWS_SHARED_CREDENTIALS_FILE": "/etc/quilt/aws/credentials"},
 }
 
+# The registry's own database and its user there, both made by the boot.
+_DATABASE = "quilt"
+_DATABASE_USER = "registry"
 
-def registry_environment(edition: Edition, database: Database, bucket: Ref) -> Variables:
-    """``env/registry``: the registry's configuration, read by its env_config.py and by botocore."""
+_CERTIFICATES = "RdsCertificates"
+_HAS_CERTIFICATES = "HasRdsCertificates"
+
+
+def add_environments(
+    t: Template,
+    edition: Edition,
+    release: Release,
+    database: Database,
+    bucket: PackageBucket,
+    load_balancer: LoadBalancer,
+    address: Address,
+) -> dict[str, Variables]:
+    """What the instance writes to ``env/NAME``, by name."""
+    t.add_mapping(_CERTIFICATES, {partition: {"Address": address} for partition, address in RDS_CERTIFICATES.items()})
+    # Where RDS publishes its certificates in the European Sovereign Cloud, no public page says.
+    t.add_condition(_HAS_CERTIFICATES, Not(Equals(Ref("AWS::Partition"), "aws-eusc")))
+    return {
+        "registry": _registry(edition, database, bucket.name),
+        "catalog": _catalog(),
+        "database": _database_preparation(database),
+        "stack": _stack(release, load_balancer, address),
+    }
+
+
+# With the certificates the server is verified: libpq compares its name as well, which the Region's authority signed.
+# https://www.postgresql.org/docs/16/libpq-ssl.html
+_DATABASE_CONNECTION: Variables = {
+    "PGSSLMODE": If(_HAS_CERTIFICATES, "verify-full", "require"),
+    "PGSSLROOTCERT": "/etc/quilt/aws/rds-certificates.pem",
+    "PGCONNECT_TIMEOUT": "10",
+}
+
+
+def _database_uri(database: Database, user: str, password: str, name: str) -> Sub:
+    """A connection whose other end is gone without a word is noticed after half a minute instead of two hours.
+
+    https://www.postgresql.org/docs/16/libpq-connect.html#LIBPQ-KEEPALIVES-IDLE
+    """
+    keepalives = "keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
+    uri = f"postgresql://{user}:{{{password}}}@${{Host}}:${{Port}}/{name}?{keepalives}"
+    return Sub(uri, Host=database.host, Port=database.port)
+
+
+def _registry(edition: Edition, database: Database, bucket: If) -> Variables:
+    """The registry's configuration, read by its env_config.py, by libpq and by botocore."""
     return {
         **_TEAM,
         "QUILT_SERVER_CONFIG": "env_config.py",
         "REGISTRY_URL": _REGISTRY_URL,
         "CATALOG_URL": _CATALOG_URL,
-        "SQLALCHEMY_DATABASE_URI": Sub(
-            f"postgresql://{database.user}:{{DBPassword}}@${{Host}}:${{Port}}/{database.name}?{_KEEPALIVES}",
-            Host=database.host,
-            Port=database.port,
-        ),
-        "PGSSLMODE": "require",
-        "PGCONNECT_TIMEOUT": "10",
+        "SQLALCHEMY_DATABASE_URI": _database_uri(database, _DATABASE_USER, "RegistryDatabasePassword", _DATABASE),
+        **_DATABASE_CONNECTION,
         "PACKAGE_BUCKET_NAME": bucket,
         "S3_ENDPOINT": endpoint("s3", "https://"),
         "AWS_DEFAULT_REGION": Ref("AWS::Region"),
@@ -69,8 +112,8 @@ def registry_environment(edition: Edition, database: Database, bucket: Ref) -> V
     }
 
 
-def catalog_environment() -> Variables:
-    """``env/catalog``: what the catalog shows to browsers, so nothing in it is secret."""
+def _catalog() -> Variables:
+    """What the catalog shows to browsers, so nothing in it is secret."""
     return {
         **_TEAM,
         "REGISTRY_URL": _REGISTRY_URL,
@@ -82,8 +125,23 @@ def catalog_environment() -> Variables:
     }
 
 
-def stack_environment(release: Release) -> Variables:
-    """``env/stack``: what start.sh has to know about this stack."""
+def _database_preparation(database: Database) -> Variables:
+    """What the boot needs to make the registry's database and its user; a new database has only ``postgres``."""
+    return {
+        "ADMIN_DATABASE_URI": _database_uri(database, database.master_user, "DBPassword", "postgres"),
+        "DATABASE_NAME": _DATABASE,
+        "DATABASE_USER": _DATABASE_USER,
+        "DATABASE_PASSWORD": "{RegistryDatabasePassword}",
+        **_DATABASE_CONNECTION,
+    }
+
+
+def _stack(release: Release, load_balancer: LoadBalancer, address: Address) -> Variables:
+    """What the instance's own programs have to know about this stack."""
+    certificates = Sub(
+        "${Address}/${AWS::Region}/${AWS::Region}-bundle.pem",
+        Address=FindInMap(_CERTIFICATES, Ref("AWS::Partition"), "Address"),
+    )
     return {
         "REGISTRY_IMAGE": release.registry.reference,
         "CATALOG_IMAGE": release.catalog.reference,
@@ -92,4 +150,9 @@ def stack_environment(release: Release) -> Variables:
         "REGISTRY_HOST": REGISTRY_HOST.ref,
         "SITES_PORT": str(SITES_PORT),
         "REDIRECT_PORT": str(REDIRECT_PORT),
+        "REGION": Ref("AWS::Region"),
+        "TARGET_GROUPS": Join(" ", list(load_balancer.target_groups)),
+        "ADDRESS": address.ip,
+        "ALLOCATION_ID": address.allocation_id,
+        "RDS_CERTIFICATES": If(_HAS_CERTIFICATES, certificates, ""),
     }

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from troposphere import GetAtt, Ref, Template, iam, s3
+from troposphere import GetAtt, Ref, Template, iam
 from troposphere.logs import LogGroup
 
 from quilt_cfn.editions import Edition, Signer
 from quilt_cfn.stack import permissions
+from quilt_cfn.stack.address import Address
 from quilt_cfn.stack.pseudo_parameters import service
+from quilt_cfn.stack.storage import PackageBucket
 
 _S3_POLICY = "quilt-registry-s3"
 
@@ -28,7 +30,7 @@ class UserKey(NamedTuple):
     secret: GetAtt
 
 
-def add_signing_user(t: Template, edition: Edition, bucket: s3.Bucket) -> UserKey | None:
+def add_signing_user(t: Template, edition: Edition, bucket: PackageBucket) -> UserKey | None:
     """The IAM user of the documented system and its first access key; None where the instance's role signs."""
     if edition.signer is not Signer.USER:
         return None
@@ -36,7 +38,7 @@ def add_signing_user(t: Template, edition: Edition, bucket: s3.Bucket) -> UserKe
         iam.User(
             "RegistryUser",
             Path="/",
-            Policies=[permissions.policy(_S3_POLICY, *permissions.use_packages(bucket))],
+            Policies=[permissions.policy(_S3_POLICY, *permissions.use_packages(bucket.arn))],
         )
     )
     key = t.add_resource(iam.AccessKey("RegistryUserKey", UserName=Ref(user), Status="Active"))
@@ -44,11 +46,20 @@ def add_signing_user(t: Template, edition: Edition, bucket: s3.Bucket) -> UserKe
 
 
 def add_instance_profile(
-    t: Template, edition: Edition, bucket: s3.Bucket, logs: LogGroup, secrets: dict[str, Ref]
+    t: Template,
+    edition: Edition,
+    bucket: PackageBucket,
+    logs: LogGroup,
+    secrets: dict[str, Ref],
+    texts: dict[str, Ref],
+    address: Address,
 ) -> iam.InstanceProfile:
-    """The instance's role: read its own secrets, write its own logs, be managed by SSM, and sign URLs if it is to."""
+    """The instance's role: what its boot needs, be managed by SSM, and sign URLs if it is to."""
     statements = [
         permissions.read_secrets(*secrets.values()),
+        permissions.read_texts(*texts.values()),
+        permissions.see_target_health(),
+        *permissions.take_address(address.allocation_id),
         permissions.write_logs(GetAtt(logs, "Arn")),
         permissions.be_managed(),
     ]
@@ -57,7 +68,7 @@ def add_instance_profile(
         statements.append(permissions.replace_secret(secrets[USER_KEY]))
     policies = [permissions.policy("quilt-server", *statements)]
     if edition.signer is Signer.ROLE:
-        policies.append(permissions.policy(_S3_POLICY, *permissions.use_packages(bucket)))
+        policies.append(permissions.policy(_S3_POLICY, *permissions.use_packages(bucket.arn)))
     role = t.add_resource(
         iam.Role(
             "ServerRole",

@@ -1,71 +1,56 @@
-"""The instance: what it is, what is installed on it, and how CloudFormation learns that it works.
+"""The instance: what it is, what is installed on it, and the group that keeps exactly one of it running.
 
 An instance is never changed in place. Everything that its boot depends on is in the launch template, as the image, the
-type or the user data; a change gives the stack a new instance, which has to report success before it takes over.
+type or the user data; a change makes the group start another instance beside the old one. The new one waits until the
+load balancer calls it healthy, takes the fixed address over, and signals; only then does the old one go. An instance
+that ends or fails its health checks is replaced by the group itself.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from troposphere import Base64, FindInMap, GetAtt, Ref, Sub, Template, ec2, encode_to_dict, iam, policies, s3
+from troposphere import Base64, FindInMap, GetAtt, Ref, Sub, Template, autoscaling, ec2, encode_to_dict, iam, policies
 from troposphere.logs import LogGroup
 
 from quilt_cfn import instance as installed
 from quilt_cfn.cloudformation.template.walk import references
 from quilt_cfn.editions import Edition, Signer
 from quilt_cfn.inputs.release import Release
-from quilt_cfn.stack.database import Database
-from quilt_cfn.stack.environment import Variables, catalog_environment, registry_environment, stack_environment
-from quilt_cfn.stack.network import Network, named
+from quilt_cfn.stack.environment import Variables
+from quilt_cfn.stack.load_balancer import LoadBalancer
+from quilt_cfn.stack.network import Network
 from quilt_cfn.stack.parameters import AMI_ID, INSTANCE_TYPE, KEY_NAME
+from quilt_cfn.stack.permissions import INSTANCE_TAG
 from quilt_cfn.stack.security_groups import SecurityGroups
 
-HEALTH_CHECK_PATH = "/healthcheck"
-
 # The deadlines of all boot steps together stay below this; a test adds them up.
-_LONGEST_BOOT = "PT30M"
+_LONGEST_BOOT_MINUTES = 50
 _DISK_GIB = 20
 
 
-class Instance(NamedTuple):
-    """What other parts need to know of the instance."""
-
-    id: Ref
-    address: Ref
-    """The fixed IPv4 address."""
-
-
-def add_instance(
+def add_launch_template(
     t: Template,
     edition: Edition,
     release: Release,
-    network: Network,
     groups: SecurityGroups,
-    database: Database,
-    bucket: s3.Bucket,
-    secrets: dict[str, Ref],
     profile: iam.InstanceProfile,
     logs: LogGroup,
-) -> Instance:
-    """The launch template, the instance made from it, and the address that outlives it."""
-    environments = {
-        "registry": registry_environment(edition, database, Ref(bucket)),
-        "catalog": catalog_environment(),
-        "stack": stack_environment(release),
-    }
-    configuration = {
-        "Region": Ref("AWS::Region"),
-        "LogGroup": Ref(logs),
-        "Secrets": secrets,
-        "Environments": environments,
-    }
+    environments: dict[str, Variables],
+    values: dict[str, dict[str, Ref]],
+) -> ec2.LaunchTemplate:
+    """What every instance is made from.
+
+    ``environments`` are the files of variables that the instance writes, by name; ``values`` are the secrets and texts
+    that it reads for their placeholders.
+    """
+    configuration = {"Region": Ref("AWS::Region"), "LogGroup": Ref(logs), **values, "Environments": environments}
     files = [*installed.FILES, installed.CREDENTIALS if edition.signer is Signer.ROLE else installed.ROTATE_KEY]
     t.add_mapping(FILES_MAPPING, {_key(file): {"Text": file.text} for file in files})
-    template = t.add_resource(
+    return t.add_resource(
         ec2.LaunchTemplate(
             "ServerTemplate",
-            # Here and not at the instance: when an update makes another instance, CloudFormation is done with this.
+            # Here and not at the group: when an update starts another instance, CloudFormation is done with this.
             Metadata=_metadata(files, configuration, logs),
             LaunchTemplateData=ec2.LaunchTemplateData(
                 ImageId=AMI_ID.ref,
@@ -81,35 +66,65 @@ def add_instance(
                         Ebs=ec2.EBSBlockDevice(VolumeType="gp3", VolumeSize=_DISK_GIB, Encrypted=True),
                     )
                 ],
-                TagSpecifications=[ec2.TagSpecifications(ResourceType="instance", Tags=named("server"))],
                 UserData=Base64(Sub(_user_data(release, environments))),
             ),
         )
     )
-    server = t.add_resource(
-        ec2.Instance(
-            "Server",
-            # What its boot needs and nothing in it refers to; the way to the database is open before there is one
-            # (order.py).
+
+
+def add_server_group(
+    t: Template, network: Network, load_balancer: LoadBalancer, template: ec2.LaunchTemplate
+) -> autoscaling.AutoScalingGroup:
+    """The Auto Scaling group of one.
+
+    An update replaces the instance without a gap: a second one is started beside it. MaxSize leaves room for that,
+    because CloudFormation raises the other two sizes only. If the second one fails, the newest instance is the one that
+    goes. DesiredCapacity is in the template because a failed update would otherwise leave two.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html
+    """
+    return t.add_resource(
+        autoscaling.AutoScalingGroup(
+            "ServerGroup",
+            # What an instance's boot needs and nothing refers to; everything that stands before the database is there
+            # already (order.py).
             DependsOn=list(network.internet),
-            CreationPolicy=policies.CreationPolicy(
-                ResourceSignal=policies.ResourceSignal(Count=1, Timeout=_LONGEST_BOOT)
-            ),
-            LaunchTemplate=ec2.LaunchTemplateSpecification(
+            LaunchTemplate=autoscaling.LaunchTemplateSpecification(
                 LaunchTemplateId=Ref(template), Version=GetAtt(template, "LatestVersionNumber")
             ),
-            SubnetId=network.public_subnets[0],
+            MinSize="1",
+            MaxSize="2",
+            DesiredCapacity="1",
+            VPCZoneIdentifier=list(network.public_subnets),
+            TargetGroupARNs=list(load_balancer.target_groups),
+            HealthCheckType="ELB",
+            # Counted from the start of the instance, long before its boot has ended.
+            HealthCheckGracePeriod=_LONGEST_BOOT_MINUTES * 60,
+            TerminationPolicies=["NewestInstance"],
+            Tags=[
+                autoscaling.Tag("Name", Sub("${AWS::StackName}-server"), True),
+                autoscaling.Tag(INSTANCE_TAG, Ref("AWS::StackId"), True),
+            ],
+            CreationPolicy=policies.CreationPolicy(
+                ResourceSignal=policies.ResourceSignal(Count=1, Timeout=f"PT{_LONGEST_BOOT_MINUTES}M")
+            ),
+            UpdatePolicy=policies.UpdatePolicy(
+                AutoScalingRollingUpdate=policies.AutoScalingRollingUpdate(
+                    MinInstancesInService="1",
+                    MaxBatchSize="1",
+                    PauseTime=f"PT{_LONGEST_BOOT_MINUTES}M",
+                    WaitOnResourceSignals=True,
+                    # Nothing else starts or ends an instance meanwhile.
+                    SuspendProcesses=[
+                        "HealthCheck",
+                        "ReplaceUnhealthy",
+                        "AZRebalance",
+                        "AlarmNotification",
+                        "ScheduledActions",
+                    ],
+                )
+            ),
         )
     )
-    address = t.add_resource(
-        ec2.EIP("ServerAddress", DependsOn=list(network.internet), Domain="vpc", Tags=named("server"))
-    )
-    t.add_resource(
-        ec2.EIPAssociation(
-            "ServerAddressAssociation", AllocationId=GetAtt(address, "AllocationId"), InstanceId=Ref(server)
-        )
-    )
-    return Instance(id=Ref(server), address=Ref(address))
 
 
 # The files stand among the mappings, near the left edge of the template, where they can be read; the metadata refers

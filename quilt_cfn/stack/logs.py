@@ -1,6 +1,8 @@
 """The log groups, and the flow log of the VPC.
 
-Log groups have generated names, so that a retried launch never meets an old one. They expire after LogRetentionDays.
+Log groups have generated names, so that a retried launch never meets an old one. What is in them expires after
+LogRetentionDays. The groups are kept when the stack is deleted: after a failed launch was rolled back, or when somebody
+asks later who connected, they have the answer.
 """
 
 from __future__ import annotations
@@ -15,28 +17,13 @@ from quilt_cfn.stack.pseudo_parameters import service
 
 
 def add_registry_logs(t: Template) -> LogGroup:
-    """The log group of the instance's boot and of the three containers.
-
-    It is kept when the stack is deleted: after a failed launch was rolled back, this log has the reason.
-    """
-    return t.add_resource(
-        LogGroup(
-            "RegistryLogs",
-            DeletionPolicy="Retain",
-            UpdateReplacePolicy="Retain",
-            RetentionInDays=LOG_RETENTION_DAYS.ref,
-        )
-    )
+    """The log group of the instance's boot and of the three containers."""
+    return _add_log_group(t, "RegistryLogs")
 
 
 def add_flow_log(t: Template, network: Network) -> None:
     """A record of every connection in the VPC, accepted or rejected."""
-    group = t.add_resource(
-        LogGroup(
-            "NetworkLogs",
-            RetentionInDays=LOG_RETENTION_DAYS.ref,
-        )
-    )
+    group = _add_log_group(t, "NetworkLogs")
     role = t.add_resource(
         iam.Role(
             "NetworkLogsRole",
@@ -59,4 +46,10 @@ def add_flow_log(t: Template, network: Network) -> None:
             LogGroupName=Ref(group),
             DeliverLogsPermissionArn=GetAtt(role, "Arn"),
         )
+    )
+
+
+def _add_log_group(t: Template, name: str) -> LogGroup:
+    return t.add_resource(
+        LogGroup(name, DeletionPolicy="Retain", UpdateReplacePolicy="Retain", RetentionInDays=LOG_RETENTION_DAYS.ref)
     )

@@ -1,6 +1,6 @@
 """The registry's own VPC: one public subnet for the load balancer and the instance, two private ones for the database.
 
-An address range is written once, as the range of the VPC; every subnet is a part of it.
+An address range is given once, as the range of the VPC; every subnet is a part of it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 from troposphere import Cidr, GetAtt, GetAZs, Ref, Select, Sub, Tags, Template, ec2
 
-_RANGE = "10.42.0.0/16"
+from quilt_cfn.stack.parameters import AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2, VPC_CIDR
+
 _SUBNET_HOST_BITS = 8  # /24: 251 usable addresses
 _SUBNETS = 3
+_ZONES = (AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2)
 
 
 class Network(NamedTuple):
@@ -29,11 +31,11 @@ def named(suffix: str) -> Tags:
 
 
 def add_network(t: Template) -> Network:
-    """VPC, three subnets in the Region's first two zones, and the way to the internet for the public one."""
+    """VPC, three subnets in two zones, and the way to the internet for the public one."""
     vpc = t.add_resource(
         ec2.VPC(
             "Vpc",
-            CidrBlock=_RANGE,
+            CidrBlock=VPC_CIDR.ref,
             EnableDnsHostnames=True,
             Tags=named("vpc"),
         )
@@ -47,14 +49,16 @@ def add_network(t: Template) -> Network:
         )
     )
 
+    zones = [field.if_set(field.ref, Select(n, GetAZs(""))) for n, field in enumerate(_ZONES)]
+
     def subnet(name: str, index: int, zone: int, public: bool) -> ec2.Subnet:
         return t.add_resource(
             ec2.Subnet(
                 name,
                 VpcId=Ref(vpc),
-                AvailabilityZone=Select(zone, GetAZs("")),
+                AvailabilityZone=zones[zone],
                 CidrBlock=Select(index, Cidr(GetAtt(vpc, "CidrBlock"), _SUBNETS, _SUBNET_HOST_BITS)),
-                # The instance signals CloudFormation before its fixed address is attached: it needs one of its own.
+                # An instance has the fixed address only once it serves: until then it needs one of its own.
                 **({"MapPublicIpOnLaunch": True} if public else {}),
                 Tags=named(f"{'public' if public else 'private'}-{zone + 1}"),
             )

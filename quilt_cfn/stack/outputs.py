@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from troposphere import Output, Template
 
-from quilt_cfn.stack.instance import Instance
+from quilt_cfn.stack.address import Address
 from quilt_cfn.stack.load_balancer import LoadBalancer
 
 
-def add_outputs(t: Template, load_balancer: LoadBalancer, instance: Instance) -> None:
+def add_outputs(t: Template, load_balancer: LoadBalancer, address: Address) -> None:
     t.add_output(
         Output(
             "LoadBalancerDNSName",
@@ -19,7 +19,7 @@ def add_outputs(t: Template, load_balancer: LoadBalancer, instance: Instance) ->
     t.add_output(
         Output(
             "EC2InstanceIp",
-            Description="Address to SSH to as ec2-user; it stays the same when the instance stops or is replaced",
-            Value=instance.address,
+            Description="Address to SSH to as ec2-user; it stays the same when the instance is replaced",
+            Value=address.ip,
         )
     )

@@ -16,15 +16,15 @@ from typing import Any, NamedTuple
 from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Template
 
 from quilt_cfn.inputs.release import Release
-from quilt_cfn.stack.sizes import DB_INSTANCE_CLASSES, INSTANCE_TYPES
+from quilt_cfn.stack.choices import DB_INSTANCE_CLASSES, INSTANCE_TYPES, MAINTENANCE_WINDOWS
 
 
 class Field(NamedTuple):
     """One row of the form.
 
     ``lengths`` and ``limits`` are the least and the most. ``free_text`` marks values that people write as they like, so
-    that they reach the instance only by way of Secrets Manager; ``secret`` ones are hidden in the console as well
-    (``NoEcho``).
+    that they reach the instance only by way of Secrets Manager or an SSM parameter; ``secret`` ones are hidden in the
+    console as well (``NoEcho``).
     """
 
     name: str
@@ -90,7 +90,16 @@ _REGION = "[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"
 _ACCOUNT = "[0-9]{12}"
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _FIRST_OCTET = "(22[0-3]|2[01][0-9]|1[0-9]{2}|[1-9][0-9]?)"  # 0 is "this network", 224 and above no host has
+_IPV4_RANGE = rf"{_FIRST_OCTET}(\.{_OCTET}){{3}}/([89]|[12][0-9]|3[0-2])"
 _SNAPSHOT = "(arn:aws[a-z-]*:rds:[a-z0-9-]+:[0-9]{12}:snapshot:)?((rds|awsbackup):)?[a-zA-Z](-?[a-zA-Z0-9])*"
+_BUCKET = (
+    "(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{2,62}"
+    "(?<!-)(?<!-s3alias)(?<!--ol-s3)(?<!--x-s3)(?<!--table-s3)(?<!-an)"
+)
+_BUCKET_RULES = (
+    "3 to 63 lower-case letters, digits and hyphens, not at an end; not beginning with xn--, sthree- or "
+    "amzn-s3-demo-, nor ending in -s3alias, --ol-s3, --x-s3, --table-s3 or -an"
+)
 # CloudFormation would replace such a text by what it points to, wherever the value ends up.
 _NO_DYNAMIC_REFERENCE = r"(?!.*\{\{resolve:)"
 # Letters, digits and combining marks of the scripts that companies write their names in; no symbols, no controls, no
@@ -152,14 +161,20 @@ PACKAGE_BUCKET = Field(
         "Name of the S3 bucket to create for package data, unique in all of AWS. Never change it; "
         "the bucket stays when the stack is deleted."
     ),
-    pattern=(
-        "(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{2,62}"
-        "(?<!-)(?<!-s3alias)(?<!--ol-s3)(?<!--x-s3)(?<!--table-s3)(?<!-an)"
+    pattern=_BUCKET,
+    constraint=f"{_BUCKET_RULES}.",
+)
+EXISTING_BUCKET = Field(
+    name="ExistingBucket",
+    label="Bucket that exists already (optional)",
+    description=(
+        "The bucket of an earlier registry, in this account and Region: the registry then works with that one, and "
+        "the bucket to create stays empty. Empty: the bucket to create."
     ),
-    constraint=(
-        "3 to 63 lower-case letters, digits and hyphens, not at an end; not beginning with xn--, sthree- or "
-        "amzn-s3-demo-, nor ending in -s3alias, --ol-s3, --x-s3, --table-s3 or -an."
-    ),
+    pattern=f"({_BUCKET})?",
+    lengths=(0, 63),
+    constraint=f"{_BUCKET_RULES}; or empty.",
+    default="",
 )
 DB_INSTANCE_TYPE = Field(
     name="DBInstanceType",
@@ -180,6 +195,26 @@ DB_PASSWORD = Field(
     secret=True,
     free_text=True,
 )
+DB_STORAGE = Field(
+    name="DBStorage",
+    label="Database storage in GiB",
+    description=(
+        "Storage to begin with; it grows by itself. With a snapshot to restore: at least its size. Never lower it."
+    ),
+    type="Number",
+    default=20,
+    limits=(20, 5000),
+)
+MAINTENANCE_WINDOW = Field(
+    name="MaintenanceWindow",
+    label="Weekly hour for maintenance (UTC)",
+    description=(
+        "In this hour RDS installs minor versions of PostgreSQL and restarts the database. Backups are made every day "
+        "in the hour after."
+    ),
+    values=MAINTENANCE_WINDOWS,
+    default="sun:04:00-sun:05:00",
+)
 BACKUP_RETENTION_DAYS = Field(
     name="BackupRetentionDays",
     label="Days to keep database backups",
@@ -193,7 +228,7 @@ DB_SNAPSHOT_IDENTIFIER = Field(
     label="Snapshot to restore (optional)",
     description=(
         "Name or ARN of an earlier registry's database snapshot; empty: an empty database. "
-        "Never change it in an update, that would replace the database."
+        "It may be cleared later; never set it in an update, that would replace the database."
     ),
     pattern=f"({_SNAPSHOT})?",
     lengths=(0, 400),
@@ -217,8 +252,52 @@ SSH_INPUT_CIDR = Field(
     name="SshInputCIDR",
     label="Addresses that may use SSH",
     description="IPv4 range that may SSH to the instance; for a single address add /32, for example 198.51.100.7/32.",
-    pattern=rf"{_FIRST_OCTET}(\.{_OCTET}){{3}}/([89]|[12][0-9]|3[0-2])",
+    pattern=_IPV4_RANGE,
     constraint="An IPv4 range from /8 to /32, such as 198.51.100.0/24.",
+)
+HTTPS_INPUT_CIDR = Field(
+    name="HttpsInputCIDR",
+    label="Addresses that may use the registry",
+    description="IPv4 range that may reach catalog and registry over HTTPS; 0.0.0.0/0 is everybody.",
+    pattern=rf"0\.0\.0\.0/0|{_IPV4_RANGE}",
+    constraint="0.0.0.0/0, or an IPv4 range from /8 to /32, such as 198.51.100.0/24.",
+    default="0.0.0.0/0",
+)
+VPC_CIDR = Field(
+    name="VpcCidr",
+    label="Addresses of the VPC",
+    description=(
+        "Private IPv4 range of the VPC to create; choose one that no network to be peered with it uses. "
+        "Never change it in an update, that would replace the network and everything in it."
+    ),
+    # Not 172.17 to 172.31, where Docker makes the networks of its containers.
+    pattern=rf"(10\.{_OCTET}|172\.16|192\.168)\.{_OCTET}\.0/(1[6-9]|20)",
+    constraint="A range from /16 to /20 in 10.0.0.0/8, 172.16.0.0/16 or 192.168.0.0/16, such as 10.42.0.0/16.",
+    default="10.42.0.0/16",
+)
+AVAILABILITY_ZONE_1 = Field(
+    name="AvailabilityZone1",
+    label="First Availability Zone (optional)",
+    description=(
+        "Zone of the instance and of one private subnet, for example us-east-1a; give both zones or none. "
+        "Empty: the Region's first zone. Never change it in an update to another zone."
+    ),
+    pattern=f"({_REGION}[a-z])?",
+    lengths=(0, 32),
+    constraint="The name of a zone of this Region such as us-east-1a, or empty.",
+    default="",
+)
+AVAILABILITY_ZONE_2 = Field(
+    name="AvailabilityZone2",
+    label="Second Availability Zone (optional)",
+    description=(
+        "Zone of the other private subnet, for example us-east-1b; RDS wants two zones. "
+        "Empty: the Region's second zone. Never change it in an update to another zone."
+    ),
+    pattern=f"({_REGION}[a-z])?",
+    lengths=(0, 32),
+    constraint="The name of another zone of this Region such as us-east-1b, or empty.",
+    default="",
 )
 SMTP_DEFAULT_SENDER = Field(
     name="SmtpDefaultSender",
@@ -315,10 +394,21 @@ AMI_ID = Field(
 FORM = (
     Group("Team", (TEAM_ID, TEAM_NAME)),
     Group("Host names", (CATALOG_HOST, REGISTRY_HOST, CERTIFICATE_ARN, HOSTED_ZONE_ID)),
-    Group("Package data", (PACKAGE_BUCKET,)),
+    Group("Package data", (PACKAGE_BUCKET, EXISTING_BUCKET)),
     Group("Mail", (SMTP_DEFAULT_SENDER, SMTP_USERNAME, SMTP_PASSWORD, SMTP_HOST, SMTP_PORT)),
-    Group("Database", (DB_PASSWORD, DB_INSTANCE_TYPE, BACKUP_RETENTION_DAYS, DB_SNAPSHOT_IDENTIFIER)),
+    Group(
+        "Database",
+        (
+            DB_PASSWORD,
+            DB_INSTANCE_TYPE,
+            DB_STORAGE,
+            BACKUP_RETENTION_DAYS,
+            MAINTENANCE_WINDOW,
+            DB_SNAPSHOT_IDENTIFIER,
+        ),
+    ),
     Group("Instance", (KEY_NAME, SSH_INPUT_CIDR, INSTANCE_TYPE, AMI_ID)),
+    Group("Network", (HTTPS_INPUT_CIDR, VPC_CIDR, AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2)),
     Group("Operations", (ALARM_EMAIL, LOG_RETENTION_DAYS)),
 )
 """The form from top to bottom; every parameter of every edition."""

@@ -9,10 +9,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from awacs import logs, rds, s3, secretsmanager, ssm, ssmmessages, states, sts
-from awacs.aws import Allow, Bool, Condition, Deny, PolicyDocument, Principal, Statement, StringEquals
+from awacs import (
+    cloudformation,
+    ec2,
+    elasticloadbalancing,
+    logs,
+    rds,
+    s3,
+    secretsmanager,
+    ssm,
+    ssmmessages,
+    states,
+    sts,
+)
+from awacs.aws import (
+    Allow,
+    Bool,
+    Condition,
+    Deny,
+    PolicyDocument,
+    Principal,
+    Statement,
+    StringEquals,
+    StringNotEquals,
+)
 from troposphere import GetAtt, Ref, Sub, iam
 from troposphere import s3 as s3_resources
+
+from quilt_cfn.stack.pseudo_parameters import arn
 
 
 def policy(name: str, *statements: Statement) -> iam.Policy:
@@ -34,31 +58,49 @@ def trusts(*services: Any, only_this_account: bool = False) -> PolicyDocument:
     )
 
 
-def use_packages(bucket: s3_resources.Bucket) -> tuple[Statement, ...]:
+def use_packages(bucket_arn: Any) -> tuple[Statement, ...]:
     """The documented permissions: delete, get, head and put objects, and list the bucket.
 
     There is no ``s3:HeadObject`` action; HEAD is authorised by ``s3:GetObject``.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
     """
     return (
-        _allow([s3.DeleteObject, s3.GetObject, s3.PutObject], _objects(bucket)),
-        _allow([s3.ListBucket], GetAtt(bucket, "Arn")),
+        _allow([s3.DeleteObject, s3.GetObject, s3.PutObject], Sub("${Bucket}/*", Bucket=bucket_arn)),
+        _allow([s3.ListBucket], bucket_arn),
     )
 
 
 def refuse_plain_http(bucket: s3_resources.Bucket) -> Statement:
     """Nobody, whatever their permissions, reaches the bucket without TLS."""
-    return Statement(
-        Effect=Deny,
-        Principal=Principal("*"),
-        Action=[s3.Action("*")],
-        Resource=[GetAtt(bucket, "Arn"), _objects(bucket)],
-        Condition=Condition(Bool("aws:SecureTransport", "false")),
+    return _refuse(bucket, Bool("aws:SecureTransport", "false"))
+
+
+def refuse_other_accounts(bucket: s3_resources.Bucket) -> Statement:
+    """No identity of another account reaches the bucket, nor anybody without one, whatever is granted later.
+
+    AWS's own services go on, such as S3 with a replication or an inventory.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+    """
+    return _refuse(
+        bucket,
+        StringNotEquals("aws:PrincipalAccount", Ref("AWS::AccountId")),
+        Bool("aws:PrincipalIsAWSService", "false"),
     )
 
 
 def read_secrets(*secret_arns: Any) -> Statement:
     return _allow([secretsmanager.GetSecretValue], *secret_arns)
+
+
+def read_texts(*parameter_names: Any) -> Statement:
+    """Read these SSM parameters; a generated name has no slash before it."""
+    return _allow(
+        [ssm.GetParameter],
+        *(Sub(_PARAMETER, Name=name) for name in parameter_names),
+    )
+
+
+_PARAMETER = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${Name}"
 
 
 def replace_secret(secret_arn: Any) -> Statement:
@@ -93,6 +135,37 @@ def be_managed() -> Statement:
     )
 
 
+def see_target_health() -> Statement:
+    """IAM offers no resource for this action."""
+    return _allow([elasticloadbalancing.DescribeTargetHealth], "*")
+
+
+INSTANCE_TAG = "quilt:stack"
+"""The tag by which a stack's own instances are known, with the stack's ID as its value."""
+
+
+def take_address(allocation_id: Any) -> tuple[Statement, ...]:
+    """Associate this one address with an instance of this stack.
+
+    EC2 asks for permission on the address, the instance and its network interface; only the instance has the tag.
+    """
+    own = Condition(StringEquals(f"aws:ResourceTag/{INSTANCE_TAG}", Ref("AWS::StackId")))
+    address = Sub(
+        "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:elastic-ip/${Allocation}", Allocation=allocation_id
+    )
+    here = "ec2:${AWS::Region}:${AWS::AccountId}"
+    return (
+        _allow([ec2.AssociateAddress], address, arn(f"{here}:network-interface/*")),
+        Statement(Effect=Allow, Action=[ec2.AssociateAddress], Resource=[arn(f"{here}:instance/*")], Condition=own),
+    )
+
+
+def protect_stack() -> Statement:
+    """Switch on termination protection of this stack, and look up its resources."""
+    actions = [cloudformation.UpdateTerminationProtection, cloudformation.DescribeStackResource]
+    return _allow(actions, Ref("AWS::StackId"))
+
+
 def modify_database(database_arn: Any) -> Statement:
     return _allow([rds.ModifyDBInstance], database_arn)
 
@@ -101,8 +174,15 @@ def start_execution(state_machine_arn: Any) -> Statement:
     return _allow([states.StartExecution], state_machine_arn)
 
 
-def _objects(bucket: s3_resources.Bucket) -> Sub:
-    return Sub(f"${{{bucket.title}.Arn}}/*")
+def _refuse(bucket: s3_resources.Bucket, *conditions: Any) -> Statement:
+    """Refuse everything on a bucket and its objects to everybody for whom all conditions hold."""
+    return Statement(
+        Effect=Deny,
+        Principal=Principal("*"),
+        Action=[s3.Action("*")],
+        Resource=[GetAtt(bucket, "Arn"), Sub(f"${{{bucket.title}.Arn}}/*")],
+        Condition=Condition(list(conditions)),
+    )
 
 
 def _allow(actions: list[Any], *resources: Any) -> Statement:

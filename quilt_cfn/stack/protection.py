@@ -1,12 +1,15 @@
-"""Deletion protection of the database, switched on after success.
+"""Protection of the stack and of its database from deletion, switched on after success.
 
-Once a launch or an update has succeeded, the database can only be deleted after somebody switched its deletion
-protection off; until then nothing keeps a failed launch from rolling back. CloudFormation sends an event at the end of
-each operation, and a state machine with a single API call reacts to it; the instance needs no permission on RDS.
+Once a launch or an update has succeeded, nothing is deleted before somebody switched the stack's termination protection
+off: CloudFormation refuses the deletion as a whole. The database's own deletion protection holds beside it. Until then
+nothing keeps a failed launch from rolling back. CloudFormation sends an event at the end of each operation, and a
+state machine reacts to it; the instance needs no permission for any of this.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacks-event-types.html
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Ref, Template, events, iam, stepfunctions
 
@@ -15,46 +18,50 @@ from quilt_cfn.stack.database import Database
 from quilt_cfn.stack.pseudo_parameters import arn, service
 
 
-def add_protection(t: Template, database: Database) -> None:
-    """An EventBridge rule, the state machine that it starts, and the role of both."""
+class Protection(NamedTuple):
+    """What the alarms need to know."""
+
+    state_machine: Ref
+    rule: Ref
+
+
+def add_protection(t: Template, database: Database) -> Protection:
+    """An EventBridge rule, the state machine that it starts, and a role for each."""
     role = t.add_resource(
         iam.Role(
-            "DatabaseProtectionRole",
-            AssumeRolePolicyDocument=permissions.trusts(service("events"), service("states"), only_this_account=True),
-            Policies=[
-                permissions.policy(
-                    "protect-database",
-                    permissions.modify_database(GetAtt(database.resource, "DBInstanceArn")),
-                    # The ARN itself would make a circle; a generated name contains the logical ID.
-                    permissions.start_execution(
-                        arn("states:${AWS::Region}:${AWS::AccountId}:stateMachine:*DatabaseProtection-*")
-                    ),
-                )
-            ],
+            "ProtectionRole",
+            AssumeRolePolicyDocument=permissions.trusts(service("states"), only_this_account=True),
+            Policies=[permissions.policy("protect-stack", permissions.protect_stack())],
+        )
+    )
+    # A policy of its own: everything else here is created before the database, to whose ARN it gives permission.
+    t.add_resource(
+        iam.PolicyType(
+            "ProtectionDatabasePolicy",
+            PolicyName="protect-database",
+            Roles=[Ref(role)],
+            PolicyDocument=permissions.document(
+                permissions.modify_database(GetAtt(database.resource, "DBInstanceArn")),
+            ),
         )
     )
     state_machine = t.add_resource(
         stepfunctions.StateMachine(
-            "DatabaseProtection",
+            "Protection",
             RoleArn=GetAtt(role, "Arn"),
-            Definition={
-                "StartAt": "Protect",
-                "States": {
-                    "Protect": {
-                        "Type": "Task",
-                        "Resource": arn("states:::aws-sdk:rds:modifyDBInstance"),
-                        "Parameters": {"DbInstanceIdentifier": Ref(database.resource), "DeletionProtection": True},
-                        # RDS refuses while the instance is being modified or backed up.
-                        "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 60, "MaxAttempts": 8}],
-                        "End": True,
-                    }
-                },
-            },
+            Definition={"StartAt": "ProtectStack", "States": _states(database)},
         )
     )
-    t.add_resource(
+    starter = t.add_resource(
+        iam.Role(
+            "ProtectionRuleRole",
+            AssumeRolePolicyDocument=permissions.trusts(service("events"), only_this_account=True),
+            Policies=[permissions.policy("start-protection", permissions.start_execution(Ref(state_machine)))],
+        )
+    )
+    rule = t.add_resource(
         events.Rule(
-            "DatabaseProtectionRule",
+            "ProtectionRule",
             EventPattern={
                 "source": ["aws.cloudformation"],
                 "detail-type": ["CloudFormation Stack Status Change"],
@@ -63,6 +70,58 @@ def add_protection(t: Template, database: Database) -> None:
                     "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]},
                 },
             },
-            Targets=[events.Target(Id="protect", Arn=Ref(state_machine), RoleArn=GetAtt(role, "Arn"))],
+            Targets=[events.Target(Id="protect", Arn=Ref(state_machine), RoleArn=GetAtt(starter, "Arn"))],
         )
     )
+    return Protection(Ref(state_machine), Ref(rule))
+
+
+def _states(database: Database) -> dict[str, Any]:
+    """First the stack, then the database, which is protected even where the stack can't be.
+
+    The database's identifier is looked up, so that the state machine can be created, or fail, before the database.
+    CloudFormation takes the protection of a nested stack only at its root stack.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-protect-stacks.html
+    """
+    return {
+        "ProtectStack": {
+            "Type": "Task",
+            "Resource": arn("states:::aws-sdk:cloudformation:updateTerminationProtection"),
+            "Parameters": {"StackName": Ref("AWS::StackName"), "EnableTerminationProtection": True},
+            "ResultPath": None,
+            "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 20, "MaxAttempts": 4}],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.StackError", "Next": "FindDatabase"}],
+            "Next": "FindDatabase",
+        },
+        "FindDatabase": {
+            "Type": "Task",
+            "Resource": arn("states:::aws-sdk:cloudformation:describeStackResource"),
+            "Parameters": {"StackName": Ref("AWS::StackName"), "LogicalResourceId": database.resource.title},
+            "ResultPath": "$.Database",
+            "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 20, "MaxAttempts": 4}],
+            "Next": "ProtectDatabase",
+        },
+        "ProtectDatabase": {
+            "Type": "Task",
+            "Resource": arn("states:::aws-sdk:rds:modifyDBInstance"),
+            "Parameters": {
+                "DbInstanceIdentifier.$": "$.Database.StackResourceDetail.PhysicalResourceId",
+                "DeletionProtection": True,
+            },
+            "ResultPath": None,
+            # RDS refuses while the instance is being modified or backed up.
+            "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 60, "MaxAttempts": 8, "BackoffRate": 1.5}],
+            "Next": "IsStackProtected",
+        },
+        "IsStackProtected": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.StackError", "IsPresent": True, "Next": "StackIsUnprotected"}],
+            "Default": "Protected",
+        },
+        "StackIsUnprotected": {
+            "Type": "Fail",
+            "Error": "StackIsUnprotected",
+            "Cause": "Switch termination protection of the stack on by hand; of a nested stack, at its root stack.",
+        },
+        "Protected": {"Type": "Succeed"},
+    }

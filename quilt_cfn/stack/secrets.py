@@ -1,15 +1,15 @@
-"""The secrets in Secrets Manager, which only the instance reads.
+"""The values that only the instance reads: secrets in Secrets Manager, and other free texts as SSM parameters.
 
-Each secret is one plain value, so that nothing needs quoting. Every free text of the form is a secret, confidential or
-not, so that no text that a person typed is ever part of a script, of metadata or of a log. Names are generated, so that
-a retried launch never meets a name that Secrets Manager still reserves for a deleted secret.
+Each is one plain value, so that nothing needs quoting. No text that a person typed is ever part of a script, of
+metadata or of a log. Names are generated, so that a retried launch never meets a name that Secrets Manager still
+reserves for a deleted secret.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from troposphere import Ref, Sub, Template, secretsmanager
+from troposphere import Ref, Sub, Template, secretsmanager, ssm
 
 from quilt_cfn.stack.identity import USER_KEY, UserKey
 from quilt_cfn.stack.parameters import DB_PASSWORD, SMTP_DEFAULT_SENDER, SMTP_PASSWORD, SMTP_USERNAME, TEAM_NAME
@@ -21,18 +21,33 @@ def add_secrets(t: Template, key: UserKey | None) -> dict[str, Ref]:
         "DBPassword": DB_PASSWORD,
         "SmtpUsername": SMTP_USERNAME,
         "SmtpPassword": SMTP_PASSWORD,
-        "SmtpDefaultSender": SMTP_DEFAULT_SENDER,
-        "TeamName": TEAM_NAME,
     }
     secrets = {name: _add(t, f"{field.name}Secret", SecretString=field.ref) for name, field in fields.items()}
     # Signs the registry's tokens: another one would log everybody out.
-    generated = secretsmanager.GenerateSecretString(PasswordLength=64, ExcludePunctuation=True)
-    secrets["QuiltSecretKey"] = _add(t, "QuiltSecretKey", GenerateSecretString=generated)
+    secrets["QuiltSecretKey"] = _add(t, "QuiltSecretKey", GenerateSecretString=_generated(64))
+    # The password of the registry's own database user; the boot gives it to the database.
+    secrets["RegistryDatabasePassword"] = _add(t, "RegistryDatabasePassword", GenerateSecretString=_generated(40))
     if key is not None:
         # One value for ID and secret: they are only ever replaced together.
         pair = Sub("${Id}:${Secret}", Id=key.id, Secret=key.secret)
         secrets[USER_KEY] = _add(t, f"{USER_KEY}Secret", SecretString=pair)
     return secrets
+
+
+def add_texts(t: Template) -> dict[str, Ref]:
+    """Free texts that are no secrets, by the names under which the instance asks for them; the values are the names
+    of SSM parameters, which carry every character that the form accepts.
+    """
+    fields = {"TeamName": TEAM_NAME, "SmtpDefaultSender": SMTP_DEFAULT_SENDER}
+    return {
+        # Whatever tier the account has as its default: Standard costs nothing.
+        name: Ref(t.add_resource(ssm.Parameter(f"{name}Text", Type="String", Tier="Standard", Value=field.ref)))
+        for name, field in fields.items()
+    }
+
+
+def _generated(length: int) -> secretsmanager.GenerateSecretString:
+    return secretsmanager.GenerateSecretString(PasswordLength=length, ExcludePunctuation=True)
 
 
 def _add(t: Template, name: str, **content: Any) -> Ref:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from troposphere import Ref, Template, ec2
 
 from quilt_cfn.stack.network import Network
-from quilt_cfn.stack.parameters import SMTP_PORT, SSH_INPUT_CIDR
+from quilt_cfn.stack.parameters import HTTPS_INPUT_CIDR, SMTP_PORT, SSH_INPUT_CIDR
 
 SSH_PORT = 22
 HTTP_PORT = 80
@@ -63,10 +63,10 @@ def add_security_groups(t: Template, network: Network) -> SecurityGroups:
     )
     load_balancer = group(
         "ElbSecurityGroup",
-        "Load balancer: HTTPS from anywhere, HTTP to be redirected",
+        "Load balancer: HTTPS from HttpsInputCIDR, HTTP to be redirected",
         SecurityGroupIngress=[
-            _tcp(HTTPS_PORT, "HTTPS from anywhere", CidrIp=_ANYWHERE),
-            _tcp(HTTP_PORT, "HTTP from anywhere", CidrIp=_ANYWHERE),
+            _tcp(HTTPS_PORT, "HTTPS from HttpsInputCIDR", CidrIp=HTTPS_INPUT_CIDR.ref),
+            _tcp(HTTP_PORT, "HTTP from HttpsInputCIDR", CidrIp=HTTPS_INPUT_CIDR.ref),
         ],
         SecurityGroupEgress=[
             _tcp(SITES_PORT, "Sites and health check", DestinationSecurityGroupId=Ref(instance)),

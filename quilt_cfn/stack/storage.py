@@ -1,22 +1,35 @@
-"""The S3 bucket that holds the packages.
+"""The S3 bucket that holds the packages: the stack's own, or one that exists already.
 
 Nothing that happens to the stack loses an object. The bucket survives the stack's deletion and any replacement. Only
-the rollback of a failed first launch deletes it, while it is still empty, so that its name is free for a retry.
+the rollback of a failed first launch deletes it, while it is still empty, so that its name is free for a retry. The
+stack's own bucket is created in any case: whatever is done to ExistingBucket later, no bucket is created, deleted or
+renamed by it.
 """
 
 from __future__ import annotations
 
-from troposphere import Ref, Template, s3
+from typing import NamedTuple
+
+from troposphere import GetAtt, If, Ref, Template, s3
 
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.network import named
-from quilt_cfn.stack.parameters import PACKAGE_BUCKET
+from quilt_cfn.stack.parameters import EXISTING_BUCKET, PACKAGE_BUCKET
+from quilt_cfn.stack.pseudo_parameters import arn
+
+
+class PackageBucket(NamedTuple):
+    """The bucket that the registry works with."""
+
+    name: If
+    arn: If
+
 
 _KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 
 
-def add_bucket(t: Template) -> s3.Bucket:
-    """The package bucket and its policy; logical ID and CORS rule are documented."""
+def add_bucket(t: Template) -> PackageBucket:
+    """The stack's bucket and its policy; logical ID and CORS rule are documented."""
     bucket = t.add_resource(
         s3.Bucket(
             "Bucket",
@@ -66,7 +79,13 @@ def add_bucket(t: Template) -> s3.Bucket:
             "BucketPolicy",
             **_KEPT,
             Bucket=Ref(bucket),
-            PolicyDocument=permissions.document(permissions.refuse_plain_http(bucket)),
+            # A bucket that exists already has its policy; CloudFormation refuses to replace one that it did not make.
+            PolicyDocument=permissions.document(
+                permissions.refuse_plain_http(bucket), permissions.refuse_other_accounts(bucket)
+            ),
         )
     )
-    return bucket
+    return PackageBucket(
+        name=EXISTING_BUCKET.if_set(EXISTING_BUCKET.ref, Ref(bucket)),
+        arn=EXISTING_BUCKET.if_set(arn(f"s3:::${{{EXISTING_BUCKET.name}}}"), GetAtt(bucket, "Arn")),
+    )

@@ -1,4 +1,4 @@
-"""The sizes that the form offers; the smallest comes first and is the default."""
+"""What the form offers to choose from: sizes, of which the smallest comes first and is the default, and hours."""
 
 INSTANCE_TYPES = (
     "t3.small",
@@ -22,3 +22,10 @@ DB_INSTANCE_CLASSES = (
     "db.m6g.xlarge",
 )
 """RDS instance classes on offer. db.t3 and db.m6g exist for PostgreSQL in every Region."""
+
+MAINTENANCE_WINDOWS = tuple(
+    f"{day}:{hour:02}:00-{day}:{hour + 1:02}:00"
+    for day in ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+    for hour in range(0, 24, 4)
+)
+"""Hours of the week in UTC, as RDS writes them: every fourth hour, so that the hour after is free for the backup."""
