@@ -91,6 +91,13 @@ class Fields:
         value = self._value(field)
         return None if value is None else self._matching(field, value, wanted, pattern)
 
+    def string_or_list(self, field: str, wanted: str) -> str | list[Any]:
+        """A string, or a list of anything; not empty."""
+        value: str | list[Any] | None = self._value(field)
+        if not isinstance(value, str | list) or not value:
+            raise self._error(field, value, wanted)
+        return value
+
     def strings(self, field: str, wanted: str, pattern: re.Pattern[str] = ANY) -> tuple[str, ...]:
         """A list of at least one string; ``wanted`` describes each."""
         values = self._filled(list, field, f"a list, each {wanted}")

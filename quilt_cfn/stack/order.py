@@ -20,10 +20,22 @@ def database_after_the_rest(template: TemplateDict, database: str) -> TemplateDi
     direct = {name: _before(resource) & set(resources) for name, resource in resources.items()}
     before = {name: _closure(name, direct) for name in resources}
     early = [name for name in resources if name != database and database not in before[name]]
-    always = [name for name in early if "Condition" not in resources[name]]
-    waited_for = set().union(before[database], *(before[name] for name in always))
+    # What a conditional resource waits for may have to be waited for without it.
+    certain = [name for name in early if "Condition" not in resources[name]]
+    waited_for = set().union(before[database], *(before[name] for name in certain))
     last = sorted(name for name in early if name not in waited_for)
-    return {**template, "Resources": {**resources, database: {**begun, "DependsOn": last}}}
+    always = [name for name in last if name in certain]
+    ordered = {**begun, "DependsOn": always}
+    # DependsOn takes no resource that may not exist; a reference in the metadata, which does nothing else, orders too.
+    # https://cloudonaut.io/optional-dependson-with-cloudformation-metadata-to-the-rescue
+    sometimes = [_if_it_exists(name, resources[name]["Condition"]) for name in last if name not in always]
+    if sometimes:
+        ordered["Metadata"] = {**begun.get("Metadata", {}), "CreatedAfter": sometimes}
+    return {**template, "Resources": {**resources, database: ordered}}
+
+
+def _if_it_exists(name: str, condition: str) -> dict[str, Any]:
+    return {"Fn::If": [condition, {"Ref": name}, {"Ref": "AWS::NoValue"}]}
 
 
 def _closure(name: str, direct: dict[str, set[str]]) -> set[str]:

@@ -88,7 +88,7 @@ def _states(database: Database) -> dict[str, Any]:
             "Type": "Task",
             "Resource": arn("states:::aws-sdk:cloudformation:updateTerminationProtection"),
             "Parameters": {"StackName": Ref("AWS::StackName"), "EnableTerminationProtection": True},
-            "ResultPath": None,
+            "ResultPath": "$.Stack",
             "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 20, "MaxAttempts": 4}],
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.StackError", "Next": "FindDatabase"}],
             "Next": "FindDatabase",
@@ -108,7 +108,7 @@ def _states(database: Database) -> dict[str, Any]:
                 "DbInstanceIdentifier.$": "$.Database.StackResourceDetail.PhysicalResourceId",
                 "DeletionProtection": True,
             },
-            "ResultPath": None,
+            "ResultPath": "$.Database",
             # RDS refuses while the instance is being modified or backed up.
             "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 60, "MaxAttempts": 8, "BackoffRate": 1.5}],
             "Next": "IsStackProtected",

@@ -17,8 +17,8 @@ class ContractCall(NamedTuple):
     principal: str
     """Logical ID of the user or role that makes it."""
     action: str
-    resource: str
-    """The ARN as ``Fn::Sub`` spells it, or ``*``."""
+    resource: str | list[Any]
+    """The ARN as ``Fn::Sub`` takes it, a text or a text and a map, or ``*``."""
     because: str
     """Who makes the call and what for: a sentence without its full stop."""
     template: str
