@@ -2,7 +2,8 @@
 
     instances ──▶ network ──▶ traffic             what runs where, and who connects to whom
     policy_documents ──▶ grants ──▶ api_calls     what policies allow, and which APIs are called
-    lifecycle                                     what a failed launch and a deletion leave behind
+    state_machines                                what the tasks of state machines call, and on what
+    lifecycle                                     how creations, updates, deletions and losses of a stack end
     parameter_use, regex, regex_java              where parameters go, and what their patterns match
     reference_types                               which types of resource a property accepts
 

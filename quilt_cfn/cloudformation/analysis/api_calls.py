@@ -10,23 +10,31 @@ of programs with an SDK, and those of ``aws s3``, are not recognised.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
 
 from quilt_cfn.cloudformation.analysis.grants import identity_of
 from quilt_cfn.cloudformation.analysis.instances import files, instances, scripts
-from quilt_cfn.cloudformation.facts.iam_actions import action_of
-from quilt_cfn.cloudformation.launch import Contract, Launch, Origin, Value, origins_of
-from quilt_cfn.cloudformation.launch.values import placeholder, unknown_value
+from quilt_cfn.cloudformation.analysis.state_machines import parsed, tasks
+from quilt_cfn.cloudformation.facts.iam_actions import action_of, arns_of
+from quilt_cfn.cloudformation.launch import Contract, Launch, Origin, origins_of
+from quilt_cfn.cloudformation.launch.values import unknown_value
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
-from quilt_cfn.cloudformation.template.walk import Path, entries
+from quilt_cfn.cloudformation.template.walk import Path
 
-READ_SECRET = "secretsmanager:GetSecretValue"
-"""An instance that calls this is taken to read every secret that its scripts mention."""
+READS = ("secretsmanager:GetSecretValue", "ssm:GetParameter")
+"""An instance that calls one of these is taken to read every secret or parameter that its scripts mention."""
+
+ASSOCIATE = "ec2:AssociateAddress"
+"""EC2 wants permission for it on three resources: the address, the instance, and the instance's network interface.
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html"""
+
+INSTANCE = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/i-0123456789abcdef0"
+INTERFACE = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:network-interface/eni-0123456789abcdef0"
+"""ARNs of the kind that an instance of the stack and its network interface have, as Fn::Sub spells them."""
 
 STARTED_BY = {
     "AWS::CodeBuild::Project": "codebuild:StartBuild",
@@ -44,9 +52,6 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.h
 
 OTHER_CREDENTIALS = re.compile(r"AWS_(ACCESS_KEY_ID|PROFILE)=|--profile|--no-sign-request")
 """What gives a command of the AWS CLI other credentials than the instance's, or none."""
-
-TASK = re.compile(r"arn:[^:]*:states:::(?:aws-sdk:)?(\w+):(\w+)")
-"""The Resource of a task that calls an API of a service: service and operation."""
 
 
 class ApiCall(NamedTuple):
@@ -94,26 +99,42 @@ def _of_instances(launch: Launch) -> Iterator[ApiCall]:
 def _of_script(launch: Launch, role: str, path: Path, text: str, origins: frozenset[Origin]) -> Iterator[ApiCall]:
     """``origins`` is what flowed into any script of the instance."""
     place = "the user data" if path[-1] == "UserData" else path[-2]
+    names = {origin.name for origin in origins}
     for action, command in commands(text):
-        mentioned = _resources_of_service(launch, action, origins)
-        for targets in [(each,) for each in mentioned] if mentioned and action == READ_SECRET else [mentioned]:
+        for targets in _targets_of_command(launch, action, names):
             yield ApiCall(role, action, targets, f"{place} of {path[1]} calls {command}")
+
+
+def _targets_of_command(launch: Launch, action: str, names: Iterable[str]) -> list[tuple[str, ...]]:
+    """The targets of each call that a command stands for, in scripts that mention these resources."""
+    if action == ASSOCIATE:
+        addresses = [name for name in names if launch.type_of(name) == "AWS::EC2::EIP"]
+        others = [(as_text(launch.compute({"Fn::Sub": each})),) for each in (INSTANCE, INTERFACE)]
+        return [_placeholders(addresses), *others] if addresses else [()]
+    targets = _targets(launch, action, names)
+    return [(each,) for each in targets] if targets and action in READS else [targets]
+
+
+def _targets(launch: Launch, action: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the resources with these names that belong to the service of an action, or all resources where IAM
+    knows none for it."""
+    if arns_of(action) == ():
+        return ("*",)
+    service = f"AWS::{action.partition(':')[0]}::".lower()
+    return _placeholders(name for name in names if launch.type_of(name).lower().startswith(service))
+
+
+def _placeholders(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(unknown_value(Origin("resource", name)) for name in sorted(names))
 
 
 def _of_docker(launch: Launch, role: str, place: str, text: str, origins: frozenset[Origin]) -> Iterator[ApiCall]:
     """https://docs.docker.com/engine/logging/drivers/awslogs/ documents what the driver calls."""
-    settings = _parsed(text, origins) if "log-driver" in text else {}
+    settings = parsed(text, origins) if "log-driver" in text else {}
     if settings.get("log-driver") == "awslogs":
         group = dict_or_empty(settings.get("log-opts")).get("awslogs-group")
         for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
             yield ApiCall(role, action, _target(launch, group), f"Docker's awslogs driver calls it, see {place}")
-
-
-def _resources_of_service(launch: Launch, action: str, origins: Iterable[Origin]) -> tuple[str, ...]:
-    """The placeholders of those resources among the origins that belong to the service of an action."""
-    service = f"AWS::{action.partition(':')[0]}::".lower()
-    names = {each.name for each in origins if launch.type_of(each.name).lower().startswith(service)}
-    return tuple(unknown_value(Origin("resource", name)) for name in sorted(names))
 
 
 def _target(launch: Launch, value: Any) -> tuple[str, ...]:
@@ -139,23 +160,6 @@ def commands(script: str) -> tuple[tuple[str, str], ...]:
                     found[action, f"aws {service} {operation}"] = None
                     break
     return tuple(found)
-
-
-def _parsed(text: Any, origins: Iterable[Origin]) -> dict[str, Any]:
-    """The map in a JSON text, in which placeholders of these origins are values again; empty for other texts."""
-    values = {placeholder(origin): unknown_value(origin) for origin in origins}
-    try:
-        return dict_or_empty(_replaced(values, json.loads(text)))
-    except (TypeError, ValueError, RecursionError):
-        return {}
-
-
-def _replaced(values: Mapping[str, Value], value: Any) -> Any:
-    if isinstance(value, list):
-        return [_replaced(values, each) for each in value]
-    if isinstance(value, dict):
-        return {key: _replaced(values, each) for key, each in value.items()}
-    return values.get(value, value) if isinstance(value, str) else value
 
 
 def _of_flow_logs(launch: Launch) -> Iterator[ApiCall]:
@@ -186,19 +190,13 @@ def _of_targets(launch: Launch) -> Iterator[ApiCall]:
 
 def _of_tasks(launch: Launch) -> Iterator[ApiCall]:
     """What the tasks of state machines call."""
-    for name, properties in launch.of_type("AWS::StepFunctions::StateMachine").items():
-        role = identity_of(launch, properties.get("RoleArn"))
-        text = properties.get("DefinitionString")
-        definition = properties.get("Definition") or _parsed(text, origins_of(text))
-        for place, task in entries(definition):
-            if dict_or_empty(task).get("Type") != "Task":
-                continue
-            resource = task.get("Resource")
-            called = TASK.match(as_text(resource))
-            action = action_of(*called.groups()) if called else None
-            arguments = origins_of([task.get("Parameters"), task.get("Arguments")])
-            targets = _resources_of_service(launch, action or "", arguments)
-            if launch.type_of(launch.referenced_resource(resource)) == "AWS::Lambda::Function":
-                action, targets = "lambda:InvokeFunction", _target(launch, resource)
-            if role and action:
-                yield ApiCall(role, action, targets, f"the state {place[-1]} of {name} calls it")
+    for task in tasks(launch):
+        role = identity_of(launch, launch.properties(task.state_machine).get("RoleArn"))
+        action = action_of(*task.api)
+        targets = _targets(launch, action or "", task.named)
+        if task.api[0] == "cloudformation" and task.on_stack:
+            targets = (as_text(launch.compute({"Ref": "AWS::StackId"})),)
+        if launch.type_of(launch.referenced_resource(task.resource)) == "AWS::Lambda::Function":
+            action, targets = "lambda:InvokeFunction", _target(launch, task.resource)
+        if role and action:
+            yield ApiCall(role, action, targets, f"the state {task.state} of {task.state_machine} calls it")

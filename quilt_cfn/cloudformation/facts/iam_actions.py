@@ -66,7 +66,7 @@ def arns_of(action: str) -> tuple[tuple[str, str], ...] | None:
     return tuple(
         (resource_type, re.sub(r"\$\{[^}]*\}|\.\*", "*", arn))
         for resource_type in known["Actions"][name].get("Resources", ())
-        for arn in known["Resources"].get(resource_type, {}).get("ARNFormats", ())
+        for arn in known["Resources"].get(resource_type.lower(), {}).get("ARNFormats", ())
         if arn.count(":") >= 5
     )
 
