@@ -37,7 +37,7 @@ def _calls(fields: Fields) -> list[ContractCall]:
     principals = fields.map("principals", "the logical ID of a user or role", _NAME)
     actions = fields.strings("actions", "an IAM action such as s3:GetObject", _ACTION)
     resource = fields.string_or_list(
-        "resource", "an ARN as Fn::Sub takes it (a text, or a list of a text and a map), or *"
+        "resource", "an ARN as Fn::Sub takes it, a text or a list, or *"
     )
     because = fields.string("because", "who makes the call, and what for")
     return [
