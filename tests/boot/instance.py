@@ -17,9 +17,12 @@ from collections.abc import Callable
 from functools import cache
 from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.launches import LaunchedStack
+
+if TYPE_CHECKING:
+    from tests.boot.network import Network
 
 HERE = Path(__file__).parent
 STAND_INS = HERE / "stand_ins"
@@ -91,7 +94,7 @@ class Instance:
     """A running instance that has not booted yet; ``with Instance(...)`` ends it and whatever runs on it.
 
     ``disk`` is its size, as mount writes it; with ``database_of``, another instance, it has no database of its own.
-    ``number`` tells the instances of a stack apart, and ``common`` is a folder that they have in common.
+    Instances of one stack differ by their ``number``, and have the ``network`` and the folder ``common`` in common.
     """
 
     def __init__(
@@ -101,11 +104,13 @@ class Instance:
         disk: str = "2g",
         database_of: Instance | None = None,
         number: int = 0,
+        network: Network | None = None,
         common: Path | None = None,
     ) -> None:
         self.folder = folder
         self.common = common or folder
-        self.id = f"{INSTANCE_ID[:-1]}{number:x}"
+        self.number, self.network = number, network
+        self.id, self.address = f"{INSTANCE_ID[:-1]}{number:x}", f"10.42.0.{10 + number}"
         self.database_of = database_of
         (folder / "disk").mkdir()
         (folder / "calls").touch()
@@ -138,7 +143,9 @@ class Instance:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT, cwd="/")
         self.wait_for(lambda: (self.folder / "ready").exists(), "the instance is up")
         (self.init,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        if self.database_of is not None:
+        if self.network is not None:
+            self.network.connect(self)
+        elif self.database_of is not None:
             self._connect(self.database_of)
         return self
 

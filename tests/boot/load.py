@@ -1,0 +1,129 @@
+"""Constant load: clients that send one request after the other, count every one, and know what each was answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from threading import Thread
+from typing import NamedTuple
+
+from tests.boot.network import GATEWAY, Network
+
+PAUSE = 0.04
+"""Seconds between two requests of a client."""
+TIMEOUT = 10.0
+CLIENTS_OF_EACH_KIND = 2
+UPLOAD = b"x" * 16384
+
+
+class Kind(NamedTuple):
+    """What a client asks for, and which answer is right."""
+
+    method: str
+    host: str
+    path: str
+    port: int
+    status: int
+
+
+class Answer(NamedTuple):
+    """One request: when it was sent, how long the answer took, and what that was: a status, or why there was none."""
+
+    kind: Kind
+    keeps_alive: bool
+    sent: float
+    seconds: float
+    status: int
+    error: str
+    body: bytes
+    retry_after: str
+
+    @property
+    def lost(self) -> bool:
+        """Whether the client didn't get what it wanted: no answer, a connection that was reset, an error."""
+        return self.status != self.kind.status
+
+
+class Load:
+    """``with Load(...) as load``: constant load through the load balancer, by clients of each kind.
+
+    Half of them keep their connection as long as the server lets them, the others make a new one for each request.
+    An idle connection that ends without "Connection: close" in the answer before is a lost request: the next
+    one may be under way already.
+    """
+
+    def __init__(self, network: Network, kinds: list[Kind]) -> None:
+        self.over = False
+        self.answers: list[Answer] = []
+        self.closed_as_announced: list[float] = []
+        """When a server said that it would close a connection."""
+        self.network, self.kinds = network, kinds
+        self.threads: list[Thread] = []
+
+    def __enter__(self) -> Load:
+        for kind in self.kinds:
+            for _ in range(CLIENTS_OF_EACH_KIND):
+                self.threads += [self.network.thread(self._send, kind, keeps_alive) for keeps_alive in (True, False)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over = True
+        for thread in self.threads:
+            thread.join()
+
+    def __str__(self) -> str:
+        lost = [f"{each.sent:.2f} {each.kind} {each.keeps_alive} {each.status} {each.error}" for each in self.lost()]
+        return f"{len(self.answers)} requests, {len(lost)} lost:\n" + "\n".join(lost[:20])
+
+    def lost(self) -> list[Answer]:
+        """The requests that failed."""
+        return [each for each in self.answers if each.lost]
+
+    def since(self, moment: float) -> list[Answer]:
+        """The requests that were sent after a time.monotonic()."""
+        return [each for each in self.answers if each.sent > moment]
+
+    def _send(self, kind: Kind, keeps_alive: bool) -> None:
+        connection: HTTPConnection | None = None
+        while not self.over:
+            sent = time.monotonic()
+            status, error, body, retry_after = 0, "", b"", ""
+            try:
+                if connection is None:
+                    connection = HTTPConnection(GATEWAY, kind.port, timeout=TIMEOUT)
+                    connection.connect()
+                    connection.auto_open = 0
+                response = request(connection, kind, keeps_alive)
+                status, body, retry_after = response.status, response.read(), response.getheader("Retry-After", "")
+                if response.will_close and keeps_alive:
+                    self.closed_as_announced.append(time.monotonic())
+                if response.will_close or not keeps_alive:
+                    connection.close()
+                    connection = None
+            except (OSError, HTTPException) as why:
+                error = repr(why)
+                if connection is not None:
+                    connection.close()
+                    connection = None
+            seconds = time.monotonic() - sent
+            self.answers.append(Answer(kind, keeps_alive, sent, seconds, status, error, body, retry_after))
+            time.sleep(PAUSE)
+        if connection is not None:
+            connection.close()
+
+
+def request(connection: HTTPConnection, kind: Kind, keeps_alive: bool) -> HTTPResponse:
+    """Send a request of this kind; the body of a POST takes its time."""
+
+    def upload() -> Iterator[bytes]:
+        for start in range(0, len(UPLOAD), 4096):
+            time.sleep(PAUSE)
+            yield UPLOAD[start : start + 4096]
+
+    headers = {"Host": kind.host, "Connection": "keep-alive" if keeps_alive else "close"}
+    if kind.method == "POST":
+        connection.request("POST", kind.path, upload(), headers | {"Content-Length": str(len(UPLOAD))})
+    else:
+        connection.request(kind.method, kind.path, headers=headers)
+    return connection.getresponse()
