@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from quilt_cfn.cloudformation.analysis.api_calls import ASSOCIATE, commands
 from quilt_cfn.cloudformation.analysis.fact import Fact
-from quilt_cfn.cloudformation.analysis.instances import instance_settings
+from quilt_cfn.cloudformation.analysis.instances import instance_settings, instances, scripts
 from quilt_cfn.cloudformation.launch import Launch
 from quilt_cfn.cloudformation.template.coerce import as_list, dict_or_empty, is_true
 from quilt_cfn.cloudformation.template.walk import strings_in
@@ -16,7 +17,9 @@ def addresses_before_gateway(launch: Launch, deleted: Collection[str]) -> Iterat
     """Public addresses that may still be mapped when the Internet gateway of their VPC is detached.
 
     A resource that depends on a default route to the gateway counts as depending on the attachment; whether the route
-    does is W08's question. Of two resources that depend on one another only the first is stated.
+    does is W08's question. Of two resources that depend on one another only the first is stated. An Elastic IP address
+    is mapped as long as something has it that depends on it and is deleted first: a NAT gateway, an association, an
+    instance that associates it at boot. So not the address has to wait, but what has it.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-dependson.html
     """
     gateways = _gateways(launch, deleted)
@@ -43,6 +46,8 @@ def _gateways(launch: Launch, deleted: Collection[str]) -> dict[str, set[str]]:
 def _is_unordered(launch: Launch, name: str, gateways: dict[str, set[str]]) -> bool:
     """Whether a resource has a public address in the VPC of a gateway for which it does not wait."""
     vpcs: Collection[str | None] = gateways
+    if launch.type_of(name) == "AWS::EC2::EIP" and "InstanceId" not in launch.properties(name):
+        return False
     if launch.type_of(name) not in ("AWS::EC2::EIP", "AWS::EC2::EIPAssociation"):
         subnets = _public_subnets(launch, name) if gateways else set()
         vpcs = {launch.referenced_resource(launch.properties(subnet).get("VpcId")) for subnet in subnets}
@@ -57,6 +62,8 @@ def _public_subnets(launch: Launch, name: str) -> set[str]:
     if settings:
         interfaces = as_list(settings.get("NetworkInterfaces"))
         subnets = _subnets(launch, settings)
+        if _associates_an_address(launch, name):
+            return subnets
         associate = [dict_or_empty(each).get("AssociatePublicIpAddress") for each in interfaces]
         if associate.count(None) < len(associate):
             return subnets if any(map(is_true, associate)) else set()
@@ -68,6 +75,12 @@ def _public_subnets(launch: Launch, name: str) -> set[str]:
         "AWS::RDS::DBInstance": is_true(properties.get("PubliclyAccessible")),
     }
     return _subnets(launch, properties) if public.get(resource_type) else set()
+
+
+def _associates_an_address(launch: Launch, name: str) -> bool:
+    """Whether the scripts of an instance, or of the instances of a group, associate an address with it."""
+    sources = [source for instance in instances(launch) if instance.name == name for source in instance.sources]
+    return any(action == ASSOCIATE for _, text in scripts(launch, *sources) for action, _ in commands(text))
 
 
 def _subnets(launch: Launch, value: Any) -> set[str]:

@@ -76,8 +76,9 @@ def name_retained_by_a_rollback(launch: Launch, contract: Contract) -> Iterator[
     f"{REFERENCE}/aws-attribute-dependson.html",
 )
 def address_before_gateway(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Finds Elastic IP addresses, NAT gateways, and public instances, databases and load balancers, that don't depend
-    on the attachment of their VPC's Internet gateway.
+    """Finds NAT gateways, associations of Elastic IP addresses, and public instances, databases and load balancers that
+    don't depend on the attachment of their VPC's Internet gateway. An Elastic IP address itself has to depend on it
+    only with an InstanceId: anything else that has the address depends on it, and is gone before it.
 
     Why it is bad: CloudFormation deletes in the reverse order of dependencies, and everything else at the same time.
     EC2 refuses to detach an Internet gateway while the VPC "has some mapped public address(es)", and no property of
@@ -85,8 +86,8 @@ def address_before_gateway(launch: Launch, contract: Contract) -> Iterator[Viola
 
     Use instead: DependsOn the attachment, or the default route that itself depends on the attachment.
 
-        Address:
-          Type: AWS::EC2::EIP
+        NatGateway:
+          Type: AWS::EC2::NatGateway
           DependsOn: GatewayAttachment
     """
     yield from _violations(addresses.addresses_before_gateway(launch, launch.resources))

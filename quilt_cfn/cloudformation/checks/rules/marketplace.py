@@ -2,7 +2,7 @@
 
 The numbers of the ids that are missing here belong to rules about a submission (M04, M22 to M27), or to the family S
 (M21: secrets in outputs, metadata and user data). Not checked: the size of the file (a part of M18), downloads at boot
-(M20), the instance types that are enabled for the product (M28), and an Auto Scaling group for a single instance (M16).
+(M20), and the instance types that are enabled for the product (M28).
 """
 
 from __future__ import annotations
@@ -176,14 +176,19 @@ REGION = (
     r"(?<![\w-])(af|ap|ca|cn|eu|eusc|il|me|mx|sa|us)(-gov|-iso[a-z]?|-de)?"
     r"-(central|east|west|((north|south)(east|west)?))-[0-9](?![\w-])"
 )
+REGION_ALONE = re.compile(REGION)
 PLACE = re.compile(rf"{REGION}|aws(-cn|-us-gov|-eusc|-iso(-[bef])?)?")
 LITERAL = re.compile(rf"arn:aws[a-z-]*:|(?<![\w-])([\w-]+\.)*amazonaws\.com|{REGION}")
+SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com")
+SERVICES = ("Principal", "NotPrincipal", "AWSServiceName", "iam:PassedToService", "iam:AWSServiceName")
+"""The keys whose values are names of services, which are the same in every partition; see P06."""
 
 
 @rule("M17", "error", "The launch fails, or the product doesn't work, in some Regions.", GUIDE, once=True)
 def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds a Region, ``arn:aws:`` or ``amazonaws.com`` that is written into resources, outputs or mappings. Mappings
-    whose keys are Regions or partitions, conditions and rules, descriptions and comments may name them.
+    whose keys are Regions or partitions, conditions and rules, descriptions and comments may name them, and a service
+    principal ends in ``amazonaws.com`` everywhere.
 
     Why it is bad: the product is launched in every Region that is enabled for it, and a literal fits only some of them.
 
@@ -199,7 +204,8 @@ def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation
     sections = {**{key: map_at(launch.template, key) for key in ("Resources", "Outputs")}, "Mappings": tables}
     for text, path in strings_in(sections):
         if not any(str(key).endswith(("Description", "Comment")) for key in path):
-            found = LITERAL.search(re.sub(r"(?m)^\s*#.*$", "", text))
+            is_service = SERVICE.fullmatch(text) and any(key in SERVICES for key in path)
+            found = (REGION_ALONE if is_service else LITERAL).search(re.sub(r"(?m)^\s*#.*$", "", text))
             if found:
                 yield (path, f"{path[1]} contains {found.group()}, which is not the same in every Region.")
 
@@ -322,14 +328,16 @@ def parameters_are_explained(launch: Launch, contract: Contract) -> Iterator[Vio
             yield (("Parameters", name), f"{name} is a {declared['Type']}, and could be {TYPES[str(path[-1])]}.")
 
 
-@rule("M16", "warning", "The customer can't tell what the instance does, or has no network for it.", GUIDE)
+@rule("M16", "warning", "The customer can't tell what the instance does, has no network for it, or loses it.", GUIDE)
 def instances_are_commented_and_placed(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Finds user data without a comment, and instances without a subnet.
+    """Finds user data without a comment, instances without a subnet, and instances outside of an Auto Scaling group.
 
-    Why it is bad: AWS Marketplace recommends comments in user data and a VPC of the product's own. An instance without
-    a subnet is launched into the default VPC, which many accounts don't have.
+    Why it is bad: AWS Marketplace recommends comments in user data, a VPC of the product's own, and an Auto Scaling
+    group for a single instance, too. An instance without a subnet is launched into the default VPC, which many accounts
+    don't have. One outside of a group stays dead once it has ended.
 
-    Use instead: comments that say what the script does; a VPC and subnets in the template, or parameters for them.
+    Use instead: comments that say what the script does; a VPC and subnets in the template, or parameters for them; a
+    launch template and an Auto Scaling group with MinSize 1.
     """
     for path, data in user_data(launch):
         first, *lines = (decoded_user_data(data) or "").strip().splitlines() or [""]
@@ -338,3 +346,5 @@ def instances_are_commented_and_placed(launch: Launch, contract: Contract) -> It
     for instance in filter(is_complete, instances(launch)):
         if not {"SubnetId", "NetworkInterfaces", "VPCZoneIdentifier", "AvailabilityZones"} & instance.settings.keys():
             yield (("Resources", instance.name), f"{instance.name} has no subnet.")
+    for name in launch.of_type("AWS::EC2::Instance"):
+        yield (("Resources", name), f"{name} is in no Auto Scaling group: nothing replaces it once it has ended.")

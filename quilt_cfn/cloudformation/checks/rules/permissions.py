@@ -173,7 +173,7 @@ def role_that_its_service_may_not_assume(launch: Launch, contract: Contract) -> 
 
     Why it is bad: a role is assumed only by the principals in its trust policy.
 
-    Use instead: the service as a principal. It may also name the Region, or end in the partition's DNS suffix.
+    Use instead: the service as a principal.
 
         AssumeRolePolicyDocument:
           Version: '2012-10-17'
@@ -208,3 +208,26 @@ def _is_service(launch: Launch, principal: Any, service: str) -> bool:
     suffix = as_text(launch.compute({"Ref": "AWS::URLSuffix"}))
     endings = "|".join(map(re.escape, (suffix, "amazonaws.com", "amazonaws.com.cn")))
     return re.fullmatch(rf"{re.escape(service)}(\.[a-z0-9-]+)?\.({endings})", as_text(principal)) is not None
+
+
+@rule(
+    "P06",
+    "error",
+    'The launch fails in a Region outside of "aws", with "Invalid principal in policy".',
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services",
+)
+def principal_with_a_dns_suffix(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds service principals that end in the DNS suffix of their partition where IAM refuses that: any service in the
+    European Sovereign Cloud (``ec2.amazonaws.eu``), and EventBridge in China (``events.amazonaws.com.cn``).
+
+    Why it is bad: a service has the same name in every partition, ``SERVICE.amazonaws.com``. ``AWS::URLSuffix`` is for
+    host names. Some older services are known in China by both names, the others are not.
+
+    Use instead: ``SERVICE.amazonaws.com``, in every partition.
+    """
+    for document in policy_documents(launch):
+        for path, statement in document.statements:
+            services = map(as_text, as_list(dict_or_empty(statement.get("Principal")).get("Service")))
+            for name in services:
+                if re.fullmatch(r".*\.amazonaws\.eu|events\..*amazonaws\.com\.cn", name):
+                    yield (path, f"A policy of {path[1]} names the service {name}, which IAM doesn't know.")

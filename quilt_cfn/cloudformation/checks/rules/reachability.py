@@ -118,9 +118,14 @@ def nothing_else_is_open(launch: Launch, contract: Contract) -> Iterator[Violati
             here, there = connection.source, connection.destination
             if inbound:
                 here, there = there, here
-            if isinstance(here, NetworkResource) and permission in network.rules_about(here, inbound, there):
+            if not isinstance(here, NetworkResource) or permission.group not in (here.groups or ()):
+                continue
+            # A site that is only for some addresses of the internet has a rule for these.
+            narrowed = inbound and there == INTERNET and "/" in (permission.peer or "")
+            if narrowed or permission in network.rules_about(here, inbound, there):
                 exact = permission.first == permission.last == connection.port and permission.protocol == "tcp"
-                if connection.ends in impossible or (exact and _is_specific(network, permission, there)):
+                specific = narrowed or _is_specific(network, permission, there)
+                if connection.ends in impossible or (exact and specific):
                     break
         else:
             sentence = f"{permission.group} is open {'from' if inbound else 'to'} {permission.peer} on port "

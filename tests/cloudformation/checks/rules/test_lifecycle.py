@@ -188,7 +188,7 @@ def in_subnet(type_name: str, **properties: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "user",
     [
-        in_subnet("AWS::EC2::EIP"),
+        in_subnet("AWS::EC2::EIP", InstanceId="i-1"),
         in_subnet("AWS::EC2::EIPAssociation", AllocationId="eipalloc-1", InstanceId="i-1"),
         in_subnet("AWS::EC2::NatGateway", SubnetId={"Ref": "Public"}, AllocationId="eipalloc-1"),
         in_subnet("AWS::EC2::Instance", SubnetId={"Ref": "Public"}),
@@ -231,17 +231,34 @@ def test_what_has_no_public_address_need_not_wait(user: dict[str, Any]) -> None:
     assert lifecycle_findings(network(User=user)) == set()
 
 
-def test_of_an_address_and_what_uses_it_only_the_address_is_reported() -> None:
-    nat = in_subnet(
-        "AWS::EC2::NatGateway",
-        SubnetId={"Ref": "Public"},
-        AllocationId={"Fn::GetAtt": ["Address", "AllocationId"]},
-    )
-    assert lifecycle_findings(network(Address=in_subnet("AWS::EC2::EIP"), Nat=nat)) == {("L04", "Address")}
+ADDRESS = {"Fn::GetAtt": ["Address", "AllocationId"]}
+
+
+def test_not_an_address_has_to_wait_but_what_has_it() -> None:
+    nat = in_subnet("AWS::EC2::NatGateway", SubnetId={"Ref": "Public"}, AllocationId=ADDRESS)
+    address = in_subnet("AWS::EC2::EIP")
+    assert lifecycle_findings(network(Address=address, Nat=nat)) == {("L04", "Nat")}
+    assert lifecycle_findings(network(Address=address, Nat=nat | {"DependsOn": "Attachment"})) == set()
+
+
+def test_of_an_address_and_another_resource_that_need_to_wait_only_the_first_is_reported() -> None:
+    instance = in_subnet("AWS::EC2::Instance", SubnetId={"Ref": "Public"})
+    address = in_subnet("AWS::EC2::EIP", InstanceId={"Ref": "Instance"})
+    assert lifecycle_findings(network(Address=address, Instance=instance)) == {("L04", "Instance")}
+
+
+def test_an_instance_that_takes_an_address_at_boot_has_to_wait() -> None:
+    script = {"Fn::Base64": {"Fn::Sub": ["aws ec2 associate-address --allocation-id ${Id}", {"Id": ADDRESS}]}}
+    instance = in_subnet("AWS::EC2::Instance", SubnetId={"Ref": "Private"}, UserData=script)
+    address = in_subnet("AWS::EC2::EIP")
+    assert lifecycle_findings(network(Address=address, Instance=instance)) == {("L04", "Instance")}
+    waiting = instance | {"DependsOn": "Attachment"}
+    assert lifecycle_findings(network(Address=address, Instance=waiting)) == set()
 
 
 def test_an_address_without_a_gateway_of_the_stack_waits_for_nothing() -> None:
-    assert lifecycle_findings({"Resources": {"Address": {"Type": "AWS::EC2::EIP"}}}) == set()
+    address = {"Type": "AWS::EC2::EIP", "Properties": {"InstanceId": "i-1"}}
+    assert lifecycle_findings({"Resources": {"Address": address}}) == set()
 
 
 # L05
