@@ -1,7 +1,7 @@
 """The time of publishing to ten Regions' buckets, and to one.
 
 It is the real command line against moto's S3 over HTTP, with 50 ms added to each request as in a network. Each round
-publishes to prefixes of its own.
+publishes a version as large as ours to prefixes of its own.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+from quilt_cfn.delivery.release.artifact import RELEASES
+from tests.delivery.publish.artifacts import artifact, write_folder
 from tests.delivery.publish.proxy import Delay, serve_proxy
 from tests.delivery.publish.servers import aws_variables, client, serve_s3
 
@@ -31,7 +34,12 @@ def measure() -> tuple[float, float]:
     """Median seconds of publishing to one Region, and to ten, one after the other in each round."""
     command = [str(Path(sys.executable).with_name("quilt-cfn")), "publish"]
     times: dict[int, list[float]] = {1: [], len(REGIONS): []}
-    with serve_s3() as server, serve_proxy(server, Delay(DELAY)) as proxy:
+    with (
+        tempfile.TemporaryDirectory() as checkout,
+        serve_s3() as server,
+        serve_proxy(server, Delay(DELAY)) as proxy,
+    ):
+        write_folder(artifact("1.2.3"), Path(checkout) / RELEASES / "1.2.3")
         _make_buckets(server)
         environment = os.environ | aws_variables(proxy.url)
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -39,7 +47,9 @@ def measure() -> tuple[float, float]:
             for count, measured in times.items():
                 locations = [f"s3://artifacts-{region}/{count}-{round_number}" for region in REGIONS[:count]]
                 start = time.perf_counter()
-                subprocess.run([*command, *locations], env=environment, stdout=subprocess.DEVNULL, check=True)
+                subprocess.run(
+                    [*command, *locations], cwd=checkout, env=environment, stdout=subprocess.DEVNULL, check=True
+                )
                 if round_number:
                     measured.append(time.perf_counter() - start)
     one, ten = (statistics.median(measured) for measured in times.values())

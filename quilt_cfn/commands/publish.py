@@ -16,7 +16,7 @@ def add_to(commands: Any) -> None:
         run,
         help="publish a released version to S3 or to a folder",
         epilog="Examples: quilt-cfn publish; quilt-cfn publish --dry-run s3://example-artifacts/quilt; "
-        "quilt-cfn publish --version 1.0.0 --sign key.pem s3://artifacts-us/quilt s3://artifacts-eu/quilt",
+        "quilt-cfn publish --version 1.2.3 --sign key.pem s3://artifacts-us/quilt s3://artifacts-eu/quilt",
     )
     parser.add_argument(
         "destinations",
@@ -41,7 +41,9 @@ def run(options: argparse.Namespace) -> int:
     1 for findings of --check-bucket.
     """
     from quilt_cfn.delivery.publish import publish  # late: imports boto3
+    from quilt_cfn.delivery.release.artifact import read_released
     from quilt_cfn.finding import fails
+    from quilt_cfn.inputs.changelog import read_changelog, withdrawn_versions
 
     locations = options.destinations or [PUBLISHED]
     if options.check_bucket:
@@ -50,5 +52,6 @@ def run(options: argparse.Namespace) -> int:
             print(report)
             exit_code |= fails(findings)
         return exit_code
-    artifact = publish.choose(options.version)
-    return print_lines(publish.publish(artifact, locations, options.sign, dry_run=options.dry_run))
+    artifact = read_released(Path(), options.version)
+    withdrawn = withdrawn_versions(read_changelog(Path()))
+    return print_lines(publish.publish(artifact, locations, options.sign, dry_run=options.dry_run, withdrawn=withdrawn))

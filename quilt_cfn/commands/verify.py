@@ -15,7 +15,7 @@ def add_to(commands: Any) -> None:
         "verify",
         run,
         help="compare a published version with its manifest and signature",
-        epilog="Examples: quilt-cfn verify s3://example-artifacts/quilt; quilt-cfn verify --version 1.0.0 "
+        epilog="Examples: quilt-cfn verify s3://example-artifacts/quilt; quilt-cfn verify --version 1.2.3 "
         "--public-key quilt.pub https://example-artifacts.s3.us-east-1.amazonaws.com/quilt",
     )
     parser.add_argument(

@@ -64,7 +64,7 @@ def read_release(path: Path = RELEASE_FILE) -> Release:
     """The release described by a YAML file; raises ``UserError`` that names the field and what it should be."""
     fields = read_fields(path, "release file", "Run the command in a checkout, or name a release file with --release.")
     release = Release(
-        version=fields.string("version", "three numbers such as 1.0.0", VERSION),
+        version=fields.string("version", "three numbers such as 1.2.3", VERSION),
         registry=_image(fields, "registry"),
         catalog=_image(fields, "catalog"),
         nginx=_image(fields, "nginx"),

@@ -15,9 +15,9 @@ from quilt_cfn.delivery.marketplace.refusals import Draft, refusals
 from quilt_cfn.delivery.marketplace.submission import Submission
 from quilt_cfn.delivery.marketplace.usage import usage_instructions
 from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix, object_url
-from quilt_cfn.delivery.release.artifact import PRODUCT, RELEASES, read_artifact
+from quilt_cfn.delivery.release.artifact import PRODUCT, read_released
 from quilt_cfn.errors import UserError
-from quilt_cfn.inputs.changelog import CHANGELOG
+from quilt_cfn.inputs.changelog import read_changelog
 from quilt_cfn.inputs.listing import LISTING, Listing, read_listing
 from quilt_cfn.inputs.release import IN_CHECKOUT, read_release
 
@@ -40,7 +40,7 @@ def make_draft(root: Path) -> Draft:
     """What the checkout would submit, complete or not; raises ``UserError`` for files that can't be read."""
     listing = read_listing(root / LISTING)
     release = read_release(root / IN_CHECKOUT)
-    artifact = read_artifact(root / RELEASES / release.version)
+    artifact = read_released(root, release.version)
     files = {edition: formats["yaml"] for edition, formats in artifact.manifest.editions.items()}
     templates = {edition: parse_template(artifact.contents[name], name) for edition, name in files.items()}
     diagram = artifact.manifest.diagram
@@ -66,7 +66,10 @@ def make_draft(root: Path) -> Draft:
         }
         wrapped = {"DeploymentTemplateDeliveryOptionDetails": details}
         options.append({"DeliveryOptionTitle": option.title, "Details": wrapped})
-    version = {"VersionTitle": release.version, "ReleaseNotes": _notes(root, release.version, listing)}
+    version = {
+        "VersionTitle": release.version,
+        "ReleaseNotes": release_notes(read_changelog(root), release.version, listing.parameter),
+    }
     editions = [option.edition for option in listing.delivery_options if option.edition in files]
     return Draft(
         listing=listing,
@@ -93,14 +96,3 @@ def as_json(submission: Submission) -> str:
     It only validates (``Intent=VALIDATE``), and names no revision of the product, which is read when a request is sent.
     """
     return json.dumps(submission.request("VALIDATE", ""), indent=2) + "\n"
-
-
-def _notes(root: Path, version: str, listing: Listing) -> str:
-    """The release notes; empty if the changelog has no entry for the version."""
-    try:
-        changelog = (root / CHANGELOG).read_text(encoding="utf-8")
-    except OSError:
-        return ""
-    except UnicodeDecodeError as error:
-        raise UserError(f"{root / CHANGELOG} is not UTF-8.", "Save it as UTF-8.") from error
-    return release_notes(changelog, version, listing.parameter) or ""

@@ -12,7 +12,7 @@ from quilt_cfn.delivery.publish.plan import version_key
 from quilt_cfn.delivery.publish.publish import READERS
 from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix
 from quilt_cfn.delivery.publish.verify import verify
-from quilt_cfn.delivery.release.artifact import MANIFEST, RELEASES, read_artifact
+from quilt_cfn.delivery.release.artifact import MANIFEST, read_released
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.listing import LISTING, read_listing
 from quilt_cfn.inputs.release import IN_CHECKOUT, read_release
@@ -44,7 +44,7 @@ def verify_published(root: Path) -> None:
     with ThreadPoolExecutor(READERS) as requests:
         verification = verify(store, version, None, requests)
     findings = [*map(str, verification.findings)]
-    if verification.manifest.content != read_artifact(root / RELEASES / version).manifest.content:
+    if verification.manifest.content != read_released(root, version).manifest.content:
         findings.append("Its manifest is not the one in this checkout.")
     if findings:
         lines = "".join(f"\n  {finding}" for finding in findings)

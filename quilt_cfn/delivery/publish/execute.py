@@ -46,7 +46,7 @@ def execute(plan: PublishPlan, manifest: Manifest, store: Store, pool: Executor,
         pass
     if plan.manifest:
         step(plan.manifest)
-    pointer = _move_pointer(plan.pointer, manifest, store)
+    pointer = _move_pointer(plan, manifest, store)
     done()
     return pointer
 
@@ -68,12 +68,13 @@ def _write(plan: PublishPlan, write: Write, store: Store) -> None:
     )
 
 
-def _move_pointer(pointer: Pointer, manifest: Manifest, store: Store) -> Pointer:
+def _move_pointer(plan: PublishPlan, manifest: Manifest, store: Store) -> Pointer:
+    pointer = plan.pointer
     for _ in range(POINTER_ATTEMPTS):
         if not pointer.moves:
             return pointer
         _put(store, latest_key(), pointer.content, pointer.tag)
-        pointer = plan_pointer(manifest, store)
+        pointer = plan_pointer(manifest, store, plan.withdrawn)
     raise UserError(
         f"{store.name}/{latest_key()} can't be moved: something else is there each time.",
         f"{manifest.version} is published; run the command again to move the pointer.",

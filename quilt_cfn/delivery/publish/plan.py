@@ -62,6 +62,8 @@ class PublishPlan(NamedTuple):
     pointer: Pointer
     kept: tuple[str, ...]
     """The keys that have the right content already."""
+    withdrawn: frozenset[str]
+    """The versions that ``latest.json`` must not name."""
 
     @property
     def writes(self) -> tuple[Write, ...]:
@@ -90,10 +92,17 @@ def latest_key() -> str:
     return f"{PRODUCT}/{LATEST}"
 
 
-def plan_publication(artifact: Artifact, signature: bytes | None, store: Source, pool: Executor) -> PublishPlan:
+def plan_publication(
+    artifact: Artifact,
+    signature: bytes | None,
+    store: Source,
+    pool: Executor,
+    withdrawn: frozenset[str] = frozenset(),
+) -> PublishPlan:
     """Decide what to write to ``store`` to publish ``artifact`` there, with its signature if there is one.
 
-    Files are read in ``pool``. Raises ``UserError`` when the version is there, complete or in part, with other bytes.
+    Files are read in ``pool``; ``latest.json`` never names a ``withdrawn`` version. Raises ``UserError`` when this
+    version is there, complete or in part, with other bytes.
     """
     wanted = dict(artifact.everything)
     manifest = wanted.pop(MANIFEST)
@@ -115,30 +124,35 @@ def plan_publication(artifact: Artifact, signature: bytes | None, store: Source,
         writes.get(SUMS),
         tuple(write for name, write in writes.items() if name not in (SUMS, MANIFEST)),
         writes.get(MANIFEST),
-        plan_pointer(artifact.manifest, store),
+        plan_pointer(artifact.manifest, store, withdrawn),
         tuple(version_key(artifact.version, name) for name in wanted if name not in writes),
+        withdrawn,
     )
 
 
-def plan_pointer(manifest: Manifest, store: Source) -> Pointer:
-    """Decide what ``latest.json`` has to be once a version is published: the newest of that and of what is there."""
+def plan_pointer(manifest: Manifest, store: Source, withdrawn: frozenset[str] = frozenset()) -> Pointer:
+    """Decide what ``latest.json`` has to be once a version is published: the newest of that and of what is there.
+
+    A ``withdrawn`` version counts as not there.
+    """
     there = store.read(latest_key())
-    if there is not None and there.intact:
-        version, content = latest_version(there.content, store), pointer_content(manifest)
-        if precedence(version) > precedence(manifest.version):
-            return Pointer(version, there.content, there.tag, version, moves=False)
-        return Pointer(manifest.version, content, there.tag, version, moves=there.content != content)
-    # It is lost or damaged. The versions in the store show which one it named.
     tag = there.tag if there else None
-    versions = [name for name in store.names(PRODUCT) or () if VERSION.fullmatch(name)]
+    before = latest_version(there.content, store) if there and there.intact else None
+    if there and before and before not in withdrawn:
+        if precedence(before) > precedence(manifest.version):
+            return Pointer(before, there.content, tag, before, moves=False)
+        content = pointer_content(manifest)
+        return Pointer(manifest.version, content, tag, before, moves=there.content != content)
+    # It is lost or damaged, or the version that it names was withdrawn: the versions in the store show the newest.
+    versions = [name for name in store.names(PRODUCT) or () if VERSION.fullmatch(name) and name not in withdrawn]
     for version in sorted(versions, key=precedence, reverse=True):
         if precedence(version) <= precedence(manifest.version):
             break
         newer = store.read(version_key(version, MANIFEST))
         if newer:
             published = read_manifest(newer.content, f"{store.name}/{version_key(version, MANIFEST)}")
-            return Pointer(version, pointer_content(published), tag, None, moves=True)
-    return Pointer(manifest.version, pointer_content(manifest), tag, None, moves=True)
+            return Pointer(version, pointer_content(published), tag, before, moves=True)
+    return Pointer(manifest.version, pointer_content(manifest), tag, before, moves=True)
 
 
 def pointer_content(manifest: Manifest) -> bytes:

@@ -17,7 +17,7 @@ from quilt_cfn.delivery.publish.plan import Pointer, PublishPlan, latest_key, pl
 from quilt_cfn.delivery.publish.stores import open_source, open_store
 from quilt_cfn.delivery.publish.stores.protocols import Store
 from quilt_cfn.delivery.publish.verify import Verification, verify
-from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, RELEASES, Artifact, read_artifact, released_versions
+from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, Artifact
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import Finding
 from quilt_cfn.inputs.release import VERSION
@@ -26,28 +26,18 @@ READERS = 8
 """How many files of one location are read or written at once."""
 
 
-def choose(version: str | None, releases: Path = RELEASES) -> Artifact:
-    """Read a released version, by default the newest; raises ``UserError`` if there is no such version."""
-    versions = released_versions(releases)
-    if not versions:
-        raise UserError(f"There is no released version in {releases}.", "Make one with quilt-cfn release.")
-    chosen = version or versions[-1]
-    if chosen not in versions:
-        raise UserError(f"{chosen} is not a released version.", f"There are: {', '.join(versions)}.")
-    artifact = read_artifact(releases / chosen)
-    if artifact.version != chosen:
-        raise UserError(
-            f"{releases / chosen} is the release {artifact.version}.",
-            "A released version is never edited: restore the folder with git restore, or a fresh clone.",
-        )
-    return artifact
-
-
-def publish(artifact: Artifact, locations: Sequence[str], key_file: Path | None, *, dry_run: bool) -> Iterator[str]:
+def publish(
+    artifact: Artifact,
+    locations: Sequence[str],
+    key_file: Path | None,
+    *,
+    dry_run: bool,
+    withdrawn: frozenset[str] = frozenset(),
+) -> Iterator[str]:
     """Publish to each location; yields lines about what was published and the launch links, or the plans of a dry run.
 
-    ``key_file`` is the private key that signs. Raises ``UserError`` before anything is written when a location has no
-    plan, and at the end for the locations that failed.
+    ``key_file`` is the private key that signs; ``latest.json`` never names a ``withdrawn`` version. Raises
+    ``UserError`` before anything is written when a location has no plan, and at the end for the locations that failed.
     """
     signature = _sign(artifact, key_file) if key_file else None
     with (
@@ -55,7 +45,7 @@ def publish(artifact: Artifact, locations: Sequence[str], key_file: Path | None,
         ThreadPoolExecutor(len(locations)) as pool,
     ):
         stores = [*pool.map(open_store, dict.fromkeys(locations))]
-        plans = [*pool.map(lambda store: plan_publication(artifact, signature, store, requests), stores)]
+        plans = [*pool.map(lambda store: plan_publication(artifact, signature, store, requests, withdrawn), stores)]
         if dry_run:
             yield from map(str, plans)
             return

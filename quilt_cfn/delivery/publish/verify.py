@@ -77,7 +77,10 @@ def _read_latest(source: Source) -> tuple[str, str]:
     """The version that latest.json names, and the hash of that version's manifest."""
     stored = source.read(latest_key())
     if stored is None:
-        raise UserError(f"Nothing is published at {source.name}: it has no {latest_key()}.", "Check the location.")
+        raise UserError(
+            f"Nothing is published at {source.name}: it has no {latest_key()}.",
+            "Check the location, or publish a released version there with quilt-cfn publish.",
+        )
     version = latest_version(stored.content, source)
     return version, str(json.loads(stored.content).get("sha256"))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from quilt_cfn.errors import UserError
+from quilt_cfn.inputs.changelog import CHANGELOG, read_changelog, withdrawn_versions
 from quilt_cfn.inputs.release import VERSION, precedence
 
 PRODUCT = "quilt-registry"
@@ -94,6 +95,32 @@ def compose(facts: Mapping[str, Any], contents: Mapping[str, bytes]) -> Artifact
     files = [{"name": name, "sha256": sha256(body), "size": len(body)} for name, body in sorted(contents.items())]
     document = {"product": PRODUCT, **facts, "files": files}
     return Artifact(read_manifest((json.dumps(document, indent=2) + "\n").encode(), "The new manifest"), contents)
+
+
+def read_released(root: Path, version: str | None = None) -> Artifact:
+    """A released version of the checkout at ``root``, by default the newest that was not withdrawn.
+
+    Raises ``UserError`` if there is no such version, if it was withdrawn, or if it is not as it was released.
+    """
+    withdrawn = withdrawn_versions(read_changelog(root))
+    versions = [each for each in released_versions(root / RELEASES) if each not in withdrawn]
+    if version in withdrawn:
+        raise UserError(
+            f"{version} was withdrawn, as {CHANGELOG} says: nobody gets it any more.",
+            f"Take another version; there are: {', '.join(versions)}." if versions else "Release the next version.",
+        )
+    if not versions:
+        raise UserError(f"No version has been released: {RELEASES} has none.", "Make one with quilt-cfn release.")
+    chosen = version or versions[-1]
+    if chosen not in versions:
+        raise UserError(f"{chosen} is not a released version.", f"There are: {', '.join(versions)}.")
+    artifact = read_artifact(root / RELEASES / chosen)
+    if artifact.version != chosen:
+        raise UserError(
+            f"{RELEASES / chosen} is the release {artifact.version}.",
+            "A released version is never edited: restore the folder with git restore, or a fresh clone.",
+        )
+    return artifact
 
 
 def read_artifact(folder: Path) -> Artifact:

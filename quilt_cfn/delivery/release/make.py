@@ -21,7 +21,7 @@ from quilt_cfn.delivery.release.artifact import DIAGRAM, RELEASES, SUMS, Artifac
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.errors import UserError
 from quilt_cfn.files import write_to_disk
-from quilt_cfn.inputs.changelog import changelog_entry
+from quilt_cfn.inputs.changelog import changelog_entry, read_changelog, withdrawn_versions
 from quilt_cfn.inputs.release import IN_CHECKOUT, Image, Release, precedence, read_release
 from quilt_cfn.stack import build
 from quilt_cfn.stack.compact import without_script_comments
@@ -66,8 +66,9 @@ def plan_release(root: Path) -> ReleasePlan:
     release = read_release(root / IN_CHECKOUT)
     images = {"registry": release.registry, "catalog": release.catalog, "nginx": release.nginx}
     _refuse_moving_tags(images)
-    _refuse_old_version(release.version, root)
-    released = _changelog_date(release.version, root)
+    changelog = read_changelog(root)
+    _refuse_old_version(release.version, root, withdrawn_versions(changelog))
+    released = _changelog_date(release.version, changelog)
     contents = {**_templates(release, root), **_documents(root)}
     _refuse_findings(root)
     from quilt_cfn.delivery.release.sbom import bill_of_materials  # late: imports cyclonedx
@@ -136,28 +137,27 @@ def _refuse_moving_tags(images: dict[str, Image]) -> None:
             )
 
 
-def _refuse_old_version(version: str, root: Path) -> None:
+def _refuse_old_version(version: str, root: Path, withdrawn: frozenset[str]) -> None:
+    """Raises ``UserError`` for a version that has been used, or that comes before one that has."""
+    next_step = "Give marketplace/release.yaml the next version."
+    if version in withdrawn:
+        raise UserError(f"{version} was withdrawn, and its number is never used again.", next_step)
     tags = _git(root, "tag", "--list", "v[0-9]*").splitlines()
-    versions = released_versions(root / RELEASES)
+    versions = {*released_versions(root / RELEASES), *withdrawn}
     if version in versions or f"v{version}" in tags:
+        raise UserError(f"{version} has been released, and a release never changes.", next_step)
+    highest = max(versions, key=precedence, default=version)
+    if precedence(highest) > precedence(version):
+        fate = "was withdrawn" if highest in withdrawn else "has been released"
         raise UserError(
-            f"{version} has been released, and a release never changes.",
-            "Give marketplace/release.yaml the next version.",
-        )
-    higher = [each for each in versions if precedence(each) > precedence(version)]
-    if higher:
-        raise UserError(
-            f"{version} comes before {higher[-1]}, which has been released.",
-            f"Give marketplace/release.yaml a version above {higher[-1]}.",
+            f"{version} comes before {highest}, which {fate}.",
+            f"Give marketplace/release.yaml a version above {highest}.",
         )
 
 
-def _changelog_date(version: str, root: Path) -> str:
+def _changelog_date(version: str, changelog: str) -> str:
     """The date of the release, which the changelog states."""
-    try:
-        entry = changelog_entry((root / "CHANGELOG.md").read_text(encoding="utf-8"), version)
-    except (OSError, UnicodeDecodeError):
-        entry = None
+    entry = changelog_entry(changelog, version)
     if entry is None or not entry.text.strip():
         raise UserError(
             f"CHANGELOG.md says nothing about {version}.",

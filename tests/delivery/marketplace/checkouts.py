@@ -10,9 +10,11 @@ import yaml
 
 from quilt_cfn.delivery.release.artifact import compose
 from quilt_cfn.editions import EDITIONS
+from quilt_cfn.inputs.release import read_release
 
 TOP = Path(__file__).resolve().parents[3]
-VERSION = "1.0.0"
+VERSION = read_release().version
+"""The version that this checkout builds."""
 VENDOR = {
     "product": "prod-exampleexampl",
     "published": "s3://example-artifacts/quilt",
@@ -54,13 +56,12 @@ def change(root: Path, file: str, field: str, value: Any) -> None:
 
 
 def checkout(root: Path) -> Path:
-    """A checkout in a folder, with release 1.0.0 of this checkout's templates, in which nothing is missing."""
+    """A checkout in a folder, with a release of this checkout's templates, in which nothing is missing."""
     write_release(root, contents(), "diagram.png")
     shutil.copy(TOP / "CHANGELOG.md", root / "CHANGELOG.md")
     (root / "marketplace").mkdir()
     write(root / "marketplace/listing.yaml", listing_document())
     release = yaml.safe_load((TOP / "marketplace/release.yaml").read_text())
-    release["version"] = VERSION
     release["ami"]["id"] = AMI
     write(root / "marketplace/release.yaml", release)
     return root

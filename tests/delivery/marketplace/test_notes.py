@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from quilt_cfn.delivery.marketplace.notes import plain_text, release_notes
 from quilt_cfn.delivery.marketplace.text_limits import RELEASE_NOTES, violations
-from tests.delivery.marketplace.checkouts import TOP
+from tests.delivery.marketplace.checkouts import TOP, VERSION
 
 CHANGELOG = "## 1.1.0 (2026-12-01)\n\n- New.\n\n## 1.0.0 (2026-11-23)\n\n- Old.\n"
 
@@ -55,7 +55,8 @@ def test_a_version_without_an_entry_has_no_notes(changelog):
 
 
 def test_our_notes_are_accepted():
-    notes = release_notes((TOP / "CHANGELOG.md").read_text(encoding="utf-8"), "1.0.0")
+    notes = release_notes((TOP / "CHANGELOG.md").read_text(encoding="utf-8"), VERSION)
+    assert notes
     assert not list(violations(notes, RELEASE_NOTES))
     assert "`" not in notes
     assert "](" not in notes

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 
@@ -12,12 +14,13 @@ from quilt_cfn.cloudformation.template.read import read_template
 from quilt_cfn.delivery.marketplace.notes import release_notes
 from quilt_cfn.delivery.marketplace.plan import as_json, make_draft, plan_submission, published_url
 from quilt_cfn.delivery.marketplace.usage import usage_instructions
+from quilt_cfn.delivery.release.artifact import RELEASES
 from quilt_cfn.editions import MARKETPLACE, REGISTRY
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.listing import read_listing
-from tests.delivery.marketplace.checkouts import AMI, TOP, VENDOR, VERSION, change, checkout, contents, write_release
+from tests.delivery.marketplace.checkouts import AMI, TOP, VENDOR, VERSION, checkout, contents, write_release
 
-URL = "https://example-artifacts.s3.eu-central-1.amazonaws.com/quilt/quilt-registry/1.0.0/"
+URL = f"https://example-artifacts.s3.eu-central-1.amazonaws.com/quilt/quilt-registry/{VERSION}/"
 
 
 @pytest.fixture
@@ -104,7 +107,7 @@ def test_the_checkout_as_it_is_lacks_what_only_the_vendor_knows_and_all_of_it_is
         plan_submission(root)
     release, listing = (f"  marketplace/{name}.yaml: error" for name in ("release", "listing"))
     assert raised.value.what.splitlines() == [
-        "Release 1.0.0 can't be submitted to AWS Marketplace:",
+        f"Release {VERSION} can't be submitted to AWS Marketplace:",
         f"{release} M26 [quilt-cfn] There is no ami.id, the ID of the product's AMI in us-east-1.",
         f"{listing} M29 [quilt-cfn] There is no product, the ID of the AMI product, prod-...",
         f"{listing} M30 [quilt-cfn] There is no ami.access_role, the role with which AWS Marketplace copies the AMI.",
@@ -114,12 +117,14 @@ def test_the_checkout_as_it_is_lacks_what_only_the_vendor_knows_and_all_of_it_is
     assert "nothing was sent" in raised.value.next_step
 
 
-@pytest.mark.parametrize("text", [None, "", "## 1.1.0 (2026-11-23)\n\nNew.\n", "## 1.0.0 (2026-11-23)\n"])
+@pytest.mark.parametrize("text", [None, "", "## 99.0.0 (2026-11-23)\n\nNew.\n", f"## {VERSION} (2026-11-23)\n"])
 def test_a_version_without_a_changelog_entry_is_refused(root, text):
     (root / "CHANGELOG.md").unlink()
     if text is not None:
         (root / "CHANGELOG.md").write_text(text)
-    with pytest.raises(UserError, match=r"CHANGELOG.md: error M27 .*nothing stands under a heading \"## 1.0.0 \(YYYY"):
+    with pytest.raises(
+        UserError, match=rf'CHANGELOG.md: error M27 .*nothing stands under a heading "## {re.escape(VERSION)} \(YYYY'
+    ):
         plan_submission(root)
 
 
@@ -129,12 +134,24 @@ def test_a_changelog_that_is_not_text_is_reported(root):
         plan_submission(root)
 
 
-def test_a_version_that_was_not_released_or_was_edited_is_reported(root):
-    (root / "templates/releases/1.0.0" / REGISTRY.file).write_text("Resources: {}")
+def test_a_version_that_was_edited_is_reported(root):
+    (root / RELEASES / VERSION / REGISTRY.file).write_text("Resources: {}")
     with pytest.raises(UserError, match="is not as it was released"):
         plan_submission(root)
-    change(root, "release.yaml", "version", "1.0.1")
-    with pytest.raises(UserError, match=r"1\.0\.1.* could not be read"):
+
+
+def test_a_version_that_was_not_released_is_reported(root):
+    (root / RELEASES / VERSION).rename(root / RELEASES / "99.0.0")
+    with pytest.raises(UserError, match=rf"{re.escape(VERSION)} is not a released version\. There are: 99\.0\.0\."):
+        plan_submission(root)
+    shutil.rmtree(root / RELEASES)
+    with pytest.raises(UserError, match=r"No version has been released.*Make one with quilt-cfn release\."):
+        plan_submission(root)
+
+
+def test_a_version_that_was_withdrawn_is_reported(root):
+    (root / "CHANGELOG.md").write_text(f"## {VERSION} (withdrawn 2026-11-27)\n\nIt was wrong.\n")
+    with pytest.raises(UserError, match=rf"{re.escape(VERSION)} was withdrawn.*Release the next version\."):
         plan_submission(root)
 
 

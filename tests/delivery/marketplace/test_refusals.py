@@ -16,7 +16,7 @@ from quilt_cfn.delivery.marketplace.explanations import SUBMISSION
 from quilt_cfn.delivery.marketplace.plan import make_draft
 from quilt_cfn.delivery.marketplace.refusals import Draft, png_size, refusals
 from quilt_cfn.editions import MARKETPLACE, REGISTRY
-from tests.delivery.marketplace.checkouts import checkout, png
+from tests.delivery.marketplace.checkouts import VERSION, checkout, png
 
 LISTING = "marketplace/listing.yaml"
 RELEASE = "marketplace/release.yaml"
@@ -90,7 +90,7 @@ def test_the_edition_with_an_access_key_is_refused_with_how_to_get_it_instead(dr
 def test_an_edition_that_was_not_released_is_refused(draft):
     names = f"{MARKETPLACE.name}, {REGISTRY.name}"
     assert refused(with_options(draft, {"edition": "cluster"})) == [
-        ("M22", LISTING, f"Release 1.0.0 has no edition cluster; its editions: {names}.")
+        ("M22", LISTING, f"Release {VERSION} has no edition cluster; its editions: {names}.")
     ]
 
 
@@ -137,11 +137,11 @@ def test_a_text_is_ascii_and_no_longer_than_it_may_be(draft, field, length, rule
 @pytest.mark.parametrize(
     ("url", "violation"),
     [
-        ("http://example.com/1.0.0/t.yaml", "is not an https URL."),
-        ("https://example.com/t.yaml", "has no folder 1.0.0 in its path."),
-        ("https://example.com/11.0.0/t.yaml", "has no folder 1.0.0 in its path."),
-        ("https://example.com/t-1.0.0.yaml", "has no folder 1.0.0 in its path."),
-        ("https://example.com/Latest/1.0.0/x", "says latest, but has to be the URL of this one version for ever."),
+        (f"http://example.com/{VERSION}/t.yaml", "is not an https URL."),
+        ("https://example.com/t.yaml", f"has no folder {VERSION} in its path."),
+        (f"https://example.com/1{VERSION}/t.yaml", f"has no folder {VERSION} in its path."),
+        (f"https://example.com/t-{VERSION}.yaml", f"has no folder {VERSION} in its path."),
+        (f"https://example.com/Latest/{VERSION}/x", "says latest, but has to be the URL of this one version for ever."),
     ],
 )
 def test_a_url_is_https_and_that_of_one_version(draft, field, url, violation):
@@ -151,7 +151,7 @@ def test_a_url_is_https_and_that_of_one_version(draft, field, url, violation):
 @pytest.mark.parametrize(
     ("diagram", "message"),
     [
-        (None, "Release 1.0.0 has no architecture diagram."),
+        (None, f"Release {VERSION} has no architecture diagram."),
         (png(1560, 878), "The architecture diagram has 1560 x 878 pixels, not 1100 x 700."),
         (png(700, 1100), "The architecture diagram has 700 x 1100 pixels, not 1100 x 700."),
         (b"<svg/>", "The architecture diagram is not a PNG."),

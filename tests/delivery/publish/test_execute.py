@@ -224,6 +224,14 @@ def test_latest_is_moved_again_when_the_publisher_of_an_older_version_moved_it_m
     assert_published(OURS, store)
 
 
+def test_latest_is_moved_again_when_another_publisher_moved_it_to_a_withdrawn_version_meanwhile():
+    store = Memory(published(OLDER))
+    decided = plan_publication(OURS, None, store, POOL, frozenset({NEWER.version}))
+    store.before = once("replace", latest_key(), lambda: publish(NEWER, store))
+    assert execute(decided, OURS.manifest, store, POOL, lambda: None).version == "1.0.0"
+    assert_published(OURS, store)
+
+
 @pytest.mark.parametrize(("moves", "settles"), [(POINTER_ATTEMPTS // 2, True), (POINTER_ATTEMPTS * 2, False)])
 def test_latest_that_is_moved_all_the_time_is_tried_for_a_while(moves, settles):
     store = Memory(published(OLDER))

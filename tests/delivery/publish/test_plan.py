@@ -182,6 +182,24 @@ def test_latest_that_names_another_hash_of_this_version_is_corrected():
     assert (pointer.version, pointer.content, pointer.moves) == ("1.0.0", pointer_content(OURS.manifest), True)
 
 
+@pytest.mark.parametrize(
+    ("held", "newest"),
+    [([NEWER], OURS), ([OURS, NEWER], OURS), ([artifact("1.5.0", big=600), NEWER], artifact("1.5.0", big=600))],
+)
+def test_latest_moves_from_a_withdrawn_version_to_the_newest_that_was_not(held, newest):
+    store = Memory(published(*held))
+    pointer = plan_publication(OURS, None, store, POOL, frozenset({NEWER.version})).pointer
+    assert (pointer.version, pointer.content) == (newest.version, pointer_content(newest.manifest))
+    assert (pointer.before, pointer.moves, pointer.tag) == (NEWER.version, True, store.held[latest_key()].tag)
+
+
+def test_latest_that_is_lost_is_not_made_anew_from_a_withdrawn_version():
+    store = Memory(published(OURS, NEWER))
+    del store.held[latest_key()]
+    pointer = plan_publication(OURS, None, store, POOL, frozenset({NEWER.version})).pointer
+    assert (pointer.version, pointer.before) == (OURS.version, None)
+
+
 @pytest.mark.parametrize("damaged", [False, True])
 def test_latest_that_is_lost_or_damaged_is_made_anew_from_what_is_published(damaged):
     for held, version in [((), OURS), ((OLDER,), OURS), ((OLDER, NEWER), NEWER), ((OLDER, OURS, NEWER), NEWER)]:

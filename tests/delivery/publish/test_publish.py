@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from quilt_cfn.cli import main
-from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, RELEASES, released_versions
+from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, RELEASES
 from tests.delivery.publish.artifacts import artifact, write_folder
 from tests.delivery.publish.proxy import Answer
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 OLD, NEW = artifact("1.9.0", big=2000), artifact("1.10.0", big=2000)
 
 
@@ -97,17 +97,16 @@ def test_what_has_a_version_may_be_cached_for_ever_and_the_pointer_never(run, aw
 
 
 @pytest.mark.exhaustive  # four processes
-def test_the_aws_cli_reads_bit_for_bit_what_was_released(aws_environment, bucket, tmp_path):
-    """The real versions of this checkout, by the real commands."""
+def test_the_aws_cli_reads_bit_for_bit_what_was_released(checkout, aws_environment, bucket, tmp_path):
+    """By the real commands."""
     location = f"s3://{bucket}/some/prefix"
     scripts = Path(sys.executable).parent
-    version = released_versions(CHECKOUT / RELEASES)[-1]
-    subprocess.run([scripts / "quilt-cfn", "publish", location], cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([scripts / "quilt-cfn", "publish", location], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(
-        [scripts / "aws", "s3", "cp", "--recursive", "--quiet", f"{location}/{PRODUCT}/{version}/", tmp_path / "read"],
+        [scripts / "aws", "s3", "cp", "--recursive", "--quiet", f"{location}/{PRODUCT}/1.10.0/", tmp_path / "read"],
         check=True,
     )
-    assert files(tmp_path / "read") == files(CHECKOUT / RELEASES / version)
+    assert files(tmp_path / "read") == files(checkout / RELEASES / "1.10.0")
     assert (
         subprocess.run([scripts / "quilt-cfn", "verify", location], stdout=subprocess.DEVNULL, check=False).returncode
         == 0
@@ -220,6 +219,34 @@ def test_verify_prints_each_difference_and_exits_with_1(run, checkout):
     code, out, _ = run("verify")
     assert code == 1
     assert out.splitlines()[0] == "published: error V02 [quilt-cfn] guide.md is not what was released."
+
+
+def test_a_withdrawn_version_is_not_published_and_the_newest_other_one_is(run, checkout):
+    (checkout / "CHANGELOG.md").write_text("## 1.10.0 (withdrawn 2026-11-27)\n\nIt was wrong.\n")
+    code, _, err = run("publish", "--version", "1.10.0")
+    assert code == 2
+    assert "1.10.0 was withdrawn, as CHANGELOG.md says: nobody gets it any more." in err
+    assert "Take another version; there are: 1.9.0." in err
+    assert not (checkout / "published").exists()
+    code, out, _ = run("publish")
+    assert (code, out.startswith("1.9.0 is published at published")) == (0, True)
+    assert "quilt-registry 1.9.0" in run("verify")[1]
+
+
+def test_latest_moves_from_a_version_that_was_withdrawn_after_it_was_published(run, checkout):
+    run("publish")
+    (checkout / "CHANGELOG.md").write_text("## 1.10.0 (withdrawn 2026-11-27)\n\nIt was wrong.\n")
+    assert f"{PRODUCT}/{LATEST}: 1.9.0" in run("publish")[1]
+    assert "quilt-registry 1.9.0" in run("verify")[1]
+
+
+def test_without_a_released_version_publish_and_verify_say_so(run, checkout):
+    shutil.rmtree(checkout / RELEASES)
+    code, _, err = run("publish")
+    assert (code, "No version has been released" in err, "Make one with quilt-cfn release." in err) == (2, True, True)
+    code, _, err = run("verify")
+    assert (code, "Nothing is published at published" in err) == (2, True)
+    assert "publish a released version there with quilt-cfn publish." in err
 
 
 def test_a_folder_that_holds_another_version_is_not_published(run, checkout):

@@ -1,39 +1,135 @@
-"""What was released stays as it was."""
+"""What was released stays as it was: neither the folders of the released versions nor git's history says otherwise.
+
+Whether a check would find a change, whatever the list of versions is, is tested on checkouts that the tests make.
+"""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from quilt_cfn.delivery.release.artifact import RELEASES, SUMS, read_artifact, released_versions, sha256
+from quilt_cfn.delivery.release.artifact import RELEASES, SUMS, read_artifact, sha256
+from quilt_cfn.errors import UserError
+from quilt_cfn.inputs.changelog import read_changelog, withdrawn_versions
+from tests.delivery.publish.artifacts import artifact, write_folder
 
 ROOT = Path(__file__).resolve().parents[3]
-HASHES = {
-    "1.0.0": "f358513181aae9d21a87738c29ba7d91e1aefdaad23ca5e4a12645cfa0972d15",
-}
-"""Version -> SHA-256 of its SHA256SUMS. A line is added with a release and never changed."""
+HASHES: dict[str, str] = {}
+"""Version -> SHA-256 of its SHA256SUMS. A line is added with a release, and leaves only when CHANGELOG.md says that the
+version was withdrawn."""
 
 
-def test_every_released_version_has_its_hash_here_and_none_is_missing():
-    assert released_versions(ROOT / RELEASES) == list(HASHES)
-    assert {path.name for path in (ROOT / RELEASES).iterdir()} == HASHES.keys()
+def differences(root: Path, hashes: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each way in which the released versions of a checkout are not those that ``hashes`` lists."""
+    folder = root / RELEASES
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    yield from (f"{name} is not listed." for name in sorted(there - hashes.keys()))
+    yield from (f"{version} is listed, and was withdrawn." for version in sorted(withdrawn(root) & hashes.keys()))
+    for version, hashed in hashes.items():
+        if version not in there:
+            yield f"{version} is missing."
+            continue
+        try:
+            released = read_artifact(folder / version)
+        except UserError as error:
+            yield error.what
+            continue
+        if (released.version, sha256((folder / version / SUMS).read_bytes())) != (version, hashed):
+            yield f"{version} is another release than was listed."
 
 
-@pytest.mark.parametrize("version", HASHES)
-def test_a_released_version_is_byte_for_byte_what_it_was(version):
-    artifact = read_artifact(ROOT / RELEASES / version)
-    assert artifact.version == version
-    assert sha256((ROOT / RELEASES / version / SUMS).read_bytes()) == HASHES[version]
+def changes_in_history(root: Path) -> list[str]:
+    """The files of released versions that a commit has changed or removed, but for those of withdrawn versions."""
+    if shutil.which("git") is None:
+        pytest.skip("only git's history says so, and git is not installed")
+    paths = [str(RELEASES), *(f":(exclude,literal){RELEASES / version}" for version in withdrawn(root))]
+    command = ["git", "-C", str(root), "log", "--no-renames", "--diff-filter=a", "--name-only", "--format=", "--"]
+    done = subprocess.run([*command, *paths], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"only git's history says so, and git can't read one here: {done.stderr.strip()}")
+    return done.stdout.splitlines()
+
+
+def withdrawn(root: Path) -> frozenset[str]:
+    return withdrawn_versions(read_changelog(root))
+
+
+def test_every_released_version_is_listed_here_and_is_byte_for_byte_what_it_was():
+    assert list(differences(ROOT, HASHES)) == []
 
 
 def test_no_commit_has_changed_or_removed_a_released_file():
-    if shutil.which("git") is None:
-        pytest.skip("only git's history says so, and git is not installed")
-    command = ["git", "-C", str(ROOT), "log", "--diff-filter=a", "--name-status", "--format=", "--", str(RELEASES)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"only git's history says so, and git can't read one here: {done.stderr.strip()}")
-    assert done.stdout == ""
+    assert changes_in_history(ROOT) == []
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout with two versions, which a commit has."""
+    for version in ("1.2.3", "1.2.30"):
+        write_folder(artifact(version, big=600), tmp_path / RELEASES / version)
+    git(tmp_path, "init", "--quiet")
+    commit(tmp_path)
+    return tmp_path
+
+
+def git(root, *arguments):
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *identity, "-C", str(root), *arguments], check=True)
+
+
+def commit(root):
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "as it is")
+
+
+def withdraw(root, version):
+    (root / "CHANGELOG.md").write_text(f"## {version} (withdrawn 2026-11-27)\n\nIt was wrong.\n")
+
+
+def hashes(root):
+    return {path.name: sha256((path / SUMS).read_bytes()) for path in (root / RELEASES).iterdir()}
+
+
+def test_a_version_that_is_added_lost_edited_exchanged_or_withdrawn_is_found(checkout):
+    listed = hashes(checkout)
+    assert list(differences(checkout, listed)) == []
+    assert list(differences(checkout, {})) == ["1.2.3 is not listed.", "1.2.30 is not listed."]
+    assert list(differences(checkout, {**listed, "1.2.31": "0" * 64})) == ["1.2.31 is missing."]
+    assert list(differences(checkout, listed | {"1.2.3": "0" * 64})) == ["1.2.3 is another release than was listed."]
+    withdraw(checkout, "1.2.3")
+    assert list(differences(checkout, listed)) == ["1.2.3 is listed, and was withdrawn."]
+    (checkout / "CHANGELOG.md").unlink()
+    (checkout / RELEASES / "1.2.3/guide.md").write_text("better")
+    (found,) = differences(checkout, listed)
+    assert "1.2.3 is not as it was released: guide.md" in found
+
+
+def test_a_folder_of_a_withdrawn_version_is_found(checkout):
+    withdraw(checkout, "1.2.3")
+    listed = hashes(checkout)
+    del listed["1.2.3"]
+    assert list(differences(checkout, listed)) == ["1.2.3 is not listed."]
+
+
+def test_a_commit_that_changes_or_removes_a_released_file_is_found_and_one_that_adds_a_version_is_not(checkout):
+    assert changes_in_history(checkout) == []
+    (checkout / RELEASES / "1.2.3/guide.md").write_text("better")
+    commit(checkout)
+    shutil.rmtree(checkout / RELEASES / "1.2.30")
+    commit(checkout)
+    found = {f"{RELEASES}/1.2.3/guide.md", *(f"{RELEASES}/1.2.30/{name}" for name in artifact().everything)}
+    assert set(changes_in_history(checkout)) == found
+    git(checkout, "revert", "--no-edit", "HEAD", "HEAD~1")
+    assert set(changes_in_history(checkout)) == found, "what a version was meanwhile may have been published"
+
+
+def test_what_happens_to_a_withdrawn_version_is_ignored_and_nothing_else(checkout):
+    shutil.rmtree(checkout / RELEASES / "1.2.3")
+    (checkout / RELEASES / "1.2.30/guide.md").write_text("better")
+    withdraw(checkout, "1.2.3")
+    commit(checkout)
+    assert changes_in_history(checkout) == [f"{RELEASES}/1.2.30/guide.md"]

@@ -184,6 +184,22 @@ def test_a_version_that_goes_backwards_is_refused(checkout, higher):
     assert f"{VERSION} comes before {higher}, which has been released." in checkout.refusal()
 
 
+def test_a_withdrawn_version_is_refused_whatever_else_its_changelog_says(checkout):
+    checkout.edit("CHANGELOG.md", lambda text: f"{text}\n## {VERSION} (withdrawn 2026-11-27)\n\nIt was wrong.\n")
+    checkout.commit()
+    error = checkout.refusal()
+    assert f"{VERSION} was withdrawn, and its number is never used again." in error
+    assert "Give marketplace/release.yaml the next version." in error
+
+
+def test_a_version_before_a_withdrawn_one_is_refused(checkout):
+    checkout.edit("CHANGELOG.md", lambda text: f"{text}\n## 7.8.10 (withdrawn 2026-11-27)\n\nIt was wrong.\n")
+    checkout.commit()
+    error = checkout.refusal()
+    assert f"{VERSION} comes before 7.8.10, which was withdrawn." in error
+    assert "Give marketplace/release.yaml a version above 7.8.10." in error
+
+
 def test_a_change_that_no_commit_has_is_refused(checkout):
     checkout.edit("docs/instance.md", lambda text: text + "\nOne more thing.\n")
     assert "The checkout has changes that no commit has: docs/instance.md." in checkout.refusal()
