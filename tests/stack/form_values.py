@@ -7,6 +7,37 @@ CERTIFICATE = f"arn:aws:acm:us-east-1:111122223333:certificate/{UUID}"
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 LABEL63 = "a" * 63
 
+BUCKETS_ACCEPTED = [
+    "example-packages", "abc", "a" * 63, "123", "a-b", "a--b", "quilt.".rstrip("."), "packages-111122223333", "xn-bucket",
+    "sthre-e", "amzn-s3-demobucket", "s3alias", "my-s3alias1", "ol-s3", "data-ol-s3", "x-s3", "my-x-s3", "table-s3",
+    "my-table-s3", "ban", "kansan", "data-and", "0data0",
+]  # fmt: skip
+BUCKETS_REFUSED = [
+    "ab", "a" * 64, "Example", "under_score", "with.dot", "192.168.5.4", "-leading", "trailing-", "xn--bucket",
+    "sthree-bucket", "sthree-configurator-x", "amzn-s3-demo-bucket", "bucket-s3alias", "bucket--ol-s3", "bucket--x-s3",
+    "bucket--table-s3", "bucket-111122223333-us-west-2-an", "bucket.mrap", "with space", "bucket\n", "bücket", "a/b", "a*b",
+]  # fmt: skip
+RANGES_ACCEPTED = [
+    "198.51.100.7/32", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "203.0.113.0/24", "1.1.1.1/32", "223.255.255.255/32",
+    "100.64.0.0/10", "8.8.8.8/31", "11.12.13.14/9", "99.100.101.102/19", "199.200.249.250/25", "209.210.219.220/30",
+    "1.0.0.0/8", "9.99.199.255/20", "127.0.0.1/32", "192.0.2.0/29", "192.0.2.128/26", "20.30.40.50/11", "5.6.7.8/28",
+]  # fmt: skip
+RANGES_REFUSED = [
+    "", "0.0.0.0/8", "10.0.0.0/7", "10.0.0.0/0", "10.0.0.0", "10.0.0.0/33", "256.0.0.1/32", "10.256.0.1/32",
+    "10.0.0.999/32", "010.0.0.1/32", "10.01.0.1/32", "10.0.0.1/08", "224.0.0.1/32", "255.255.255.255/32", "10.0.0/24",
+    "10.0.0.0.0/24", "::/0", "2001:db8::/32", "10.0.0.1 /32", " 10.0.0.1/32", "10.0.0.1/32\n", "a.b.c.d/32", "10.0.0.1/",
+    "10.0.0.1/24,10.0.1.0/24", "-1.0.0.0/8",
+]  # fmt: skip
+ZONES_ACCEPTED = [
+    "", "us-east-1a", "us-east-1f", "eu-central-1b", "ap-southeast-7c", "us-gov-west-1a", "cn-north-1d", "me-central-1a",
+    "sa-east-1c", "af-south-1a", "il-central-1b", "ca-west-1c", "mx-central-1a", "eu-south-2a", "ap-northeast-3b",
+    "eusc-de-east-1a", "us-west-2d", "ap-east-1a", "cn-northwest-1c", "us-gov-east-1b", "eu-isoe-west-1a",
+]  # fmt: skip
+ZONES_REFUSED = [
+    "us-east-1", "a", "use1-az1", "us-east-1A", "US-EAST-1A", "us-east-1ab", " us-east-1a", "us-east-1a ", "us-east-1a\n",
+    "us-east-1a,us-east-1b", "us-east-a", "us_east_1a", "useast1a", "us-east-1-a", "us-east-1-bos-1a", "1a", "zone a",
+    "us-east-1ä", "us--east-1a", "-us-east-1a", "us-east-123a", "us-east-1a/b",
+]  # fmt: skip
 HOSTS_ACCEPTED = [
     "quilt.example.com", "example.com", "a.bc", "quilt-registry.example.com", "q1.example.com", "1.example.com",
     "xn--bcher-kva.example.com", "a-b-c.d-e.example.org", f"{LABEL63}.com", "data.science.team.example.co.uk",
@@ -67,11 +98,8 @@ ACCEPTED: dict[str, list[str]] = {
             ]
         ),
     ],
-    "PackageBucket": [
-        "example-packages", "abc", "a" * 63, "123", "a-b", "a--b", "quilt.".rstrip("."), "packages-111122223333", "xn-bucket",
-        "sthre-e", "amzn-s3-demobucket", "s3alias", "my-s3alias1", "ol-s3", "data-ol-s3", "x-s3", "my-x-s3", "table-s3",
-        "my-table-s3", "ban", "kansan", "data-and", "0data0",
-    ],
+    "PackageBucket": BUCKETS_ACCEPTED,
+    "ExistingBucket": ["", *BUCKETS_ACCEPTED],
     "DBPassword": [
         "correct-horse-battery", "a" * 8, "a" * 128, "a:b?c=d&e#$x", "'quoted'1", "back\\slash", "$(reboot)", "`reboot`",
         "{{name}}12", "{{resolve}}", "!#$&'()*+,-.", ":;<=>?[]^_`{|}~0", "Tr0ub4dor&3", "12345678", "p|p|p|p|", "~~~~~~~~",
@@ -84,11 +112,15 @@ ACCEPTED: dict[str, list[str]] = {
         "arn:aws-us-gov:rds:us-gov-west-1:111122223333:snapshot:awsbackup:job-1", "Quilt", "q1-2", "snap-0", "final-snapshot",
         "my-registry-snapshot-database-1abc2def", "x" * 255, "a1b2", "Before-Upgrade", "rds:a", "old",
     ],
-    "SshInputCIDR": [
-        "198.51.100.7/32", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "203.0.113.0/24", "1.1.1.1/32", "223.255.255.255/32",
-        "100.64.0.0/10", "8.8.8.8/31", "11.12.13.14/9", "99.100.101.102/19", "199.200.249.250/25", "209.210.219.220/30",
-        "1.0.0.0/8", "9.99.199.255/20", "127.0.0.1/32", "192.0.2.0/29", "192.0.2.128/26", "20.30.40.50/11", "5.6.7.8/28",
+    "SshInputCIDR": RANGES_ACCEPTED,
+    "HttpsInputCIDR": ["0.0.0.0/0", *RANGES_ACCEPTED],
+    "VpcCidr": [
+        "10.42.0.0/16", "10.0.0.0/16", "10.255.0.0/16", "10.1.2.0/20", "10.42.16.0/20", "10.42.128.0/17", "10.99.64.0/18",
+        "10.7.32.0/19", "172.16.0.0/16", "172.16.0.0/20", "172.16.240.0/20", "192.168.0.0/16", "192.168.0.0/17", "192.168.16.0/20",
+        "192.168.128.0/18", "192.168.224.0/19", "10.200.0.0/16", "10.100.0.0/20", "10.0.240.0/20", "10.249.250.0/20",
     ],
+    "AvailabilityZone1": ZONES_ACCEPTED,
+    "AvailabilityZone2": ZONES_ACCEPTED,
     "TeamId": [
         "example", "ab", "a" * 20, "teams", "quilts", "publicx", "anonymousx", "myteam", "zz", "datascience", "ateam", "xpublic",
         "qui", "pub", "anon", "teamx", "genomics", "lab", "research", "acme",
@@ -117,11 +149,8 @@ REFUSED: dict[str, list[str]] = {
         CERTIFICATE.replace("arn:", ""), CERTIFICATE.replace("89ab", "89ag"), "arn:aws:iam::111122223333:server-certificate/x",
         f"{CERTIFICATE},{CERTIFICATE}",
     ],
-    "PackageBucket": [
-        "", "ab", "a" * 64, "Example", "under_score", "with.dot", "192.168.5.4", "-leading", "trailing-", "xn--bucket",
-        "sthree-bucket", "sthree-configurator-x", "amzn-s3-demo-bucket", "bucket-s3alias", "bucket--ol-s3", "bucket--x-s3",
-        "bucket--table-s3", "bucket-111122223333-us-west-2-an", "bucket.mrap", "with space", "bucket\n", "bücket", "a/b", "a*b",
-    ],
+    "PackageBucket": ["", *BUCKETS_REFUSED],
+    "ExistingBucket": BUCKETS_REFUSED,
     "DBPassword": [
         "", "a" * 7, "a" * 129, "with space1", "with/slash", "with@sign", 'with"quote', "with%percent", "new\nline12",
         "tab\ttab12", "ümlaut12", "{{resolve:ssm:x}}", "aaaa{{resolve:", "12345678 ", " 12345678", "1234567\n", "12345678\n",
@@ -138,12 +167,15 @@ REFUSED: dict[str, list[str]] = {
         "arn:aws:rds:us-east-1:111122223333:snapshot:", "arn:aws:rds::111122223333:snapshot:a", "snap'shot", "$(id)", "a" * 401,
         "arn:aws:rds:us-east-1:1111:snapshot:quilt",
     ],
-    "SshInputCIDR": [
-        "", "0.0.0.0/0", "0.0.0.0/8", "10.0.0.0/7", "10.0.0.0/0", "10.0.0.0", "10.0.0.0/33", "256.0.0.1/32", "10.256.0.1/32",
-        "10.0.0.999/32", "010.0.0.1/32", "10.01.0.1/32", "10.0.0.1/08", "224.0.0.1/32", "255.255.255.255/32", "10.0.0/24",
-        "10.0.0.0.0/24", "::/0", "2001:db8::/32", "10.0.0.1 /32", " 10.0.0.1/32", "10.0.0.1/32\n", "a.b.c.d/32", "10.0.0.1/",
-        "10.0.0.1/24,10.0.1.0/24", "-1.0.0.0/8",
+    "SshInputCIDR": ["0.0.0.0/0", *RANGES_REFUSED],
+    "HttpsInputCIDR": RANGES_REFUSED,
+    "VpcCidr": [
+        "", "0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/15", "10.0.0.0/21", "10.0.0.0/24", "10.0.0.1/16", "172.17.0.0/16", "172.31.0.0/16",
+        "172.18.0.0/20", "172.16.0.0/12", "192.169.0.0/16", "100.64.0.0/16", "8.8.0.0/16", "10.42.0.0", "10.42.0.0/016", "10.256.0.0/16",
+        "10.042.0.0/16", " 10.42.0.0/16", "10.42.0.0/16 ", "10.42.0.0/16\n", "fd00::/16", "127.0.0.0/16", "169.254.0.0/16",
     ],
+    "AvailabilityZone1": ZONES_REFUSED,
+    "AvailabilityZone2": ZONES_REFUSED,
     "TeamId": [
         "", "a", "a" * 21, "Example", "example1", "ex-ample", "ex_ample", "ex ample", "team", "public", "anonymous", "quilt",
         " example", "example ", "example\n", "exämple", "éa", "EXAMPLE", "a.b", "12", "a:b", "a/b", "team\n",

@@ -15,11 +15,25 @@ def test_what_is_watched(stack):
         ("AWS/NetworkELB", "HealthyHostCount"),
         ("AWS/RDS", "FreeStorageSpace"),
         ("AWS/CertificateManager", "DaysToExpiry"),
+        ("AWS/States", "ExecutionsFailed"),
+        ("AWS/Events", "FailedInvocations"),
     }
 
 
 def test_a_registry_that_stopped_reporting_is_a_registry_that_is_down(stack):
     assert stack.properties("UnhealthyAlarm")["TreatMissingData"] == "breaching"
+
+
+def test_a_single_failed_attempt_to_protect_the_stack_is_an_alarm_and_silence_is_none(stack):
+    for name in ("ProtectionAlarm", "ProtectionStartAlarm"):
+        alarm = stack.properties(name)
+        assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
+            "Sum",
+            "GreaterThanThreshold",
+            0,
+        )
+        assert alarm["EvaluationPeriods"] == 1
+        assert alarm["TreatMissingData"] == "notBreaching"
 
 
 def test_every_alarm_is_about_this_stacks_own_resources(stack):
@@ -28,6 +42,8 @@ def test_every_alarm_is_about_this_stacks_own_resources(stack):
         "<LoadBalancer.LoadBalancerFullName>",
         "<SitesTargetGroup.TargetGroupFullName>",
         "<Database>",
+        "<Protection>",
+        "<ProtectionRule>",
         DOCUMENTED["CertificateArn"],
     }
 

@@ -50,17 +50,44 @@ def test_urls_are_public_https_without_a_trailing_slash(stack):
 def test_the_database_is_reached_over_tls_with_the_secret_password(stack):
     registry = stack.environments["registry"]
     assert registry["SQLALCHEMY_DATABASE_URI"] == (
-        "postgresql://quilt:{DBPassword}@<Database.Endpoint.Address>:<Database.Endpoint.Port>/quilt"
+        "postgresql://registry:{RegistryDatabasePassword}@<Database.Endpoint.Address>:<Database.Endpoint.Port>/quilt"
         "?keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
     )
-    assert registry["PGSSLMODE"] == "require"
 
 
-def test_the_user_the_uri_names_owns_the_database_it_names(stack):
+def test_the_boot_prepares_the_database_that_the_registry_uses_as_its_master_user(stack):
     uri = stack.environments["registry"]["SQLALCHEMY_DATABASE_URI"]
-    ((user, database),) = re.findall(r"^postgresql://(\w+):.*/(\w+)\?", uri)
-    assert stack.properties("Database")["MasterUsername"] == user
-    assert stack.properties("Database")["DBName"] == database
+    preparation = stack.environments["database"]
+    assert uri.startswith(f"postgresql://{preparation['DATABASE_USER']}:{preparation['DATABASE_PASSWORD']}@")
+    assert f"/{preparation['DATABASE_NAME']}?" in uri
+    master = stack.properties("Database")["MasterUsername"]
+    assert preparation["ADMIN_DATABASE_URI"].startswith(f"postgresql://{master}:{{DBPassword}}@")
+    assert "/postgres?" in preparation["ADMIN_DATABASE_URI"], "the database that every new one has"
+    assert master != preparation["DATABASE_USER"], "the registry is not the master user"
+
+
+@pytest.mark.parametrize(
+    ("region", "url"),
+    [
+        ("eu-central-1", "https://truststore.pki.rds.amazonaws.com/eu-central-1/eu-central-1-bundle.pem"),
+        (
+            "us-gov-east-1",
+            "https://truststore.pki.us-gov-west-1.rds.amazonaws.com/us-gov-east-1/us-gov-east-1-bundle.pem",
+        ),
+    ],
+)
+def test_the_database_has_to_show_a_certificate_of_rds_in_its_region(template, region, url):
+    environments = launch_stack(template, region=region).environments
+    assert environments["stack"]["RDS_CERTIFICATES"] == url
+    for name in ("registry", "database"):
+        assert environments[name]["PGSSLMODE"] == "verify-full"
+        assert environments[name]["PGSSLROOTCERT"] == "/etc/quilt/aws/rds-certificates.pem"
+
+
+def test_where_rds_publishes_no_certificates_the_connection_is_encrypted_all_the_same(template):
+    stack = launch_stack(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, "eusc-de-east-1")
+    assert stack.environments["stack"]["RDS_CERTIFICATES"] == ""
+    assert stack.environments["registry"]["PGSSLMODE"] == "require"
 
 
 def test_smtp_works_from_ec2_with_the_configuration_that_knows_the_port(stack):
@@ -124,8 +151,9 @@ def test_nothing_that_browsers_see_is_secret(stack):
     assert not placeholders & secrets
 
 
-def test_every_placeholder_is_a_secret_that_the_instance_has(stack):
-    known = set(stack.file("/opt/quilt/config.json")["Secrets"])
+def test_every_placeholder_is_a_secret_or_text_that_the_instance_has(stack):
+    config = stack.file("/opt/quilt/config.json")
+    known = {*config["Secrets"], *config["Texts"]}
     if "RegistryUserKey" in known:
         known |= {"AccessKeyId", "SecretAccessKey"}
     for environment in stack.environments.values():

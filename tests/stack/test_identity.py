@@ -10,6 +10,7 @@ from tests.launches import launch_stack
 
 # https://docs.aws.amazon.com/service-authorization/latest/reference: these actions know no resource to narrow them to.
 NO_RESOURCE_LEVEL = {
+    "elasticloadbalancing:DescribeTargetHealth",
     "logs:DescribeLogGroups",
     "logs:DescribeLogStreams",
     "ssm:UpdateInstanceInformation",
@@ -64,12 +65,26 @@ def test_the_marketplace_edition_has_no_long_term_keys(templates):
     assert "ACCESS_KEY" not in str(stack.file("/opt/quilt/config.json"))
 
 
-def test_the_instance_reads_its_own_secrets_and_writes_its_own_log(stack):
+def test_the_instance_reads_its_own_secrets_and_texts_and_writes_its_own_log(stack):
     permitted = stack.permissions("ServerRole")["quilt-server"]
     secrets = {f"<{name}>" for name in stack.of_type("AWS::SecretsManager::Secret")}
     assert {resource for action, resource in permitted if action == "secretsmanager:GetSecretValue"} == secrets
+    texts = {f"arn:aws:ssm:us-east-1:111122223333:parameter/<{name}>" for name in stack.of_type("AWS::SSM::Parameter")}
+    assert {resource for action, resource in permitted if action == "ssm:GetParameter"} == texts
     logs = {(action, resource) for action, resource in permitted if action.startswith("logs:")}
     assert logs == {("logs:CreateLogStream", "<RegistryLogs.Arn>"), ("logs:PutLogEvents", "<RegistryLogs.Arn>")}
+
+
+def test_the_instance_takes_no_address_but_the_stacks_and_gives_it_to_no_instance_but_the_stacks(stack):
+    (policy,) = [each for each in stack.properties("ServerRole")["Policies"] if each["PolicyName"] == "quilt-server"]
+    here = "arn:aws:ec2:us-east-1:111122223333"
+    statements = [each for each in policy["PolicyDocument"]["Statement"] if each["Action"] == ["ec2:AssociateAddress"]]
+    (tag,) = [tag for tag in stack.properties("ServerGroup")["Tags"] if tag["Key"] == "quilt:stack"]
+    assert tag["PropagateAtLaunch"] is True
+    assert [(each["Resource"], each.get("Condition")) for each in statements] == [
+        ([f"{here}:elastic-ip/<ServerAddress.AllocationId>", f"{here}:network-interface/*"], None),
+        ([f"{here}:instance/*"], {"StringEquals": {"aws:ResourceTag/quilt:stack": tag["Value"]}}),
+    ]
 
 
 def test_only_where_a_user_signs_may_the_instance_replace_a_secret_and_that_is_the_users_key(edition, stack):
@@ -94,7 +109,8 @@ def test_no_statement_is_wider_than_iam_makes_it(stack):
     [
         ("ServerRole", ["ec2.amazonaws.com"]),
         ("NetworkLogsRole", ["vpc-flow-logs.amazonaws.com"]),
-        ("DatabaseProtectionRole", ["events.amazonaws.com", "states.amazonaws.com"]),
+        ("ProtectionRole", ["states.amazonaws.com"]),
+        ("ProtectionRuleRole", ["events.amazonaws.com"]),
     ],
 )
 def test_a_role_can_be_assumed_by_its_service_alone(stack, role, services):
@@ -110,4 +126,4 @@ def test_there_are_no_other_identities(edition, stack):
         name for name, each in stack.resources.items() if each["Type"] in ("AWS::IAM::User", "AWS::IAM::Role")
     }
     user = {"RegistryUser"} if edition == "registry" else set()
-    assert identities == {"ServerRole", "NetworkLogsRole", "DatabaseProtectionRole"} | user
+    assert identities == {"ServerRole", "NetworkLogsRole", "ProtectionRole", "ProtectionRuleRole"} | user

@@ -1,4 +1,4 @@
-"""The instance: hardened, replaced whenever its boot would differ, and waited for until it signals that it works."""
+"""The instance: hardened, one of a group, replaced whenever its boot would differ, and by one that works."""
 
 from __future__ import annotations
 
@@ -41,32 +41,73 @@ def test_its_image_is_a_parameter_that_marketplace_can_rewrite(template, release
     assert release.ami_default.startswith("/aws/service/")
 
 
-def test_it_is_made_from_the_newest_version_of_its_launch_template(stack):
-    """LaunchTemplate is create-only: a new version replaces the instance, and the new one has to signal."""
-    assert stack.properties("Server")["LaunchTemplate"] == {
+@pytest.fixture
+def group(stack):
+    return stack.properties("ServerGroup")
+
+
+@pytest.fixture
+def rolling_update(stack):
+    return stack.resources["ServerGroup"]["UpdatePolicy"]["AutoScalingRollingUpdate"]
+
+
+def test_one_instance_runs_and_there_is_room_for_the_one_that_replaces_it(group, rolling_update):
+    """CloudFormation refuses MinInstancesInService equal to MaxSize: https://github.com/aws-cloudformation/cfn-lint/issues/362"""
+    assert (group["MinSize"], group["DesiredCapacity"], group["MaxSize"]) == ("1", "1", "2")
+    assert (rolling_update["MinInstancesInService"], rolling_update["MaxBatchSize"]) == ("1", "1")
+
+
+def test_if_the_one_that_replaces_it_fails_the_old_one_stays(group, rolling_update):
+    assert group["TerminationPolicies"] == ["NewestInstance"]
+    assert rolling_update["WaitOnResourceSignals"] is True
+
+
+def test_nothing_else_starts_or_ends_an_instance_during_an_update(rolling_update):
+    """And what the update itself needs goes on: Launch, Terminate, AddToLoadBalancer."""
+    assert set(rolling_update["SuspendProcesses"]) == {
+        "HealthCheck",
+        "ReplaceUnhealthy",
+        "AZRebalance",
+        "AlarmNotification",
+        "ScheduledActions",
+    }
+
+
+def test_an_instance_that_ends_or_fails_its_health_checks_is_replaced_but_not_while_it_boots(group, stack):
+    assert group["HealthCheckType"] == "ELB"
+    timeout = stack.resources["ServerGroup"]["CreationPolicy"]["ResourceSignal"]["Timeout"]
+    assert int(group["HealthCheckGracePeriod"]) >= seconds(timeout)
+
+
+def test_it_is_made_from_the_newest_version_of_its_launch_template(group):
+    """A new version starts the rolling update."""
+    assert group["LaunchTemplate"] == {
         "LaunchTemplateId": "<ServerTemplate>",
         "Version": "<ServerTemplate.LatestVersionNumber>",
     }
 
 
-def test_cloudformation_waits_for_one_signal(stack):
-    signal = stack.resources["Server"]["CreationPolicy"]["ResourceSignal"]
+def test_cloudformation_waits_for_one_signal(stack, rolling_update):
+    signal = stack.resources["ServerGroup"]["CreationPolicy"]["ResourceSignal"]
     assert signal["Count"] == 1
-    assert "cfn-signal" in stack.user_data
-    assert re.search(r"cfn-signal .* --resource Server ", stack.user_data)
+    assert rolling_update["PauseTime"] == signal["Timeout"]
+    assert re.search(r"--resource ServerGroup ", stack.user_data)
 
 
-def test_the_files_are_where_the_boot_looks_for_them_and_current_when_it_looks(stack):
-    """CloudFormation has updated the launch template, its metadata included, before it makes another instance."""
+def test_the_files_are_where_the_boot_looks_for_them_and_current_when_it_looks(group, stack):
+    """CloudFormation has updated the launch template, its metadata included, before the group starts an instance."""
     assert re.search(r"cfn-init .* --resource ServerTemplate ", stack.user_data)
     assert "AWS::CloudFormation::Init" in stack.resources["ServerTemplate"]["Metadata"]
-    assert stack.properties("Server")["LaunchTemplate"]["LaunchTemplateId"] == "<ServerTemplate>"
+    assert group["LaunchTemplate"]["LaunchTemplateId"] == "<ServerTemplate>"
+
+
+def seconds(duration: str) -> int:
+    ((number, unit),) = re.findall(r"^PT(\d+)([HMS])$", duration)
+    return int(number) * SECONDS[unit]
 
 
 def test_all_deadlines_together_stay_below_what_cloudformation_waits(stack):
-    timeout = stack.resources["Server"]["CreationPolicy"]["ResourceSignal"]["Timeout"]
-    ((number, unit),) = re.findall(r"^PT(\d+)([HMS])$", timeout)
-    waited = int(number) * SECONDS[unit]
+    waited = seconds(stack.resources["ServerGroup"]["CreationPolicy"]["ResourceSignal"]["Timeout"])
     steps = [int(deadline) for deadline in re.findall(r"\bstep [a-z-]+ (\d+) ", stack.file("/opt/quilt/boot"))]
     assert len(steps) >= 8, "the pattern above finds the steps of the boot script"
     (fetching,) = map(int, re.findall(r"timeout --kill-after=10 (\d+) /opt/aws/bin/cfn-init", stack.user_data))
@@ -77,11 +118,12 @@ def test_all_deadlines_together_stay_below_what_cloudformation_waits(stack):
         int, re.findall(r"timeout --kill-after=10 (\d+) \\\n +/opt/aws/bin/cfn-signal", stack.user_data)
     )
     assert longest + 2 * (signalling + grace) < waited
+    assert waited <= 3600, "the longest PauseTime"
 
 
 def test_it_is_not_made_before_it_can_reach_the_internet_and_the_database(template):
-    before = evaluate(template, DOCUMENTED).before("Server")
-    assert before >= {"PublicDefaultRoute", "PublicSubnet1Routes", "DatabaseIngress", "Database"}
+    before = evaluate(template, DOCUMENTED).before("ServerGroup")
+    assert before >= {"PublicDefaultRoute", "PublicSubnet1Routes", "DatabaseIngress", "Database", "ServerProfile"}
 
 
 @pytest.mark.parametrize(
@@ -152,7 +194,18 @@ def test_the_log_outlives_a_failed_launch(stack):
     assert stack.resources["RegistryLogs"]["DeletionPolicy"] == "Retain"
 
 
-def test_its_address_stays_when_the_instance_is_another(stack):
-    association = stack.properties("ServerAddressAssociation")
-    assert association == {"AllocationId": "<ServerAddress.AllocationId>", "InstanceId": "<Server>"}
-    assert "InstanceId" not in stack.properties("ServerAddress")
+def test_its_address_stays_when_the_instance_is_another(group, stack):
+    """The instance that serves takes it over; CloudFormation knows of no association."""
+    assert set(stack.properties("ServerAddress")) == {"Domain", "Tags"}
+    assert not stack.of_type("AWS::EC2::EIPAssociation")
+    here = stack.environments["stack"]
+    assert (here["ADDRESS"], here["ALLOCATION_ID"]) == ("<ServerAddress>", "<ServerAddress.AllocationId>")
+
+
+def test_every_instance_is_gone_before_the_address_is_released(template):
+    launch = evaluate(template, DOCUMENTED)
+    assert "ServerAddress" in launch.before("ServerGroup")
+
+
+def test_it_asks_the_target_groups_that_its_group_is_in_for_its_health(group, stack):
+    assert stack.environments["stack"]["TARGET_GROUPS"].split() == group["TargetGroupARNs"]

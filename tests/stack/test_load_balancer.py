@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quilt_cfn.cloudformation.launch import evaluate
 from tests.launches import DOCUMENTED
 
 
@@ -43,17 +44,40 @@ def test_it_is_a_network_load_balancer_on_the_internet_in_the_public_subnet(stac
     assert set(stack.resources["LoadBalancer"]["DependsOn"]) >= {"PublicDefaultRoute"}
 
 
-def test_both_target_groups_hold_the_instance(stack):
-    groups = stack.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").values()
-    assert len(groups) == 2
-    for group in groups:
-        assert group["Targets"] == [{"Id": "<Server>", "Port": group["Port"]}]
+def target_groups(stack):
+    return stack.of_type("AWS::ElasticLoadBalancingV2::TargetGroup")
 
 
-def test_the_sites_health_is_what_the_registry_answers(stack):
-    group = stack.properties("SitesTargetGroup")
-    assert (group["HealthCheckProtocol"], group["HealthCheckPath"]) == ("HTTP", "/healthcheck")
+def test_the_groups_instances_are_the_targets_of_both_target_groups(stack):
+    assert set(stack.properties("ServerGroup")["TargetGroupARNs"]) == {f"<{name}>" for name in target_groups(stack)}
+    assert not [group for group in target_groups(stack).values() if "Targets" in group]
+
+
+def test_health_is_what_the_registry_answers_for_both_listeners(stack):
+    """An instance that isn't ready gets no requests to redirect either."""
+    for group in target_groups(stack).values():
+        assert (group["HealthCheckProtocol"], group["HealthCheckPath"]) == ("HTTP", "/healthcheck")
+        assert group["HealthCheckPort"] == stack.environments["stack"]["SITES_PORT"]
     assert "location = /healthcheck {" in stack.file("/opt/quilt/nginx.conf")
+
+
+def test_a_restart_by_hand_is_not_taken_for_an_instance_to_be_replaced(stack):
+    for group in target_groups(stack).values():
+        assert int(group["HealthCheckIntervalSeconds"]) * int(group["UnhealthyThresholdCount"]) >= 5 * 60
+
+
+def test_an_instance_that_goes_serves_for_three_minutes_more(stack):
+    """Connections still arrive for about two: https://github.com/aws/containers-roadmap/issues/470"""
+    for group in target_groups(stack).values():
+        attributes = {each["Key"]: each["Value"] for each in group["TargetGroupAttributes"]}
+        assert attributes["deregistration_delay.timeout_seconds"] == "180"
+
+
+def test_it_stands_with_its_listeners_and_records_before_the_database_and_the_instance(template):
+    """A wrong certificate or zone then fails in the first minutes, and target health is there to be seen."""
+    launch = evaluate(template, DOCUMENTED | {"HostedZoneId": "Z0123456789"})
+    for late in ("Database", "ServerGroup"):
+        assert launch.before(late) >= {"LoadBalancer", "HttpsListener", "HttpListener", "HostRecords"}
 
 
 def test_nginx_sees_the_clients_address(stack):
@@ -61,6 +85,6 @@ def test_nginx_sees_the_clients_address(stack):
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
     """
-    for group in stack.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").values():
+    for group in target_groups(stack).values():
         assert (group["TargetType"], group["Protocol"]) == ("instance", "TCP")
-        assert "TargetGroupAttributes" not in group
+        assert "preserve_client_ip.enabled" not in str(group)

@@ -44,7 +44,7 @@ def test_the_documented_logical_ids_exist_in_every_edition(stack, logical_id, re
 
 def test_there_is_one_of_each_documented_resource(stack):
     for resource_type in (
-        "AWS::EC2::Instance",
+        "AWS::AutoScaling::AutoScalingGroup",
         "AWS::EC2::InternetGateway",
         "AWS::EC2::VPC",
         "AWS::ElasticLoadBalancingV2::LoadBalancer",
@@ -89,6 +89,10 @@ def test_the_documented_parameters_alone_make_a_complete_stack(template, region,
         {"BackupRetentionDays": 35, "LogRetentionDays": 365},
         {"DBSnapshotIdentifier": "quilt-2026-11-01"},
         {"AlarmEmail": "ops@example.com"},
+        {"ExistingBucket": "earlier-packages"},
+        {"AvailabilityZone1": "us-east-1c", "AvailabilityZone2": "us-east-1d"},
+        {"VpcCidr": "10.0.16.0/20", "HttpsInputCIDR": "203.0.113.0/24"},
+        {"DBStorage": 300, "MaintenanceWindow": "wed:20:00-wed:21:00"},
     ],
 )
 def test_every_optional_value_makes_a_complete_stack(template, choice):
@@ -119,7 +123,6 @@ def test_what_a_console_lists_by_name_has_the_stacks_name(stack):
         "ServerAddress",
     ]
     names = {name: {tag["Key"]: tag["Value"] for tag in stack.properties(name)["Tags"]}["Name"] for name in tagged}
-    (instance,) = stack.properties("ServerTemplate")["LaunchTemplateData"]["TagSpecifications"]
-    names["Server"] = instance["Tags"][0]["Value"]
+    names["ServerGroup"] = next(tag["Value"] for tag in stack.properties("ServerGroup")["Tags"] if tag["Key"] == "Name")
     assert all(name.startswith(f"{STACK}-") for name in names.values())
     assert len(set(names.values())) >= 8

@@ -9,7 +9,7 @@ from quilt_cfn.cloudformation.facts.regional_gaps import (
     INSTANCE_FAMILIES_MISSING,
     REGIONS_WITHOUT_SES,
 )
-from quilt_cfn.stack.sizes import DB_INSTANCE_CLASSES, INSTANCE_TYPES
+from quilt_cfn.stack.choices import DB_INSTANCE_CLASSES, INSTANCE_TYPES
 from tests.launches import DOCUMENTED, ValidationError, launch_stack
 
 

@@ -1,4 +1,4 @@
-"""What a person typed, and what is secret, is in Secrets Manager and reaches no place that others can read."""
+"""What a person typed goes to the instance by Secrets Manager or by an SSM parameter, and reaches nobody else."""
 
 from __future__ import annotations
 
@@ -36,16 +36,21 @@ def places(stack, text):
         ("DBPassword", "DBPasswordSecret"),
         ("SmtpUsername", "SmtpUsernameSecret"),
         ("SmtpPassword", "SmtpPasswordSecret"),
-        ("SmtpDefaultSender", "SmtpDefaultSenderSecret"),
-        ("TeamName", "TeamNameSecret"),
     ],
 )
 def test_each_is_one_plain_secret(marked, parameter, secret):
     assert marked.properties(secret)["SecretString"] == MARK[parameter]
 
 
+@pytest.mark.parametrize("parameter", ["TeamName", "SmtpDefaultSender"])
+def test_what_is_no_secret_is_one_plain_text_that_costs_nothing(marked, parameter):
+    text = marked.properties(f"{parameter}Text")
+    assert text == {"Type": "String", "Tier": "Standard", "Value": MARK[parameter]}
+
+
 def test_free_texts_are_nowhere_else(marked):
     expected = {name: {f"{name}Secret"} for name in FREE_TEXTS}
+    expected |= {name: {f"{name}Text"} for name in ("TeamName", "SmtpDefaultSender")}
     expected["DBPassword"] |= {"Database"}
     expected["AlarmEmail"] = {"AlarmTopic"}
     assert {name: places(marked, MARK[name]) for name in FREE_TEXTS} == expected
@@ -70,10 +75,11 @@ def test_secret_parameters_are_hidden_in_the_console_and_have_no_default(templat
     assert {field.name for field in FIELDS if field.secret} == {"DBPassword", "SmtpPassword"}
 
 
-def test_the_key_that_signs_tokens_is_generated_and_plain_text(stack):
-    generated = stack.properties("QuiltSecretKey")["GenerateSecretString"]
+@pytest.mark.parametrize("secret", ["QuiltSecretKey", "RegistryDatabasePassword"])
+def test_what_nobody_has_to_type_is_generated_and_plain_text(stack, secret):
+    generated = stack.properties(secret)["GenerateSecretString"]
     assert generated["PasswordLength"] >= 32
-    assert generated["ExcludePunctuation"] is True, "it goes through a shell and an environment"
+    assert generated["ExcludePunctuation"] is True, "it goes through a shell, an environment and a URI"
 
 
 def test_the_access_key_is_one_value_made_of_id_and_secret(templates):
@@ -86,10 +92,13 @@ def test_the_access_key_is_one_value_made_of_id_and_secret(templates):
 def test_names_are_generated_so_that_a_retry_meets_no_leftover(stack):
     for properties in stack.of_type("AWS::SecretsManager::Secret").values():
         assert "Name" not in properties
+    for properties in stack.of_type("AWS::SSM::Parameter").values():
+        assert "Name" not in properties
     for properties in stack.of_type("AWS::Logs::LogGroup").values():
         assert "LogGroupName" not in properties
 
 
-def test_every_secret_is_known_to_the_instance(stack):
-    known = stack.file("/opt/quilt/config.json")["Secrets"]
-    assert set(known.values()) == {f"<{name}>" for name in stack.of_type("AWS::SecretsManager::Secret")}
+def test_every_secret_and_text_is_known_to_the_instance(stack):
+    known = stack.file("/opt/quilt/config.json")
+    assert set(known["Secrets"].values()) == {f"<{name}>" for name in stack.of_type("AWS::SecretsManager::Secret")}
+    assert set(known["Texts"].values()) == {f"<{name}>" for name in stack.of_type("AWS::SSM::Parameter")}

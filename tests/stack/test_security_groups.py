@@ -79,7 +79,13 @@ def test_the_load_balancer_sends_to_ports_that_are_open_and_that_nginx_is_publis
     published = stack.environments["stack"]
     assert {group["Port"] for group in target_groups} == open_ports
     assert {int(published["SITES_PORT"]), int(published["REDIRECT_PORT"])} == open_ports
-    assert not [group for group in target_groups if "HealthCheckPort" in group], "health is asked on the group's port"
+    assert {int(group["HealthCheckPort"]) for group in target_groups} <= open_ports
+
+
+def test_the_sites_are_open_to_the_range_that_the_customer_gives(template):
+    stack = launch_stack(template, DOCUMENTED | {"HttpsInputCIDR": "203.0.113.0/24"})
+    opened = {(peer, port) for group, peer, port in rules(stack, "Ingress") if group == "ElbSecurityGroup"}
+    assert opened == {("203.0.113.0/24", 443), ("203.0.113.0/24", 80)}
 
 
 @pytest.mark.parametrize("port", [25, 587, 2525, 2587])
