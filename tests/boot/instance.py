@@ -34,7 +34,7 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 """Of every program here and on the instance, whatever the test run's own is."""
 PROGRAMS = (
     *("unshare", "nsenter", "pivot_root", "runuser", "usermod", "sysctl", "pkill", "ip", "iptables", "sudo", "openssl"),
-    *("curl", "docker", "podman", "conmon", "runc", "nginx"),
+    *("curl", "docker", "podman", "conmon", "runc", "nginx", "haproxy"),
 )
 FILES = {
     "netavark": "/usr/lib/podman/netavark",
@@ -66,9 +66,9 @@ SUCCESS = ("SUCCESS", INSTANCE_ID)
 """A signal to CloudFormation: its status and its unique ID."""
 
 
-def failure(step: str) -> tuple[str, str]:
+def failure(step: str, instance_id: str = INSTANCE_ID) -> tuple[str, str]:
     """The signal that says which step of the boot failed."""
-    return "FAILURE", f"{INSTANCE_ID}-failed-in-step-{step}"
+    return "FAILURE", f"{instance_id}-failed-in-step-{step}"
 
 
 @cache

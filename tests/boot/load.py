@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from itertools import product
 from threading import Thread
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ class Kind(NamedTuple):
 class Answer(NamedTuple):
     """One request: when it was sent, how long the answer took, and what that was: a status, or why there was none."""
 
+    client: int
     kind: Kind
     keeps_alive: bool
     sent: float
@@ -62,9 +64,9 @@ class Load:
         self.threads: list[Thread] = []
 
     def __enter__(self) -> Load:
-        for kind in self.kinds:
-            for _ in range(CLIENTS_OF_EACH_KIND):
-                self.threads += [self.network.thread(self._send, kind, keeps_alive) for keeps_alive in (True, False)]
+        clients = product(self.kinds, (True, False), range(CLIENTS_OF_EACH_KIND))
+        for client, (kind, keeps_alive, _) in enumerate(clients):
+            self.threads.append(self.network.thread(self._send, client, kind, keeps_alive))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,18 +75,19 @@ class Load:
             thread.join()
 
     def __str__(self) -> str:
-        lost = [f"{each.sent:.2f} {each.kind} {each.keeps_alive} {each.status} {each.error}" for each in self.lost()]
-        return f"{len(self.answers)} requests, {len(lost)} lost:\n" + "\n".join(lost[:20])
+        lost = sorted(self.lost(), key=lambda each: each.sent)
+        lines = [f"{each.sent:.2f} {each.client} {each.kind} {each.status} {each.error}" for each in lost]
+        return f"{len(self.answers)} requests, {len(lost)} lost:\n" + "\n".join(lines[:10] + lines[-10:])
 
     def lost(self) -> list[Answer]:
         """The requests that failed."""
         return [each for each in self.answers if each.lost]
 
-    def since(self, moment: float) -> list[Answer]:
-        """The requests that were sent after a time.monotonic()."""
-        return [each for each in self.answers if each.sent > moment]
+    def lost_since(self, moment: float) -> list[Answer]:
+        """The requests that were sent after a time.monotonic() and failed."""
+        return [each for each in self.lost() if each.sent > moment]
 
-    def _send(self, kind: Kind, keeps_alive: bool) -> None:
+    def _send(self, client: int, kind: Kind, keeps_alive: bool) -> None:
         connection: HTTPConnection | None = None
         while not self.over:
             sent = time.monotonic()
@@ -107,7 +110,7 @@ class Load:
                     connection.close()
                     connection = None
             seconds = time.monotonic() - sent
-            self.answers.append(Answer(kind, keeps_alive, sent, seconds, status, error, body, retry_after))
+            self.answers.append(Answer(client, kind, keeps_alive, sent, seconds, status, error, body, retry_after))
             time.sleep(PAUSE)
         if connection is not None:
             connection.close()

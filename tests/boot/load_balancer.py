@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import RLock, Thread
@@ -164,7 +163,7 @@ class TargetGroup:
 class LoadBalancer:
     """``with LoadBalancer(...)`` as long as it runs; it listens at ``GATEWAY`` of the network.
 
-    ``publish`` gets what DescribeTargetHealth would answer whenever that changes: target group -> instance -> health.
+    FOLDER/targets.json says what DescribeTargetHealth would answer: target group -> instance -> health.
     """
 
     def __init__(
@@ -173,9 +172,8 @@ class LoadBalancer:
         network: Network,
         listeners: dict[int, str],
         target_groups: dict[str, dict[str, Any]],
-        publish: Callable[[dict[str, dict[str, dict[str, str]]]], None],
     ) -> None:
-        self.folder, self.network, self._publish = folder, network, publish
+        self.folder, self.network = folder, network
         self.ports = {group: port for port, group in listeners.items()}
         self.groups = {name: TargetGroup(self, each, name) for name, each in target_groups.items()}
         self.lock = RLock()
@@ -184,14 +182,14 @@ class LoadBalancer:
         self.over = False
 
     @classmethod
-    def of(cls, stack: LaunchedStack, folder: Path, network: Network, publish: Any) -> LoadBalancer:
+    def of(cls, stack: LaunchedStack, folder: Path, network: Network) -> LoadBalancer:
         """The load balancer of an evaluated template."""
         listeners = {
             int(each["Port"]): str(each["DefaultActions"][0]["TargetGroupArn"]).strip("<>")
             for each in stack.of_type("AWS::ElasticLoadBalancingV2::Listener").values()
         }
         groups = json.loads(json.dumps(stack.of_type("AWS::ElasticLoadBalancingV2::TargetGroup"), default=str))
-        return cls(folder, network, listeners, groups, publish)
+        return cls(folder, network, listeners, groups)
 
     def __enter__(self) -> LoadBalancer:
         config = CONFIG.format(folder=self.folder)
@@ -200,6 +198,7 @@ class LoadBalancer:
             config += f"backend {name}\n    server-template target 1-{TARGETS} 0.0.0.0:{group.port} disabled\n"
         path = self.folder / "haproxy.cfg"
         path.write_text(config)
+        self.publish()
         self.process = self.network.run("haproxy", "-db", "-f", path)
         deadline = time.monotonic() + 10
         while not (self.folder / "haproxy.socket").exists():
@@ -231,13 +230,14 @@ class LoadBalancer:
             time.sleep(min(0.05, seconds))
 
     def publish(self) -> None:
-        """Let everybody know the health of the targets."""
-        self._publish(
-            {
-                name: {each.id: {"State": each.state, "Reason": each.reason} for each in group.targets.values()}
-                for name, group in self.groups.items()
-            }
-        )
+        """Let the stand-in of AWS's APIs know the health of the targets."""
+        health = {
+            name: {each.id: {"State": each.state, "Reason": each.reason} for each in group.targets.values()}
+            for name, group in self.groups.items()
+        }
+        new = self.folder / "targets.json.new"
+        new.write_text(json.dumps(health))
+        new.rename(self.folder / "targets.json")
 
     def states(self, instance_id: str) -> dict[str, str]:
         """Target group -> state of an instance in it."""
