@@ -1,6 +1,7 @@
 """Service principals, endpoints and ARNs that are right in every partition and Region.
 
-No Region, partition or DNS suffix is spelled out anywhere in the stack; each comes from a pseudo parameter.
+No Region, partition or DNS suffix is spelled out anywhere in the stack but in principals and in lists by Region or
+partition; each comes from a pseudo parameter.
 """
 
 from __future__ import annotations
@@ -8,9 +9,13 @@ from __future__ import annotations
 from troposphere import Sub
 
 
-def service(name: str) -> Sub:
-    """A service principal."""
-    return Sub(f"{name}.${{AWS::URLSuffix}}")
+def service(name: str) -> str:
+    """A service principal, which ends in ``amazonaws.com`` in every partition.
+
+    With ``AWS::URLSuffix`` it would be wrong in the European Sovereign Cloud (``amazonaws.eu``). AWS's CDK writes the
+    same for every Region since the names were made uniform (``ServicePrincipal`` in aws-cdk-lib 2.276.0).
+    """
+    return f"{name}.amazonaws.com"
 
 
 def endpoint(name: str, scheme: str = "") -> Sub:
