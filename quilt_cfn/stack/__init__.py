@@ -22,6 +22,7 @@ from quilt_cfn.stack.database import add_database
 from quilt_cfn.stack.dns import add_dns_records
 from quilt_cfn.stack.environment import add_environments
 from quilt_cfn.stack.identity import add_instance_profile, add_signing_user
+from quilt_cfn.stack.immutable import immutable_properties
 from quilt_cfn.stack.instance import add_launch_template, add_server_group
 from quilt_cfn.stack.load_balancer import add_load_balancer
 from quilt_cfn.stack.logs import add_flow_log, add_registry_logs
@@ -35,7 +36,7 @@ from quilt_cfn.stack.secrets import add_secrets, add_texts
 from quilt_cfn.stack.security_groups import add_security_groups
 from quilt_cfn.stack.storage import add_bucket
 
-__all__ = ["BUILDERS", "build"]
+__all__ = ["BUILDERS", "build", "immutable_properties"]
 
 
 def build(edition: Edition, release: Release) -> TemplateDict:

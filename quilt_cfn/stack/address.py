@@ -6,7 +6,18 @@ from typing import NamedTuple
 
 from troposphere import GetAtt, Ref, Template, ec2
 
+from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack.network import Network, named
+
+IMMUTABLE = (
+    ImmutableProperty(
+        "ServerAddress",
+        "Address",
+        "Absent: AWS chooses the address. Any later value replaces it, and customers have it in their firewalls.",
+        ("https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-eip.html",),
+    ),
+)
+"""What must never change."""
 
 
 class Address(NamedTuple):

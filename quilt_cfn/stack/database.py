@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from troposphere import GetAtt, Ref, Select, Split, Sub, Template, rds
 
+from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.network import Network, named
 from quilt_cfn.stack.parameters import (
@@ -97,6 +98,110 @@ def add_database(t: Template, network: Network, groups: SecurityGroups, release:
         host=GetAtt(instance, "Endpoint.Address"),
         port=GetAtt(instance, "Endpoint.Port"),
         master_user=_MASTER_USER,
+    )
+
+
+_PROVIDER = "https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds"
+_CODE = (
+    f"{_PROVIDER}/blob/3c0c770a8544e6c16eaccb803fbb59a07220476d/aws-rds-dbinstance/src/main/java/software/amazon/rds"
+)
+_TRANSLATOR = f"{_CODE}/dbinstance/Translator.java"
+_IMMUTABILITY = (
+    f"{_PROVIDER}/blob/0c01667c88b6a2d60897ccd7108ae2f6e007fdb7/aws-rds-dbinstance/src/main/java/software/amazon/rds"
+    "/dbinstance/util/ImmutabilityHelper.java"
+)
+_REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-"
+
+
+def immutable_properties(release: Release) -> tuple[ImmutableProperty, ...]:
+    """What must never change about the database, its subnet group and its parameter group."""
+    settings = f"DatabaseSettings{release.postgres}"
+    instance, subnet_group, parameter_group = (
+        f"{_REFERENCE}{kind}.html" for kind in ("dbinstance", "dbsubnetgroup", "dbparametergroup")
+    )
+    return (
+        ImmutableProperty(
+            "Database",
+            "DBSnapshotIdentifier",
+            "Setting it, or another one, later restores a new database in place of this one; clearing it does nothing.",
+            (_IMMUTABILITY, f"{_PROVIDER}/pull/351"),
+        ),
+        ImmutableProperty("Database", "Engine", "Another engine replaces the database.", (_IMMUTABILITY,)),
+        ImmutableProperty(
+            "Database",
+            "EngineLifecycleSupport",
+            "CloudFormation refuses an update that changes it. With extended support no major version is forced on the "
+            "database, and a snapshot is restored as it was; it is charged only after the end of standard support.",
+            (
+                _UPDATE,
+                f"{_PROVIDER}/pull/538",
+                "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/extended-support-creating-db-instance.html",
+            ),
+        ),
+        ImmutableProperty(
+            "Database",
+            "DBName",
+            "Absent: a name that is added later replaces the database, and a restore would send it. The boot creates "
+            "the registry's database.",
+            (instance, _TRANSLATOR),
+        ),
+        ImmutableProperty(
+            "Database",
+            "MasterUsername",
+            "Another name replaces the database. A restore ignores it, so it is there with and without a snapshot: "
+            "added when the snapshot's name is cleared, it would replace the restored database by an empty one.",
+            (instance, _TRANSLATOR),
+        ),
+        ImmutableProperty(
+            "Database",
+            "StorageEncrypted",
+            "A change replaces the database. A restore ignores it: the snapshot decides.",
+            (instance, _TRANSLATOR),
+        ),
+        ImmutableProperty(
+            "Database",
+            "KmsKeyId",
+            "Absent: nobody can disable the AWS managed key, and any later value, even that same key, would replace "
+            "the database. The way to a key of one's own is a copied snapshot.",
+            (instance, "https://github.com/awsdocs/aws-cloudformation-user-guide/issues/1276"),
+        ),
+        ImmutableProperty(
+            "Database",
+            "DBSubnetGroupName",
+            "Another group replaces the database; subnets are added to the group in place.",
+            (instance,),
+        ),
+        ImmutableProperty(
+            "Database",
+            "AvailabilityZone",
+            "Absent: RDS chooses. A change replaces the database, and Multi-AZ is refused beside it.",
+            (_IMMUTABILITY,),
+        ),
+        ImmutableProperty(
+            "Database",
+            "DBInstanceIdentifier",
+            "Absent: a generated name, so that a replacement or a second stack never meets a name in use.",
+            (instance,),
+        ),
+        ImmutableProperty(
+            "DatabaseSubnets",
+            "DBSubnetGroupName",
+            "Absent: a generated name. Another one replaces the group, and with it the database.",
+            (subnet_group,),
+        ),
+        ImmutableProperty(
+            settings,
+            "Family",
+            "A change replaces the group. The next major version gets a group of its own beside this one.",
+            (parameter_group,),
+        ),
+        ImmutableProperty(settings, "Description", "A change replaces the group.", (parameter_group,)),
+        ImmutableProperty(
+            settings,
+            "DBParameterGroupName",
+            "Absent: a generated name, so that a replacement can stand beside it.",
+            (parameter_group,),
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from troposphere import Base64, FindInMap, GetAtt, Ref, Sub, Template, autoscali
 from troposphere.logs import LogGroup
 
 from quilt_cfn import instance as installed
+from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.cloudformation.template.walk import references
 from quilt_cfn.editions import Edition, Signer
 from quilt_cfn.inputs.release import Release
@@ -27,6 +28,18 @@ from quilt_cfn.stack.security_groups import SecurityGroups
 # The deadlines of all boot steps together stay below this; a test adds them up.
 _LONGEST_BOOT_MINUTES = 50
 _DISK_GIB = 20
+
+IMMUTABLE = (
+    ImmutableProperty(
+        "ServerGroup",
+        "AutoScalingGroupName",
+        "Absent: a generated name, because CloudFormation can't replace a group that has one of its own.",
+        (
+            "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-autoscaling-autoscalinggroup.html",
+        ),
+    ),
+)
+"""What must never change."""
 
 
 def add_launch_template(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from troposphere import GetAtt, Ref, Template
 from troposphere import elasticloadbalancingv2 as elb
 
+from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack.network import Network, named
 from quilt_cfn.stack.parameters import CERTIFICATE_ARN
 from quilt_cfn.stack.security_groups import HTTP_PORT, HTTPS_PORT, REDIRECT_PORT, SITES_PORT, SecurityGroups
@@ -20,6 +21,41 @@ from quilt_cfn.stack.security_groups import HTTP_PORT, HTTPS_PORT, REDIRECT_PORT
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/network/describe-ssl-policies.html
 _TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 _HEALTH_CHECK_PATH = "/healthcheck"
+
+
+_REFERENCE = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-elasticloadbalancingv2-"
+)
+_LOAD_BALANCER = (f"{_REFERENCE}loadbalancer.html",)
+_TARGET_GROUP = (f"{_REFERENCE}targetgroup.html",)
+_ANOTHER_LOAD_BALANCER = (
+    "A change replaces the load balancer: the new one has another DNS name, to which the customer's own records don't "
+    "point."
+)
+IMMUTABLE = (
+    ImmutableProperty("LoadBalancer", "Type", _ANOTHER_LOAD_BALANCER, _LOAD_BALANCER),
+    ImmutableProperty("LoadBalancer", "Scheme", _ANOTHER_LOAD_BALANCER, _LOAD_BALANCER),
+    ImmutableProperty("LoadBalancer", "Name", "Absent: a generated name.", _LOAD_BALANCER),
+    ImmutableProperty(
+        "LoadBalancer",
+        "SecurityGroups",
+        "A Network Load Balancer that is created without security groups can never get any, so this one never goes.",
+        ("https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-security-groups.html",),
+    ),
+    *(
+        ImmutableProperty(group, name, why, _TARGET_GROUP)
+        for group in ("SitesTargetGroup", "RedirectTargetGroup")
+        for name, why in {
+            "Protocol": "A change replaces the group, and requests fail until the instance is healthy in the new one. "
+            "TLS ends at the listener, and nginx gets what the client sent.",
+            "Port": "A change replaces the group. The port is where nginx listens.",
+            "TargetType": "A change replaces the group. With instances as targets nginx sees the client's address.",
+            "VpcId": "It follows the VPC.",
+            "Name": "Absent: a generated name, so that a replacement can stand beside it.",
+        }.items()
+    ),
+)
+"""What must never change."""
 
 
 class LoadBalancer(NamedTuple):

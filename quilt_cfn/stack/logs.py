@@ -10,10 +10,22 @@ from __future__ import annotations
 from troposphere import GetAtt, Ref, Template, ec2, iam
 from troposphere.logs import LogGroup
 
+from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.network import Network
 from quilt_cfn.stack.parameters import LOG_RETENTION_DAYS
 from quilt_cfn.stack.pseudo_parameters import service
+
+IMMUTABLE = tuple(
+    ImmutableProperty(
+        group,
+        "LogGroupName",
+        "Absent: a generated name. A group that is kept and has a fixed one would make the next launch fail.",
+        ("https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-loggroup.html",),
+    )
+    for group in ("RegistryLogs", "NetworkLogs")
+)
+"""What must never change."""
 
 
 def add_registry_logs(t: Template) -> LogGroup:

@@ -9,11 +9,36 @@ from typing import NamedTuple
 
 from troposphere import Cidr, GetAtt, GetAZs, Ref, Select, Sub, Tags, Template, ec2
 
+from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack.parameters import AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2, VPC_CIDR
 
 _SUBNET_HOST_BITS = 8  # /24: 251 usable addresses
 _SUBNETS = 3
 _ZONES = (AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2)
+
+_REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-"
+_SUBNET = (f"{_REFERENCE}subnet.html",)
+IMMUTABLE = (
+    ImmutableProperty(
+        "Vpc",
+        "CidrBlock",
+        "Another range replaces the VPC and everything in it, the database included. A parameter, because nobody else "
+        "knows with which networks it is to be peered.",
+        (f"{_REFERENCE}vpc.html",),
+    ),
+    *(
+        ImmutableProperty(subnet, name, why, _SUBNET)
+        for subnet in ("PublicSubnet1", "PrivateSubnet1", "PrivateSubnet2")
+        for name, why in {
+            "VpcId": "It follows the VPC.",
+            "CidrBlock": "Another range replaces the subnet. Ranges are counted from the VPC's: where more are wanted, "
+            "the first ones stay.",
+            "AvailabilityZone": "Another zone replaces the subnet, and the update fails, because the new one's range "
+            "is the old one's. `Fn::GetAZs` may answer otherwise once AWS adds a zone: then give the zones in use.",
+        }.items()
+    ),
+)
+"""What must never change."""
 
 
 class Network(NamedTuple):

@@ -11,8 +11,37 @@ from typing import Any
 
 from troposphere import Ref, Sub, Template, secretsmanager, ssm
 
+from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack.identity import USER_KEY, UserKey
 from quilt_cfn.stack.parameters import DB_PASSWORD, SMTP_DEFAULT_SENDER, SMTP_PASSWORD, SMTP_USERNAME, TEAM_NAME
+
+_SECRET = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-secret.html"
+)
+_REGENERATED = "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2210"
+_UNNAMED = (
+    "Absent: Secrets Manager reserves the name of a deleted secret for up to 30 days, and another name replaces the "
+    "secret and generates a new value."
+)
+IMMUTABLE = (
+    ImmutableProperty(
+        "QuiltSecretKey",
+        "GenerateSecretString",
+        "Any edit may generate a new value: everybody is logged out, and the links in mails that were sent die. "
+        "64 letters and digits are 381 bits, and need no quoting.",
+        (_REGENERATED,),
+    ),
+    ImmutableProperty("QuiltSecretKey", "Name", _UNNAMED, (_SECRET,)),
+    ImmutableProperty(
+        "RegistryDatabasePassword",
+        "GenerateSecretString",
+        "Any edit may generate a new value, and the registry restarts with it. 40 letters and digits are 238 bits, "
+        "and need no escaping in a URI.",
+        (_REGENERATED,),
+    ),
+    ImmutableProperty("RegistryDatabasePassword", "Name", _UNNAMED, (_SECRET,)),
+)
+"""What must never change."""
 
 
 def add_secrets(t: Template, key: UserKey | None) -> dict[str, Ref]:

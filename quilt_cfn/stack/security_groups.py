@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from troposphere import Ref, Template, ec2
 
+from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack.network import Network
 from quilt_cfn.stack.parameters import HTTPS_INPUT_CIDR, SMTP_PORT, SSH_INPUT_CIDR
 
@@ -25,6 +26,23 @@ REDIRECT_PORT = 8080
 """Where nginx sends to HTTPS whatever came in without it."""
 
 _ANYWHERE = "0.0.0.0/0"
+
+IMMUTABLE = tuple(
+    ImmutableProperty(
+        group,
+        name,
+        why,
+        ("https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html",),
+    )
+    for group in ("DatabaseSecurityGroup", "SshSecurityGroup", "ServerSecurityGroup", "ElbSecurityGroup")
+    for name, why in {
+        "GroupDescription": "Another text replaces the group, and the old one can't be deleted while it is in use. It "
+        "says what the group is for, because rules come and go.",
+        "VpcId": "It follows the VPC.",
+        "GroupName": "Absent: a generated name, so that a replacement can stand beside it.",
+    }.items()
+)
+"""What must never change."""
 
 
 class SecurityGroups(NamedTuple):
@@ -63,7 +81,7 @@ def add_security_groups(t: Template, network: Network) -> SecurityGroups:
     )
     load_balancer = group(
         "ElbSecurityGroup",
-        "Load balancer: HTTPS from HttpsInputCIDR, HTTP to be redirected",
+        "Load balancer: HTTPS, and HTTP to be redirected",
         SecurityGroupIngress=[
             _tcp(HTTPS_PORT, "HTTPS from HttpsInputCIDR", CidrIp=HTTPS_INPUT_CIDR.ref),
             _tcp(HTTP_PORT, "HTTP from HttpsInputCIDR", CidrIp=HTTPS_INPUT_CIDR.ref),
