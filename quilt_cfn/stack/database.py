@@ -102,14 +102,10 @@ def add_database(t: Template, network: Network, groups: SecurityGroups, release:
 
 
 _PROVIDER = "https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds"
-_CODE = (
-    f"{_PROVIDER}/blob/3c0c770a8544e6c16eaccb803fbb59a07220476d/aws-rds-dbinstance/src/main/java/software/amazon/rds"
-)
-_TRANSLATOR = f"{_CODE}/dbinstance/Translator.java"
-_IMMUTABILITY = (
-    f"{_PROVIDER}/blob/0c01667c88b6a2d60897ccd7108ae2f6e007fdb7/aws-rds-dbinstance/src/main/java/software/amazon/rds"
-    "/dbinstance/util/ImmutabilityHelper.java"
-)
+_CODE = "aws-rds-dbinstance/src/main/java/software/amazon/rds/dbinstance"
+_TRANSLATOR = f"{_PROVIDER}/blob/3c0c770a8544e6c16eaccb803fbb59a07220476d/{_CODE}/Translator.java"
+_UPDATE = f"{_PROVIDER}/blob/3c0c770a8544e6c16eaccb803fbb59a07220476d/{_CODE}/UpdateHandler.java"
+_IMMUTABILITY = f"{_PROVIDER}/blob/0c01667c88b6a2d60897ccd7108ae2f6e007fdb7/{_CODE}/util/ImmutabilityHelper.java"
 _REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-"
 
 
