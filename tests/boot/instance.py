@@ -58,7 +58,14 @@ COMMANDS_TRACED = f"BASH_ENV={STAND_INS}/at_each_command.sh"
 PROGRAMS_TRACED = "PATH=/run/traced:/usr/local/bin:/usr/bin:/usr/sbin"
 """Environment variables with which each command of bash, and each call of a program, is recorded; see ``trace``."""
 
-UNKNOWN_ATTRIBUTES = {"<Database.Endpoint.Address>": "10.42.1.10", "<Database.Endpoint.Port>": "5432"}
+ADDRESS = "203.0.113.10"
+"""The fixed address of every stack."""
+UNKNOWN_ATTRIBUTES = {
+    "<Database.Endpoint.Address>": "10.42.1.10",
+    "<Database.Endpoint.Port>": "5432",
+    "<ServerAddress.AllocationId>": "eipalloc-0123456789abcdef0",
+    "<ServerAddress>": ADDRESS,
+}
 """What an evaluated template has for attributes that only AWS knows -> their values here."""
 
 
@@ -126,16 +133,22 @@ class Instance:
         self.write("settings", "".join(f"{name}={value}\n" for name, value in settings.items()))
         self.write("password", stack.parameters["DBPassword"] + "\n")
         secrets = {
-            name: each.get("SecretString", "a generated key").replace(
+            name: each.get("SecretString", f"Generated{name}").replace(
                 "<RegistryUserKey>:<RegistryUserKey.SecretAccessKey>", "AKIAFIRST:s/e+c"
             )
             for name, each in stack.of_type("AWS::SecretsManager::Secret").items()
         }
+        texts = {f"<{name}>": each["Value"] for name, each in stack.of_type("AWS::SSM::Parameter").items()}
         self.write("secrets.json", "{}")
+        self.write("texts.json", json.dumps(texts))
         self.store(secrets)
         self.create_access_keys()
+        self.create_buckets({self.environments["registry"]["PACKAGE_BUCKET_NAME"]: "us-east-1"})
         self.renew_credentials("ASIAFIRST")
         self.refuse()
+        if self.common == self.folder:
+            self.write("stack-status", "CREATE_IN_PROGRESS")
+            self.write("address.json", json.dumps({"holder": None}))
 
     def __enter__(self) -> Instance:
         command: list[str | Path] = [*NAMESPACES, "--kill-child", "bash", HERE / "instance.sh", self.folder]
@@ -255,6 +268,10 @@ END
     def create_access_keys(self, *pairs: tuple[str, str]) -> None:
         """The access keys that IAM knows from now on: ID and secret."""
         self.write("keys.json", json.dumps(pairs))
+
+    def create_buckets(self, buckets: dict[str, str]) -> None:
+        """The buckets that S3 has from now on: name -> Region, or "Forbidden" for one of another account."""
+        self.write("buckets.json", json.dumps(buckets))
 
     def renew_credentials(self, key_id: str) -> None:
         """The role's credentials in the instance metadata from now on."""
