@@ -1,0 +1,139 @@
+"""What an update replaces when a customer changes one field: nothing that holds anything, but where the form says so.
+
+The verdict is AWS CDK's. It calls a replacement possible wherever a schema does; the sources of the providers that say
+otherwise are in ``facts.replacement``, property by property.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from quilt_cfn.cloudformation.facts.replacement import CLEARED_IN_PLACE, IN_PLACE, STATEFUL_TYPES
+from quilt_cfn.cloudformation.launch import Launch, ValidationError, evaluate
+from quilt_cfn.inputs.contract import read_contract
+from tests import cloudformation_diff
+from tests.stack.form_values import ACCEPTED
+
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.skipif(cloudformation_diff.missing() is not None, reason=str(cloudformation_diff.missing())),
+]
+
+SETS = read_contract().parameter_sets
+ZONES = {"AvailabilityZone1": "us-east-1a", "AvailabilityZone2": "us-east-1b"}
+OTHER_VALUES = {
+    "AmiId": ["/aws/service/another-image"],
+    "AvailabilityZone1": ["us-east-1c"],
+    "AvailabilityZone2": ["us-east-1d"],
+    "KeyName": ["another-key"],
+}
+
+NETWORK = {"Vpc", "PublicSubnet1", "PrivateSubnet1", "PrivateSubnet2"}
+REPLACED = {
+    "AvailabilityZone1": {"PublicSubnet1", "PrivateSubnet1"},
+    "AvailabilityZone2": {"PrivateSubnet2"},
+    "DBSnapshotIdentifier": {"Database"},
+    "PackageBucket": {"Bucket", "BucketPolicy"},
+    "VpcCidr": {
+        *NETWORK,
+        *("DatabaseSecurityGroup", "ElbSecurityGroup", "ServerSecurityGroup", "SshSecurityGroup"),
+        *("SitesTargetGroup", "RedirectTargetGroup"),
+    },
+}
+"""Field -> the stateful resources that another value replaces. The database stays by CDK's word in another network; RDS
+can't move it there, and the update fails."""
+
+
+class Update(NamedTuple):
+    """One field of a launched stack gets another value; an empty one is cleared."""
+
+    field: str
+    value: Any
+    before: Launch
+    after: Launch
+
+
+def updates(template: dict[str, Any]) -> Iterator[Update]:
+    """A change of every field, from a stack without and from one with every option; optional ones are cleared too."""
+    for values in (SETS["documented"], SETS["options"] | ZONES):
+        before = evaluate(template, values)
+        for field, declared in template["Parameters"].items():
+            if field in ZONES and values.get(field) is None:
+                continue  # both zones or none: not one of them alone
+            yield changed(template, before, field, others(field, declared))
+            if declared.get("Default") == "" and before.parameters[field] and field not in ZONES:
+                yield Update(field, "", before, evaluate(template, values | {field: ""}))
+
+
+def others(field: str, declared: dict[str, Any]) -> list[Any]:
+    """Values that a field accepts."""
+    limits = [declared[key] for key in ("MinValue", "MaxValue") if key in declared]
+    return OTHER_VALUES.get(field) or declared.get("AllowedValues") or limits or ACCEPTED[field]
+
+
+def changed(template: dict[str, Any], before: Launch, field: str, values: list[Any]) -> Update:
+    """The update to the first of the values that differs and that the form's rules let through."""
+    for value in values:
+        if str(value) not in ("", before.parameters[field]):
+            try:
+                return Update(field, value, before, evaluate(template, {**before.parameter_values, field: value}))
+            except ValidationError:
+                continue
+    raise AssertionError(f"{field} accepts no other value")
+
+
+def replaced(update: Update, difference: dict[str, dict[str, Any]]) -> set[str]:
+    """The stateful resources that an update replaces or removes, by CDK's word and the providers'."""
+    found = set()
+    for name, change in difference.items():
+        resource_type = update.before.type_of(name) or update.after.type_of(name)
+        if resource_type not in STATEFUL_TYPES or change["impact"] in ("WILL_CREATE", "WILL_UPDATE", "NO_CHANGE"):
+            continue
+        if change["impact"] == "MAY_REPLACE" and all(
+            impact != "MAY_REPLACE" or in_place(resource_type, name, property_name, update)
+            for property_name, impact in change["properties"].items()
+        ):
+            continue
+        found.add(name)
+    return found
+
+
+def in_place(resource_type: str, logical_id: str, property_name: str, update: Update) -> bool:
+    """Whether a provider's source disproves that a change of this property may replace the resource."""
+    if (resource_type, property_name) in CLEARED_IN_PLACE:
+        return property_name not in update.after.properties(logical_id)
+    return (resource_type, property_name) in IN_PLACE
+
+
+@pytest.fixture(scope="module")
+def verdicts(template):
+    """Every update of an edition, and what CDK says of it."""
+    made = list(updates(template))
+    return list(zip(made, cloudformation_diff.differences((each.before, each.after) for each in made), strict=True))
+
+
+def test_nothing_that_holds_something_is_replaced_but_where_the_form_warns_of_it(verdicts):
+    for update, difference in verdicts:
+        expected = REPLACED.get(update.field, set()) if update.value else set()
+        assert replaced(update, difference) == expected, (update.field, update.value)
+
+
+def test_the_form_warns_of_every_field_that_replaces_something(template):
+    for field in REPLACED:
+        assert re.search(r"\bnever (change|set) it\b", template["Parameters"][field]["Description"], re.I), field
+
+
+def test_clearing_the_snapshot_changes_nothing_else_and_replaces_by_the_schema_alone(verdicts):
+    (difference,) = [each for update, each in verdicts if (update.field, update.value) == ("DBSnapshotIdentifier", "")]
+    assert difference == {"Database": {"impact": "MAY_REPLACE", "properties": {"DBSnapshotIdentifier": "MAY_REPLACE"}}}
+
+
+def test_zones_that_are_written_down_before_an_update_change_nothing(template):
+    """Fn::GetAZs may answer otherwise one day; the zones that a stack has can be typed in before."""
+    documented = SETS["documented"]
+    pair = evaluate(template, documented), evaluate(template, documented | ZONES)
+    assert cloudformation_diff.differences([pair]) == [{}]
