@@ -27,28 +27,29 @@ from quilt_cfn.errors import UserError
 DATABASE = "AWS::RDS::DBInstance"
 SECRET = "AWS::SecretsManager::Secret"
 PROFILE = "AWS::IAM::InstanceProfile"
+POLICY = "AWS::IAM::Policy"
 IDENTITIES = {"AWS::IAM::User": "user", "AWS::IAM::Role": "role"}
 DESCRIBED = """
-    IAM::User IAM::Role IAM::InstanceProfile IAM::AccessKey SecretsManager::Secret EC2::Instance EC2::LaunchTemplate
-    EC2::EIP EC2::SecurityGroup EC2::SecurityGroupIngress ElasticLoadBalancingV2::LoadBalancer
-    ElasticLoadBalancingV2::Listener ElasticLoadBalancingV2::TargetGroup S3::Bucket S3::BucketPolicy RDS::DBInstance
-    RDS::DBParameterGroup Logs::LogGroup CloudWatch::Alarm SNS::Topic
+    IAM::User IAM::Role IAM::Policy IAM::InstanceProfile IAM::AccessKey SecretsManager::Secret EC2::Instance
+    AutoScaling::AutoScalingGroup EC2::LaunchTemplate EC2::EIP EC2::SecurityGroup EC2::SecurityGroupIngress
+    ElasticLoadBalancingV2::LoadBalancer ElasticLoadBalancingV2::Listener ElasticLoadBalancingV2::TargetGroup S3::Bucket
+    S3::BucketPolicy RDS::DBInstance RDS::DBParameterGroup Logs::LogGroup CloudWatch::Alarm SNS::Topic
 """.split()  # noqa: SIM905 - a list would have a line for each
 """The types of resource that have a sentence, without AWS::."""
 NOT_DESCRIBED = """
     EC2::VPC EC2::Subnet EC2::RouteTable EC2::Route EC2::SubnetRouteTableAssociation EC2::InternetGateway
     EC2::VPCGatewayAttachment EC2::EIPAssociation EC2::FlowLog RDS::DBSubnetGroup Route53::RecordSetGroup Events::Rule
-    StepFunctions::StateMachine
+    StepFunctions::StateMachine SSM::Parameter
 """.split()  # noqa: SIM905
-"""The types that give no access and hold no data by themselves, and need no sentence; their roles have one."""
+"""The types that give no access and hold no secrets or data themselves, and need no sentence; their roles have one."""
 
-MOST_SECRETS_NAMED = 3
-"""A permission for more secrets only counts them, because all are named under the keys and secrets."""
+MOST_NAMED = 3
+"""A permission for more secrets only counts them, because all are named under the keys and secrets; and more actions of
+a service are only counted as well."""
 
 IMAGE = re.compile(r"(?<![\w./:@-])[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/[a-z0-9._/-]+:[\w.-]+")
 """A container image: registry, repository and tag; a digest behind them is left out."""
 INSTALL = re.compile(r"\b(dnf|yum|apt-get)(?: -\S+)* install(?: -\S+)*((?: [a-z0-9][\w.+-]*)+)")
-BOOTSTRAP = re.compile(r"\bcfn-(?:init|signal)\b")
 
 
 def usage_instructions(template: Mapping[str, Any]) -> str:
@@ -82,8 +83,10 @@ def _without_a_sentence(launch: Launch) -> Iterator[str]:
         if launch.type_of(name) in IDENTITIES:
             for key in launch.properties(name).keys() & {"Groups", "ManagedPolicyArns", "PermissionsBoundary"}:
                 yield f"the {key} of {name}"
-            for _, statement in _statements(launch, name):
-                if statement.keys() - {"Sid"} != {"Effect", "Action", "Resource"} or statement["Effect"] != "Allow":
+            for statement in _statements(launch, name):
+                unconditional = statement.keys() - {"Sid", "Condition"} == {"Effect", "Action", "Resource"}
+                only_equal = map_at(statement, "Condition").keys() <= {"StringEquals"}
+                if not (unconditional and only_equal and statement["Effect"] == "Allow"):
                     yield f"a statement of {name} with {', '.join(statement)}"
     for rule in network_of(launch).rules:
         if rule.protocol != "tcp" and rule.peer != NOWHERE:
@@ -94,7 +97,7 @@ def _access(launch: Launch) -> Iterator[str]:
     yield "GETTING IN"
     for name, output in launch.outputs.items():
         # The first clause says what it is.
-        description = as_text(output.get("Description", "")).partition(";")[0].rstrip(".")
+        description = re.split("[;:]", as_text(output.get("Description", "")))[0].rstrip(".")
         yield f"Output {name}: {description}."
     keys = [_shown(launch, each.settings.get("KeyName")) for each in instances(launch)]
     session = ", or with SSM Session Manager" if "ssmmessages" in _services(launch) else ""
@@ -138,13 +141,13 @@ def _identities(launch: Launch) -> Iterator[str]:
     yield "IAM"
     for name, properties in launch.of_type(*IDENTITIES).items():
         trusted, users = ", ".join(_trusted(properties)), ", ".join(_users(launch, name))
-        whose = f" of {users}" * bool(users) + f" (trusts {trusted})" * bool(trusted)
-        policies = _grouped((policy, _permission(launch, each)) for policy, each in _statements(launch, name))
-        permissions = ". ".join(f"{policy}: {'; '.join(each)}" for policy, each in policies)
-        yield f"{name}, {IDENTITIES[launch.type_of(name)]}{whose}. {permissions}."
-    for name, properties in launch.of_type(PROFILE).items():
-        roles = ", ".join(_shown(launch, each) for each in as_list(properties.get("Roles")))
-        yield f"{name}, instance profile of {roles}."
+        profiles = [each for each, it in launch.of_type(PROFILE).items() if name in _origins(it.get("Roles"))]
+        attached = [each for each, it in launch.of_type(POLICY).items() if name in _origins(it.get("Roles"))]
+        whose = "".join(f" by {each}" for each in profiles) + f", for {users}" * bool(users)
+        whose += "".join(f", with {each}" for each in attached)
+        permissions = "; ".join(_permission(launch, each) for each in _statements(launch, name))
+        kind = f"{IDENTITIES[launch.type_of(name)]}{f' of {trusted}' * bool(trusted)}"
+        yield f"{name} ({kind}{whose}): {permissions}."
 
 
 def _trusted(role: Mapping[str, Any]) -> list[str]:
@@ -165,32 +168,39 @@ def _users(launch: Launch, role: str) -> list[str]:
     return [*dict.fromkeys(named)]
 
 
-def _statements(launch: Launch, identity: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(name of the policy, statement) of each permission of a user or role."""
-    for policy in as_list(launch.properties(identity).get("Policies")):
-        for statement in as_list(policy["PolicyDocument"]["Statement"]):
-            yield _shown(launch, policy["PolicyName"]), statement
+def _statements(launch: Launch, identity: str) -> Iterator[dict[str, Any]]:
+    """The statement of each permission of a user or role."""
+    attached = [it for it in launch.of_type(POLICY).values() if identity in _origins(it.get("Roles"))]
+    for policy in [*as_list(launch.properties(identity).get("Policies")), *attached]:
+        yield from as_list(policy["PolicyDocument"]["Statement"])
 
 
 def _permission(launch: Launch, statement: Mapping[str, Any]) -> str:
     """What a statement allows, with each service named once: s3:GetObject, PutObject on PackageBucket/*."""
     actions = _grouped(as_text(action).split(":", 1) for action in as_list(statement.get("Action")))
-    what = ", ".join(f"{service}:{', '.join(verbs)}" for service, verbs in actions)
+    what = ", ".join(
+        f"{service}:{', '.join(verbs)}" if len(verbs) <= MOST_NAMED else f"{len(verbs)} actions of {service}"
+        for service, verbs in actions
+    )
+    stack = launch.compute({"Ref": "AWS::StackId"})
+    for key, value in map_at(statement, "Condition", "StringEquals").items():
+        what += f" where {key.rpartition('/')[2]} is {'this stack' if value == stack else value}"
     targets = as_list(statement.get("Resource"))
     secrets = [each for each in targets if launch.type_of(launch.referenced_resource(each) or "") == SECRET]
-    if len(targets) == len(secrets) > MOST_SECRETS_NAMED:
+    if len(targets) == len(secrets) > MOST_NAMED:
         return f"{what} on {len(secrets)} secrets"
-    return f"{what} on {', '.join(_shown(launch, each) for each in targets)}"
+    shown = ("this stack" if each == stack else _shown(launch, each) for each in targets)
+    return f"{what} on {', '.join(shown)}"
 
 
 def _secrets(launch: Launch) -> Iterator[str]:
     yield "KEYS AND SECRETS"
     for name, declared in declared_parameters(launch):
         if declared.get("Type") == "AWS::EC2::KeyPair::KeyName":
-            yield f"{name}: your EC2 key pair, for SSH; to rotate it, update the stack with another."
+            yield f"{name}: your EC2 key pair; to rotate it, update the stack."
     certificates = _values(launch.of_type(f"{ELB}::Listener"), "CertificateArn")
     for name in dict.fromkeys(_shown(launch, each) for each in certificates):
-        yield f"{name}: your certificate; its key stays in AWS Certificate Manager."
+        yield f"{name}: your certificate; its key stays in ACM."
     keys = launch.of_type("AWS::IAM::AccessKey")
     for name, properties in keys.items():
         yield f"{name}: an access key of {_shown(launch, properties.get('UserName'))}."
@@ -200,10 +210,7 @@ def _secrets(launch: Launch) -> Iterator[str]:
         yield "No AWS access keys are created or asked for; AWS renews the credentials of roles."
     secrets = launch.of_type(SECRET).items()
     yield f"In Secrets Manager: {', '.join(f'{name}{_source(name, it)}' for name, it in secrets)}."
-    yield (
-        "To rotate one, update the stack with a new value, or replace a generated one in Secrets Manager; the instance "
-        "follows within minutes."
-    )
+    yield "To rotate one, update the stack, or replace a generated one there; the instance follows within minutes."
     home = _home(launch)
     yield f"On the instance they are in {home}/env, readable by {home.removeprefix('/home/')} and root."
 
@@ -267,8 +274,9 @@ def _only_with_tls(launch: Launch) -> Iterator[str]:
 def _data(launch: Launch) -> Iterator[str]:
     yield "DATA AND BACKUP"
     buckets, databases = launch.of_type("AWS::S3::Bucket").items(), launch.of_type(DATABASE).items()
+    existing = "".join(f", or {each} if given" for each in _parameters_for(launch, "PACKAGE_BUCKET_NAME"))
     for name, properties in buckets:
-        yield f"Packages: S3 bucket {name}, named {_shown(launch, properties.get('BucketName'))}."
+        yield f"Packages: S3 bucket {name}, named {_shown(launch, properties.get('BucketName'))}{existing}."
     for name, properties in databases:
         yield f"Accounts and metadata: {name} ({_shown(launch, properties.get('Engine'))})."
     logs = launch.of_type("AWS::Logs::LogGroup").items()
@@ -276,26 +284,22 @@ def _data(launch: Launch) -> Iterator[str]:
         yield f"Logs, in CloudWatch Logs for {days} days: {', '.join(names)}."
     for name, properties in buckets:
         if dict_or_empty(properties.get("VersioningConfiguration")).get("Status") == "Enabled":
-            yield f"{name} keeps every version of an object; S3 replication can copy it elsewhere."
+            yield f"{name} keeps every version of an object."
     for name, properties in databases:
         days = _shown(launch, properties.get("BackupRetentionPeriod", "1"))
         if days != "0":
             yield f"RDS backs {name} up daily and keeps backups for {days} days."
         for parameter in _parameters_for(launch, "DBSnapshotIdentifier"):
-            yield (
-                f"To restore: let RDS restore {name} to a point in time, snapshot that, launch a new stack with "
-                f"{parameter}, and copy the bucket's objects over."
-            )
+            with_these = " and ".join([parameter, *_parameters_for(launch, "PACKAGE_BUCKET_NAME")])
+            yield f"To restore a snapshot or a point in time, launch a new stack with {with_these}."
     yield f"When the stack is deleted, {', '.join(_kept(launch))}."
 
 
 def _kept(launch: Launch) -> Iterator[str]:
-    for name, resource in launch.resources.items():
-        policy = as_text(resource.get("DeletionPolicy", ""))
-        if policy == "Snapshot":
-            yield f"{name} leaves a snapshot"
-        elif policy.startswith("Retain") and not launch.type_of(name).endswith("Policy"):
-            yield f"{name} stays"
+    policies = {name: as_text(it.get("DeletionPolicy", "")) for name, it in launch.resources.items()}
+    yield from (f"{name} leaves a snapshot" for name, policy in policies.items() if policy == "Snapshot")
+    stay = [name for name, policy in policies.items() if policy.startswith("Retain")]
+    yield f"{', '.join(name for name in stay if not launch.type_of(name).endswith('Policy'))} stay"
 
 
 def _dependencies(launch: Launch) -> Iterator[str]:
@@ -308,8 +312,8 @@ def _dependencies(launch: Launch) -> Iterator[str]:
         yield f"Container images: {', '.join(images)}."
     for manager, packages in _grouped(dict.fromkeys(installed)):
         yield f"Packages, with {manager}: {', '.join(packages)}."
-    services = _services(launch) | {"cloudformation" for text in texts if BOOTSTRAP.search(text)}
-    yield f"AWS APIs of the Region: {', '.join(sorted(services))}."
+    for url in _settings(launch, "RDS_CERTIFICATES"):
+        yield f"Certificates of RDS: {'/'.join(url.split('/')[:3])}."
     for host in dict.fromkeys(_settings(launch, "SMTP_HOST")):
         chosen = _parameters_for(launch, "SMTP_HOST")
         host = f"{chosen[0]} (if empty, {host})" if chosen and chosen[0] != host else host
@@ -320,18 +324,20 @@ def _dependencies(launch: Launch) -> Iterator[str]:
 def _services(launch: Launch) -> set[str]:
     """The services of AWS that instances and users are allowed to call."""
     roles = [name for name, it in launch.of_type("AWS::IAM::Role").items() if "ec2" in _trusted(it)]
-    statements = [each for name in [*launch.of_type("AWS::IAM::User"), *roles] for _, each in _statements(launch, name)]
+    statements = [each for name in [*launch.of_type("AWS::IAM::User"), *roles] for each in _statements(launch, name)]
     return {as_text(action).partition(":")[0] for each in statements for action in as_list(each.get("Action"))}
 
 
 def _health(launch: Launch) -> Iterator[str]:
     yield "HEALTH"
-    for name, properties in launch.of_type(f"{ELB}::TargetGroup").items():
-        if "HealthCheckPath" in properties:
-            yield f"{name} is healthy when {_shown(launch, properties['HealthCheckPath'])} answers."
+    checked = launch.of_type(f"{ELB}::TargetGroup").items()
+    paths = _grouped((_shown(launch, it["HealthCheckPath"]), name) for name, it in checked if "HealthCheckPath" in it)
+    for path, names in paths:
+        yield f"Healthy when {path} answers: {', '.join(names)}."
+    for name in launch.of_type("AWS::AutoScaling::AutoScalingGroup"):
+        yield f"{name} replaces an instance that fails."
     mailed = ", ".join(_shown(launch, each) for each in _values(launch.of_type("AWS::SNS::Topic"), "Endpoint"))
-    yield f"CloudWatch alarms: {', '.join(launch.of_type('AWS::CloudWatch::Alarm'))}; mailed to {mailed}."
-    yield f"Restart the containers with ./start.sh in {_home(launch)}."
+    yield f"{len(launch.of_type('AWS::CloudWatch::Alarm'))} CloudWatch alarms are mailed to {mailed}."
 
 
 SECTIONS = (_access, _network, _identities, _secrets, _encryption, _data, _dependencies, _health)
@@ -344,7 +350,8 @@ def _shown(launch: Launch, value: Any) -> str:
     if parameter and declaration(launch, parameter):
         return parameter
     text = re.sub(r"<([\w:]+)(?:\.[\w.]+)?>", r"\1", as_text(value))
-    return text.split(":", 5)[5] if text.startswith("arn:") and text.count(":") >= 5 else text
+    shortened = text.split(":", 5)[5] if text.startswith("arn:") and text.count(":") >= 5 else text
+    return shortened.removeprefix("parameter/")
 
 
 def _grouped(pairs: Iterable[Sequence[str]]) -> Iterable[tuple[str, list[str]]]:
@@ -372,7 +379,7 @@ def _settings(launch: Launch, key: str) -> list[str]:
 def _parameters_for(launch: Launch, key: str) -> list[str]:
     """The parameters from which the values of a key come, wherever it is in the resources."""
     written = _values(map_at(launch.template, "Resources"), key)
-    return [*dict.fromkeys(each.name for each in references(written) if "::" not in each.name)]
+    return [*dict.fromkeys(each.name for each in references(written) if declaration(launch, each.name))]
 
 
 def _home(launch: Launch) -> str:

@@ -100,7 +100,7 @@ def test_the_way_in_is_described_with_its_outputs(template):
     assert lines[-1] == "Log in at https://CatalogHost."
 
 
-@pytest.mark.parametrize("program", ["create_admin.sh", "start.sh", "rotate_key.sh"])
+@pytest.mark.parametrize("program", ["create_admin.sh", "rotate_key.sh"])
 def test_the_programs_that_are_named_are_on_the_instance(program):
     server = TEMPLATES[REGISTRY.name]["Resources"]["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]
     assert f"/home/ec2-user/{program}" in {path for config in server.values() for path in config.get("files", {})}
@@ -112,10 +112,10 @@ def test_who_is_let_in_is_described_by_parameter_group_or_range(template):
     rules.append({"IpProtocol": "tcp", "FromPort": 8443, "ToPort": 8450, "CidrIp": "198.51.100.0/24"})
     assert paragraph(template, "NETWORK") == [
         "DatabaseSecurityGroup (Database): In TCP 5432 from ServerSecurityGroup.",
-        "SshSecurityGroup (Server): In TCP 22 from SshInputCIDR.",
-        "ServerSecurityGroup (Server): In TCP 80, 8080 from ElbSecurityGroup. Out TCP 5432 to DatabaseSecurityGroup; "
-        "TCP 443, SmtpPort to 0.0.0.0/0.",
-        "ElbSecurityGroup (LoadBalancer): In TCP 443, 80 from 0.0.0.0/0 (everybody); TCP 8443-8450 from 198.51.100.0/24"
+        "SshSecurityGroup (ServerGroup): In TCP 22 from SshInputCIDR.",
+        "ServerSecurityGroup (ServerGroup): In TCP 80, 8080 from ElbSecurityGroup. "
+        "Out TCP 5432 to DatabaseSecurityGroup; TCP 443, SmtpPort to 0.0.0.0/0.",
+        "ElbSecurityGroup (LoadBalancer): In TCP 443, 80 from HttpsInputCIDR; TCP 8443-8450 from 198.51.100.0/24"
         ". Out TCP 80, 8080 to ServerSecurityGroup.",
         "Public addresses: LoadBalancer, ServerAddress.",
     ]
@@ -123,16 +123,29 @@ def test_who_is_let_in_is_described_by_parameter_group_or_range(template):
 
 def test_a_role_is_described_with_who_uses_it_and_what_it_may_do(template):
     role = line(template, "IAM", "NetworkLogsRole")
-    assert role.startswith("NetworkLogsRole, role of NetworkFlowLog (trusts vpc-flow-logs). write-flow-log: ")
+    assert role.startswith("NetworkLogsRole (role of vpc-flow-logs, for NetworkFlowLog): logs:")
     assert "logs:CreateLogStream, PutLogEvents on NetworkLogs; " in role
-    assert line(template, "IAM", "ServerRole").startswith("ServerRole, role of Server (trusts ec2). quilt-server: ")
+    assert line(template, "IAM", "ServerRole").startswith(
+        "ServerRole (role of ec2 by ServerProfile, for ServerGroup): "
+    )
     policies = template["Resources"]["ServerRole"]["Properties"]["Policies"]
-    policies[1]["PolicyDocument"]["Statement"][0]["Action"].append("s3:PutObjectAcl")
-    assert "PutObject, PutObjectAcl on PackageBucket/*" in line(template, "IAM", "ServerRole")
+    actions = policies[1]["PolicyDocument"]["Statement"][0]["Action"]
+    actions[0] = "s3:PutObjectAcl"
+    assert "s3:PutObjectAcl, GetObject, PutObject on PackageBucket/*" in line(template, "IAM", "ServerRole")
+    actions.append("s3:DeleteObject")
+    assert "4 actions of s3 on PackageBucket/*" in line(template, "IAM", "ServerRole")
+
+
+def test_a_role_is_described_with_its_separate_policies_and_under_which_condition_it_may_do_something(template):
+    assert line(template, "IAM", "ProtectionRole").endswith(
+        ", with ProtectionDatabasePolicy): cloudformation:UpdateTerminationProtection, DescribeStackResource on this "
+        "stack; rds:ModifyDBInstance on Database."
+    )
+    assert "AssociateAddress where quilt:stack is this stack on instance/*; " in line(template, "IAM", "ServerRole")
 
 
 def test_few_secrets_are_named_where_they_are_read_and_many_are_counted(template):
-    assert "secretsmanager:GetSecretValue on 6 secrets;" in line(template, "IAM", "ServerRole")
+    assert "secretsmanager:GetSecretValue on 5 secrets;" in line(template, "IAM", "ServerRole")
     del role_policy(template)["Resource"][3:]
     names = "GetSecretValue on DBPasswordSecret, SmtpUsernameSecret, SmtpPasswordSecret;"
     assert names in line(template, "IAM", "ServerRole")
@@ -153,7 +166,7 @@ def test_a_secret_is_described_with_its_source_unless_its_name_says_it(template)
     }
     secrets = line(template, "KEYS AND SECRETS", "In Secrets Manager: ")
     assert "DBPasswordSecret, " in secrets
-    assert "QuiltSecretKey (generated), TokenSecret (TeamId)." in secrets
+    assert "RegistryDatabasePassword (generated), TokenSecret (TeamId)." in secrets
 
 
 def test_what_encrypts_stored_data_is_named_and_what_is_not_encrypted(template):
@@ -161,7 +174,7 @@ def test_what_encrypts_stored_data_is_named_and_what_is_not_encrypted(template):
     resources = template["Resources"]
     resources["Database"]["Properties"]["KmsKeyId"] = {"Ref": "TeamId"}
     encrypted = line(template, "ENCRYPTION", "Encrypted at rest: Bucket (AES256), Database (TeamId; ")
-    assert encrypted.endswith("Server /dev/xvda (aws/ebs), secrets (aws/secretsmanager).")
+    assert encrypted.endswith("ServerGroup /dev/xvda (aws/ebs), secrets (aws/secretsmanager).")
     resources["Archive"] = {"Type": "AWS::S3::Bucket", "Properties": {}}
     resources["Database"]["Properties"]["StorageEncrypted"] = False
     resources["ServerTemplate"]["Properties"]["LaunchTemplateData"]["BlockDeviceMappings"][0]["Ebs"] = {}
@@ -193,15 +206,15 @@ def test_backups_are_described_as_far_as_there_are_any(template):
     template["Resources"]["Bucket"]["Properties"]["VersioningConfiguration"]["Status"] = "Suspended"
     lines = paragraph(template, "DATA AND BACKUP")
     assert not any(word in each for each in lines for word in ("backs", "restore", "every version", "snapshot"))
-    assert lines[-1] == "When the stack is deleted, Bucket stays, RegistryLogs stays."
+    assert lines[-1] == "When the stack is deleted, NetworkLogs, Bucket, RegistryLogs stay."
 
 
 def test_what_the_boot_downloads_is_named(template):
     files = template["Resources"]["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
     stack = files["/opt/quilt/config.json"]["content"]["Environments"]["stack"]
     stack["REGISTRY_IMAGE"] = f"registry.example.com:5000/quilt/registry:3.0@sha256:{'0' * 64}"
-    boot = template["Mappings"]["Files"]["boot"]
-    boot["Text"] = boot["Text"].replace("install docker", "install docker python3-pip")
+    steps = template["Mappings"]["Files"]["steps.sh"]
+    steps["Text"] = steps["Text"].replace("install docker", "install docker python3-pip")
     lines = paragraph(template, "EXTERNAL DEPENDENCIES")
     assert lines[1].startswith(
         "Container images: registry.example.com:5000/quilt/registry:3.0, docker.io/quiltdata/cat"
@@ -209,11 +222,15 @@ def test_what_the_boot_downloads_is_named(template):
     assert lines[2] == "Packages, with dnf: docker, python3-pip."
 
 
-def test_aws_apis_are_those_that_instances_and_users_may_call(template):
-    names = "AWS APIs of the Region: cloudformation, logs, s3, secretsmanager, ssm, ssmmessages."
-    assert all(names in paragraph(each, "EXTERNAL DEPENDENCIES") for each in TEMPLATES.values())
-    role_policy(template)["Action"] = ["sqs:SendMessage"]
-    assert line(template, "EXTERNAL DEPENDENCIES", "AWS APIs").endswith(" logs, s3, sqs, ssm, ssmmessages.")
+def test_where_the_databases_certificates_come_from_is_named(template):
+    names = "Certificates of RDS: https://truststore.pki.rds.amazonaws.com."
+    assert names in paragraph(template, "EXTERNAL DEPENDENCIES")
+
+
+def test_both_buckets_are_named_and_how_to_restore(template):
+    lines = paragraph(template, "DATA AND BACKUP")
+    assert "Packages: S3 bucket Bucket, named PackageBucket, or ExistingBucket if given." in lines
+    assert any(each.endswith("a new stack with DBSnapshotIdentifier and ExistingBucket.") for each in lines)
 
 
 def test_the_mail_service_is_named(template):
@@ -229,7 +246,9 @@ def test_the_mail_service_is_named(template):
 def test_health_is_what_the_load_balancer_requests_and_the_alarms(template):
     template["Resources"]["SitesTargetGroup"]["Properties"]["HealthCheckPath"] = "/alive"
     del template["Resources"]["CertificateAlarm"]
-    assert paragraph(template, "HEALTH")[:2] == [
-        "SitesTargetGroup is healthy when /alive answers.",
-        "CloudWatch alarms: UnhealthyAlarm, DatabaseStorageAlarm; mailed to AlarmEmail.",
+    assert paragraph(template, "HEALTH") == [
+        "Healthy when /alive answers: SitesTargetGroup.",
+        "Healthy when /healthcheck answers: RedirectTargetGroup.",
+        "ServerGroup replaces an instance that fails.",
+        "4 CloudWatch alarms are mailed to AlarmEmail.",
     ]
