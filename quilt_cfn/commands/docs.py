@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from quilt_cfn.commands.arguments import TEMPLATES, add_command, print_lines
-from quilt_cfn.editions import MARKETPLACE
+from quilt_cfn.editions import EDITIONS, MARKETPLACE
+
+_DECISIONS = Path(__file__).parents[1] / "stack" / "decisions.md"
+"""What was decided and is no property of a resource, with references to the templates' values."""
 
 
 def add_to(commands: Any) -> None:
@@ -25,8 +28,8 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write docs/rules.md, docs/lifecycle.md and marketplace/usage-instructions.txt from the rules and the templates of
-    this checkout."""
+    """Write docs/decisions.md, docs/lifecycle.md, docs/rules.md and marketplace/usage-instructions.txt from what this
+    checkout declares and from its templates."""
     return print_lines(write_pages(Path(TEMPLATES), Path()))
 
 
@@ -48,10 +51,23 @@ def pages(templates: Path) -> dict[str, str]:
 
     marketplace = read_template(templates / MARKETPLACE.file)
     return {
+        "docs/decisions.md": _decisions(templates),
         "docs/rules.md": rules.page(FAMILIES),
         "docs/lifecycle.md": _lifecycle(templates),
         "marketplace/usage-instructions.txt": f"{usage_instructions(marketplace.data)}\n",
     }
+
+
+def _decisions(templates: Path) -> str:
+    """What was decided for ten years: the text beside the stack, and what its modules declare."""
+    from quilt_cfn.cloudformation.describe.decisions import page
+    from quilt_cfn.cloudformation.template.read import read_template
+    from quilt_cfn.inputs.release import read_release
+    from quilt_cfn.stack.immutable import immutable_properties
+
+    text = _DECISIONS.read_text(encoding="utf-8")
+    editions = {name: read_template(templates / edition.file).data for name, edition in EDITIONS.items()}
+    return page(text, editions, immutable_properties(read_release()))
 
 
 def _lifecycle(templates: Path) -> str:
