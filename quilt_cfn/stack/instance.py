@@ -76,7 +76,15 @@ def add_launch_template(
                 BlockDeviceMappings=[
                     ec2.LaunchTemplateBlockDeviceMapping(
                         DeviceName="/dev/xvda",
-                        Ebs=ec2.EBSBlockDevice(VolumeType="gp3", VolumeSize=_DISK_GIB, Encrypted=True),
+                        Ebs=ec2.EBSBlockDevice(
+                            VolumeType="gp3",
+                            VolumeSize=_DISK_GIB,
+                            Encrypted=True,
+                            # Left out, it would be the account's default key, which may be a customer's own that Auto
+                            # Scaling's service role can't use: its instances then end at once.
+                            # https://github.com/aws/karpenter-provider-aws/issues/1407
+                            KmsKeyId="alias/aws/ebs",
+                        ),
                     )
                 ],
                 UserData=Base64(Sub(_user_data(release, environments))),

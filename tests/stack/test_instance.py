@@ -27,6 +27,7 @@ def test_its_disk_is_encrypted(launched):
     (disk,) = launched["BlockDeviceMappings"]
     assert disk["DeviceName"] == "/dev/xvda"
     assert disk["Ebs"]["Encrypted"] is True
+    assert disk["Ebs"]["KmsKeyId"] == "alias/aws/ebs", "a key that every service may use"
 
 
 def test_it_is_of_the_type_and_has_the_key_that_the_customer_chose(launched):
