@@ -8,23 +8,65 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import Equals, Not, Ref, Template
+from troposphere import And, Equals, Not, Or, Ref, Template
 
 from quilt_cfn.cloudformation.facts.regional_gaps import (
     DB_INSTANCE_FAMILIES_MISSING,
     INSTANCE_FAMILIES_MISSING,
-    REGIONS_WITHOUT_SES,
+    REGIONS_WITH_SES_SMTP,
+    REGIONS_WITHOUT_IMAGES,
 )
-from quilt_cfn.stack.parameters import CATALOG_HOST, DB_INSTANCE_TYPE, INSTANCE_TYPE, REGISTRY_HOST, SMTP_HOST, Field
+from quilt_cfn.stack.parameters import (
+    AVAILABILITY_ZONE_1,
+    AVAILABILITY_ZONE_2,
+    CATALOG_HOST,
+    DB_INSTANCE_TYPE,
+    EXISTING_BUCKET,
+    INSTANCE_TYPE,
+    PACKAGE_BUCKET,
+    REGISTRY_HOST,
+    SMTP_HOST,
+    Field,
+)
 
 
 def add_rules(t: Template) -> None:
-    """Every rule of the template; CloudFormation allows only a few functions in them."""
+    """Every rule of the template; CloudFormation allows only a few functions in them.
+
+    That a zone is one of this Region can't be said with them: EC2 refuses another one with the first subnet.
+    """
+    region = Ref("AWS::Region")
+    _refuse(
+        t,
+        "ImagesReachable",
+        "The container images are on Docker Hub, which can't be reached from this Region: choose another Region.",
+        _contains(REGIONS_WITHOUT_IMAGES, region),
+    )
     _refuse(
         t,
         "HostNamesDiffer",
         "The catalog and the registry need two different host names.",
         Equals(CATALOG_HOST.ref, REGISTRY_HOST.ref),
+    )
+    _refuse(
+        t,
+        "BucketsDiffer",
+        "The bucket to create can't be the one that exists already: give it another name.",
+        Equals(PACKAGE_BUCKET.ref, EXISTING_BUCKET.ref),
+    )
+    no_first, no_second = (Equals(field.ref, "") for field in (AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2))
+    _refuse(
+        t,
+        "ZonesTogether",
+        "One Availability Zone is given without the other: fill in both, or none for the Region's first two.",
+        Or(And(no_first, Not(no_second)), And(no_second, Not(no_first))),
+    )
+    _refuse(
+        t,
+        "ZonesDiffer",
+        "The two Availability Zones have to be different ones.",
+        Equals(AVAILABILITY_ZONE_1.ref, AVAILABILITY_ZONE_2.ref),
+        where=Not(no_first),
     )
     for family, regions in INSTANCE_FAMILIES_MISSING.items():
         _refuse_family(t, "InstanceTypeOffered", INSTANCE_TYPE, family, regions)
@@ -33,9 +75,9 @@ def add_rules(t: Template) -> None:
     _refuse(
         t,
         "MailHostKnown",
-        "Amazon SES does not exist in this Region: fill in the SMTP host of your mail service.",
-        _contains(REGIONS_WITHOUT_SES, Ref("AWS::Region")),
-        where=Equals(SMTP_HOST.ref, ""),
+        "Amazon SES takes no mail by SMTP in this Region: fill in the SMTP host of your mail service.",
+        Equals(SMTP_HOST.ref, ""),
+        where=Not(_contains(REGIONS_WITH_SES_SMTP, region)),
     )
 
 

@@ -113,7 +113,7 @@ def test_mail_goes_to_the_regions_ses_unless_a_host_is_given(template, region, e
 
 @pytest.mark.parametrize(
     ("region", "endpoint"),
-    [("us-west-2", "https://s3.us-west-2.amazonaws.com"), ("cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn")],
+    [("us-west-2", "https://s3.us-west-2.amazonaws.com"), ("eusc-de-east-1", "https://s3.eusc-de-east-1.amazonaws.eu")],
 )
 def test_urls_are_signed_for_the_buckets_own_region(template, region, endpoint):
     stack = launch_stack(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)

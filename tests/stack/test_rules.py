@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from quilt_cfn.cloudformation.facts.availability import regions
 from quilt_cfn.cloudformation.facts.regional_gaps import (
     DB_INSTANCE_FAMILIES_MISSING,
     INSTANCE_FAMILIES_MISSING,
-    REGIONS_WITHOUT_SES,
+    REGIONS_WITH_SES_SMTP,
+    REGIONS_WITHOUT_IMAGES,
 )
 from quilt_cfn.stack.choices import DB_INSTANCE_CLASSES, INSTANCE_TYPES
 from tests.launches import DOCUMENTED, ValidationError, launch_stack
@@ -63,11 +65,47 @@ def refusing_regions(template, parameter, value):
     return refusing
 
 
-@pytest.mark.parametrize("region", REGIONS_WITHOUT_SES)
-def test_without_ses_in_the_region_an_smtp_host_is_required(template, region):
-    with pytest.raises(ValidationError, match="Amazon SES does not exist in this Region"):
-        launch_stack(template, DOCUMENTED, region)
+@pytest.mark.parametrize("region", [each for each in regions() if each not in REGIONS_WITHOUT_IMAGES])
+def test_where_ses_takes_no_mail_by_smtp_and_only_there_an_smtp_host_is_required(template, region):
     launch_stack(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
+    if region in REGIONS_WITH_SES_SMTP:
+        launch_stack(template, DOCUMENTED, region)
+        return
+    with pytest.raises(
+        ValidationError, match="Amazon SES takes no mail by SMTP in this Region: fill in the"
+    ):
+        launch_stack(template, DOCUMENTED, region)
+
+
+@pytest.mark.parametrize("region", REGIONS_WITHOUT_IMAGES)
+def test_a_region_that_cannot_reach_the_container_images_is_refused(template, region):
+    with pytest.raises(ValidationError, match=r"can't be reached from this Region: choose another Region\."):
+        launch_stack(template, DOCUMENTED | {"SmtpHost": "smtp.example.com"}, region)
+
+
+def test_the_bucket_to_create_is_not_the_one_that_exists(template):
+    with pytest.raises(ValidationError, match=r"The bucket to create can't be the one that exists already"):
+        launch_stack(template, DOCUMENTED | {"ExistingBucket": DOCUMENTED["PackageBucket"]})
+    launch_stack(template, DOCUMENTED | {"ExistingBucket": f"{DOCUMENTED['PackageBucket']}-2"})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sentence"),
+    [
+        ("us-east-1b", "", "fill in both, or none"),
+        ("", "us-east-1b", "fill in both, or none"),
+        ("us-east-1b", "us-east-1b", "have to be different ones"),
+        ("us-east-1b", "us-east-1a", None),
+        ("", "", None),
+    ],
+)
+def test_two_different_zones_are_given_or_none(template, first, second, sentence):
+    values = DOCUMENTED | {"AvailabilityZone1": first, "AvailabilityZone2": second}
+    if sentence is None:
+        launch_stack(template, values)
+        return
+    with pytest.raises(ValidationError, match=sentence):
+        launch_stack(template, values)
 
 
 def test_every_rule_says_what_to_do(template):

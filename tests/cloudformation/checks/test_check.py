@@ -17,6 +17,7 @@ from quilt_cfn.cloudformation.checks.check import (
 )
 from quilt_cfn.cloudformation.checks.launches import prepare_launches, unseen_condition_values
 from quilt_cfn.cloudformation.facts import availability
+from quilt_cfn.cloudformation.facts.regional_gaps import REGIONS_WITH_SES_SMTP, REGIONS_WITHOUT_IMAGES
 from quilt_cfn.cloudformation.launch import PreparedLaunch
 from quilt_cfn.cloudformation.template.read import read_template
 from quilt_cfn.editions import EDITIONS
@@ -29,7 +30,7 @@ from tests.cloudformation.checks.conftest import as_parsed
 TEMPLATES = Path("templates")
 CONTRACT = read_contract()
 SETS = CONTRACT.parameter_sets
-ZONE = "AvailabilityZone: !Select [1, !GetAZs '']"
+ZONE = "!Select [1, !GetAZs '']"
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +45,32 @@ def sets_in(region: str, launches: list[PreparedLaunch]) -> list[str]:
     return [names[id(each.parameter_values)] for each in launches if each.region == region]
 
 
+def launched_in(launches: list[PreparedLaunch]) -> list[str]:
+    """The Regions in which anything is launched."""
+    return list(dict.fromkeys(each.region for each in launches))
+
+
+def test_an_edition_is_launched_in_every_region_that_reaches_its_container_images(
+    launches: list[PreparedLaunch],
+) -> None:
+    assert launched_in(launches) == [each for each in availability.regions() if each not in REGIONS_WITHOUT_IMAGES]
+
+
 def test_each_region_shows_both_values_of_every_condition_that_the_template_allows_there(
     template: dict[str, Any], launches: list[PreparedLaunch]
 ) -> None:
-    for region in availability.regions():
+    for region in launched_in(launches):
         here = [each for each in launches if each.region == region]
-        # Without Amazon SES a host has to be given.
-        no_ses = {("HasSmtpHost", False)} if region in ("ap-east-1", "cn-north-1", "cn-northwest-1") else set()
-        assert set(unseen_condition_values(template["Conditions"], here)) == no_ses, region
+        # The Region decides about the certificates, and where Amazon SES takes no mail a host has to be given.
+        unseen = {("HasRdsCertificates", region == "eusc-de-east-1")}
+        if region not in REGIONS_WITH_SES_SMTP:
+            unseen.add(("HasSmtpHost", False))
+        assert set(unseen_condition_values(template["Conditions"], here)) == unseen, region
 
 
 def test_each_region_shows_both_documented_sizes_unless_it_lacks_one(launches: list[PreparedLaunch]) -> None:
     lacking = {"ap-east-2", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "mx-central-1", "ca-west-1"}
-    for region in availability.regions():
+    for region in launched_in(launches):
         here = [each.evaluator.values for each in launches if each.region == region]
         sizes = {(values["InstanceType"], values["DBInstanceType"]) for values in here}
         assert ("t3.small", "db.t3.small") in sizes, region
@@ -64,9 +78,9 @@ def test_each_region_shows_both_documented_sizes_unless_it_lacks_one(launches: l
 
 
 def test_no_parameter_set_is_launched_that_shows_nothing_new(launches: list[PreparedLaunch]) -> None:
-    assert sets_in("us-east-1", launches) == ["documented", "options-large"]
-    assert sets_in("mx-central-1", launches) == ["documented", "options"]
-    assert sets_in("cn-north-1", launches) == ["options-large", "options", "mail-host"]
+    assert sets_in("us-east-1", launches) == ["documented", "options-large", "zones"]
+    assert sets_in("mx-central-1", launches) == ["options", "zones"]
+    assert sets_in("cn-north-1", launches) == []
 
 
 def test_cloudformation_validate_checks_the_fullest_parameter_set_and_in_one_region_all(
@@ -82,12 +96,12 @@ def test_cloudformation_validate_checks_the_fullest_parameter_set_and_in_one_reg
     monkeypatch.setattr(module, record)
     validate_launches(as_parsed(template), CONTRACT, availability.regions())
     fullest = {region: values for region, values in checked if region != REGION_OF_ALL_SETS}
-    assert set(fullest) == set(availability.regions()) - {REGION_OF_ALL_SETS}
+    assert set(fullest) == set(availability.regions()) - {REGION_OF_ALL_SETS, *REGIONS_WITHOUT_IMAGES}
     assert all(values["SmtpHost"] and values["AlarmEmail"] for values in fullest.values())
     assert fullest["eu-west-1"] == SETS["options-large"]
     assert fullest["mx-central-1"] == SETS["options"]
     all_sets = [values for region, values in checked if region == REGION_OF_ALL_SETS]
-    assert all_sets == [SETS["documented"], SETS["options-large"]]
+    assert all_sets == [SETS["documented"], SETS["options-large"], SETS["zones"]]
 
 
 def test_a_condition_that_no_parameter_set_makes_true_is_reported(template: dict[str, Any]) -> None:
@@ -137,8 +151,8 @@ def test_a_variant_of_an_edition_is_checked_as_the_edition_and_one_that_is_too_l
     ]
     assert about(variant, [finding for finding, _ in report.suppressed]) == [
         ("cfn-lint", "W1011"),
+        ("cfn-lint", "W3691"),
         ("cloudformation-validate", "W1011"),
-        ("cloudformation-validate", "W9008"),
         ("quilt-cfn", "M08"),
         ("quilt-cfn", "M08"),
     ]

@@ -9,7 +9,8 @@ from quilt_cfn.cloudformation.facts import availability
 from quilt_cfn.cloudformation.facts.regional_gaps import (
     DB_INSTANCE_FAMILIES_MISSING,
     INSTANCE_FAMILIES_MISSING,
-    REGIONS_WITHOUT_SES,
+    REGIONS_WITH_SES_SMTP,
+    REGIONS_WITHOUT_IMAGES,
 )
 from quilt_cfn.stack.choices import DB_INSTANCE_CLASSES, INSTANCE_TYPES
 
@@ -43,14 +44,33 @@ def test_only_isolated_and_sovereign_regions_are_unknown() -> None:
         assert (availability.database_classes(region, "postgres") is not None) == known, region
 
 
-def test_regions_without_ses() -> None:
+def test_every_region_with_ses_has_a_known_smtp_endpoint_or_is_known_to_have_none() -> None:
+    """A new Region of SES fails here: https://docs.aws.amazon.com/general/latest/gr/ses.html says which it is."""
+    # fmt: off
+    without_smtp = {
+        "af-south-1", "ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6",
+        "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-1", "eu-south-2", "eusc-de-east-1", "il-central-1",
+        "me-central-1", "me-south-1", "mx-central-1",
+    }
+    # fmt: on
     session = boto3.Session()
-    without: set[str] = set()
-    for partition in session.get_available_partitions():
-        if "iso" not in partition:
-            regions = set(session.get_available_regions("ec2", partition))
-            without |= regions - set(session.get_available_regions("ses", partition))
-    assert set(REGIONS_WITHOUT_SES) == without
+    ses = {
+        region
+        for partition in session.get_available_partitions()
+        if "iso" not in partition
+        for region in session.get_available_regions("ses", partition)
+    }
+    assert ses == {*REGIONS_WITH_SES_SMTP, *without_smtp}
+    assert not without_smtp & {*REGIONS_WITH_SES_SMTP}
+
+
+def test_regions_without_images_are_those_of_china_and_of_the_isolated_partitions() -> None:
+    session = boto3.Session()
+    partitions = [each for each in session.get_available_partitions() if each == "aws-cn" or "iso" in each]
+    assert len(partitions) == 5
+    assert {*REGIONS_WITHOUT_IMAGES} == {
+        region for partition in partitions for region in session.get_available_regions("ec2", partition)
+    }
 
 
 def test_the_defaults_are_available_everywhere() -> None:
