@@ -40,13 +40,16 @@ def read(source: str) -> str:
 
 FILES = (
     InstanceFile("boot", "/opt/quilt/boot"),
+    InstanceFile("steps.sh", "/opt/quilt/steps.sh"),
     InstanceFile("configure.py", "/opt/quilt/configure.py"),
+    InstanceFile("database.py", "/opt/quilt/database.py"),
     InstanceFile("ship_log.py", "/opt/quilt/ship_log.py"),
     InstanceFile("start.sh", "/home/ec2-user/start.sh", executable=True, owner="ec2-user"),
     InstanceFile("create_admin.sh", "/home/ec2-user/create_admin.sh", executable=True, owner="ec2-user"),
     InstanceFile("nginx.conf", "/opt/quilt/nginx.conf"),
     InstanceFile("aws-config", "/opt/quilt/aws/config"),
     InstanceFile("quilt-refresh.service", "/etc/systemd/system/quilt-refresh.service"),
+    InstanceFile("quilt-termination.service", "/etc/systemd/system/quilt-termination.service"),
 )
 """What every edition's instance gets."""
 

@@ -1,4 +1,4 @@
-"""Writes the containers' environment files, from the stack's configuration and its secrets.
+"""Writes the containers' environment files, from the stack's configuration, its secrets and its texts.
 
 A value that was edited by hand stays until the stack's own value changes. With --restart, the containers are
 restarted when the stack's values changed. No value is ever printed.
@@ -13,15 +13,25 @@ import sys
 from pathlib import Path
 
 
-def read_secret(arn, region):
-    command = ["aws", "secretsmanager", "get-secret-value", "--output=json", "--region", region, "--secret-id", arn]
-    reply = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    return json.loads(reply.stdout)["SecretString"]
+def ask(config, *command):
+    """The AWS CLI's answer."""
+    command = ["aws", *command, "--region", config["Region"], "--output", "json"]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 
-def line(name, template, secrets):
+def read(config):
+    """Placeholder -> value."""
+    secret, text = ("secretsmanager", "get-secret-value", "--secret-id"), ("ssm", "get-parameter", "--name")
+    values = {name: ask(config, *secret, arn)["SecretString"] for name, arn in config["Secrets"].items()}
+    values.update({name: ask(config, *text, of)["Parameter"]["Value"] for name, of in config["Texts"].items()})
+    if "RegistryUserKey" in values:
+        values["AccessKeyId"], values["SecretAccessKey"] = values["RegistryUserKey"].split(":")
+    return values
+
+
+def line(name, template, values):
     """A line that bash reads as exactly this value; its {placeholders} are filled in one pass."""
-    value = re.sub(r"\{(\w+)\}", lambda match: secrets[match[1]], str(template))
+    value = re.sub(r"\{(\w+)\}", lambda match: values[match[1]], str(template))
     return "export {}='{}'".format(name, value.replace("'", "'\\''"))
 
 
@@ -51,21 +61,23 @@ def main(root=Path("/")):
     home = root / "home/ec2-user"
     # The stack's lines that were written last: a line that differs from them was edited.
     state = root / "opt/quilt/written.json"
-    secrets = {name: read_secret(arn, config["Region"]) for name, arn in config["Secrets"].items()}
-    if "RegistryUserKey" in secrets:
-        secrets["AccessKeyId"], secrets["SecretAccessKey"] = secrets["RegistryUserKey"].split(":")
+    values = read(config)
     written = json.loads(state.read_text()) if state.exists() else {}
     owner = home.stat().st_uid
     ours = {}
     for environment, variables in config["Environments"].items():
-        ours[environment] = {name: line(name, template, secrets) for name, template in variables.items()}
+        ours[environment] = {name: line(name, template, values) for name, template in variables.items()}
         path = home / "env" / environment
         path.parent.mkdir(exist_ok=True)
         os.chown(path.parent, owner, owner)
         old = path.read_text().splitlines() if path.exists() else []
         write(path, "\n".join([*merge(old, written.get(environment, {}), ours[environment]).values(), ""]), owner)
     if ours != written and "--restart" in sys.argv:
-        subprocess.run(["runuser", "--user", "ec2-user", "--", home / "start.sh"], check=True)
+        start = ["runuser", "--user", "ec2-user", "--", home / "start.sh"]
+        # The database's user gets its new password before the registry connects with it.
+        if ours["database"] != written.get("database"):
+            subprocess.run([*start, "--create-database"], check=True)
+        subprocess.run(start, check=True)
     write(state, json.dumps(ours), 0)
 
 

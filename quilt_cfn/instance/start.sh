@@ -1,8 +1,9 @@
 #!/bin/bash
 # Starts the registry's three containers, replacing those that run. With one of these arguments it only
-#   --wait     waits until the registry and the catalog answer
-#   --fetch    downloads the images that are missing
-#   --migrate  migrates the database to the schema of this release
+#   --wait             waits until the registry and the catalog answer
+#   --fetch            downloads the images that are missing
+#   --create-database  gives the database to the registry's own user, with the password that the stack has for it
+#   --migrate          migrates the database to the schema of this release
 set -euo pipefail
 cd "$(dirname "$(readlink --canonicalize "$0")")"
 # shellcheck source=/dev/null
@@ -29,43 +30,38 @@ start() (
   docker run $names --detach --name "$1" --network quilt --restart unless-stopped "${@:3}" >/dev/null
 )
 
+# Docker Hub limits how much an address downloads; six tries take two minutes.
 fetch() {
   for image in "$REGISTRY_IMAGE" "$CATALOG_IMAGE" "$NGINX_IMAGE"; do
-    if lacks image "$image"; then docker pull --quiet "$image"; fi
+    for pause in 4 8 16 32 60 0; do
+      if ! lacks image "$image" || docker pull --quiet "$image"; then continue 2; fi
+      sleep $pause
+    done
+    exit 1
   done
 }
 
-# One instance at a time, by a lock that PostgreSQL releases when the connection ends. SQLAlchemy connects, because
-# libpq would read some characters of the password as a part of the URI. A database that restarts gets two minutes.
-migrate() {
-  start migration registry --restart no --volume "$aws" "$REGISTRY_IMAGE" python3 -c '
-import os, subprocess, sys, time, sqlalchemy
-deadline = time.time() + 120
-while True:
-    try:
-        connection = sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"]).connect()
-        break
-    except sqlalchemy.exc.OperationalError as error:
-        if "authentication" in str(error) or time.time() > deadline:
-            sys.exit("The database does not answer the registry: %s" % error)
-        time.sleep(2)
-connection.execute("SELECT pg_advisory_lock(7165001)")
-sys.exit(subprocess.call(["flask", "db", "upgrade"]))'
-  docker logs --follow migration
-  result=$(docker wait migration)
-  [ "$result" -eq 0 ] || echo "The database could not be migrated, see above; what ran before goes on running." >&2
+# once NAME ENVIRONMENT WORD: runs a part of database.py in the registry's image, to its end.
+once() {
+  start "$1" "$2" --restart no --volume "$aws" --volume /opt/quilt/database.py:/etc/quilt/database.py:ro \
+    "$REGISTRY_IMAGE" python3 /etc/quilt/database.py "$3"
+  docker logs --follow "$1"
+  result=$(docker wait "$1")
+  [ "$result" -eq 0 ] || echo "$1 failed, see above; what ran before goes on running." >&2
   exit "$result"
 }
 
 case ${1:-} in
 --wait)
-  sites=http://127.0.0.1:$SITES_PORT
+  # Also before the boot lets anybody else in; see nginx.conf.
+  sites=http://127.0.0.1:8081
   until curl -fso /dev/null "$sites/healthcheck" && curl -fso /dev/null -H "Host: $CATALOG_HOST" "$sites/"; do
     sleep 1
   done
   ;;
 --fetch) fetch ;;
---migrate) migrate ;;
+--create-database) once create-database database create ;;
+--migrate) once migration registry migrate ;;
 '')
   # One start at a time: the refresh may restart the containers as well.
   exec 9<start.sh
@@ -79,16 +75,19 @@ case ${1:-} in
   # With tcp_retries2, a connection to a database host that is gone ends after half a minute, not a quarter of an hour.
   start registry registry --volume "$aws" --sysctl net.ipv4.tcp_retries2=6 "$REGISTRY_IMAGE"
   start catalog catalog --volume /opt/quilt/catalog-log:/var/log/nginx:ro "$CATALOG_IMAGE"
+  # At the first start something else has the ports, which says that the registry is starting (user-data.sh).
+  sudo systemctl stop quilt-starting 2>/dev/null || :
   # shellcheck disable=SC2016  # for the shell in the container
   start registry-nginx stack --volume /opt/quilt/nginx.conf:/etc/quilt/nginx.conf:ro \
-    --publish "$SITES_PORT:80" --publish "$REDIRECT_PORT:8080" "$NGINX_IMAGE" sh -c '
+    --volume /opt/quilt/state:/etc/quilt/state:ro --publish "$SITES_PORT:80" --publish "$REDIRECT_PORT:8080" \
+    --publish 127.0.0.1:8081:8081 "$NGINX_IMAGE" sh -c '
       resolver=$(sed -n "s/^nameserver //p" /etc/resolv.conf | head -n 1)
       sed "s/@RESOLVER@/$resolver/; s/@CATALOG_HOST@/$CATALOG_HOST/; s/@REGISTRY_HOST@/$REGISTRY_HOST/" \
         /etc/quilt/nginx.conf >/tmp/nginx.conf
       exec nginx -c /tmp/nginx.conf -g "daemon off;"'
   ;;
 *)
-  echo "start.sh knows --wait, --fetch and --migrate, not $1; without them it starts the containers." >&2
+  echo "start.sh knows --wait, --fetch, --create-database and --migrate, not $1; without them it starts the containers." >&2
   exit 2
   ;;
 esac

@@ -142,7 +142,7 @@ class Instance:
         self.write("secrets.json", "{}")
         self.write("texts.json", json.dumps(texts))
         self.store(secrets)
-        self.create_access_keys()
+        self.create_access_keys(("AKIAFIRST", "s/e+c"))
         self.create_buckets({self.environments["registry"]["PACKAGE_BUCKET_NAME"]: "us-east-1"})
         self.renew_credentials("ASIAFIRST")
         self.refuse()

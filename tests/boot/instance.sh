@@ -65,16 +65,50 @@ program /usr/local/bin/chronyc <<'END'
 [ ! -e /run/no-time ] || exit 1
 [ ! -e /run/clock ] || echo +0 >/run/clock
 END
+# systemctl starts the engine behind docker, and knows the units that systemd-run has started; it does not start others.
 program /usr/local/bin/systemctl <<'END'
-#!/bin/sh
+#!/bin/bash
 echo "$*" >>/run/systemctl
-[ "$*" = "restart docker" ] && [ ! -S /run/docker.sock ] || exit 0
 unset BASH_ENV
 PATH=/usr/bin:/usr/sbin
-setsid podman system service --time=0 unix:///run/docker.sock >/run/podman.log 2>&1 &
-until [ -S /run/docker.sock ]; do sleep 0.02; done
-chgrp docker /run/docker.sock
-chmod 660 /run/docker.sock
+unit=/run/units/${*: -1}
+runs() { grep --quiet --no-messages "^State:.[^Z]" "/proc/$(<"$unit")/status"; }
+case $* in
+"is-active --quiet "*) [ -e "$unit" ] && runs ;;
+"stop "*)
+    [ -e "$unit" ] || exit 5
+    kill "$(<"$unit")" 2>/dev/null
+    while runs; do sleep 0.02; done
+    rm "$unit"
+    ;;
+"restart docker")
+    [ ! -S /run/docker.sock ] || exit 0
+    setsid podman system service --time=0 unix:///run/docker.sock >/run/podman.log 2>&1 &
+    until [ -S /run/docker.sock ]; do sleep 0.02; done
+    chgrp docker /run/docker.sock
+    chmod 660 /run/docker.sock
+    ;;
+esac
+END
+# As an ordinary user who may listen on the ports of services.
+program /usr/local/bin/systemd-run <<'END'
+#!/bin/bash
+unset BASH_ENV
+PATH=/usr/local/bin:/usr/bin:/usr/sbin
+while [[ $1 == --* ]]; do
+    [[ $1 != --unit=* ]] || unit=/run/units/${1#--unit=}
+    shift
+done
+mkdir -p /run/units
+if systemctl is-active --quiet "${unit##*/}"; then exit 1; fi
+setsid setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps +net_bind_service \
+    --ambient-caps +net_bind_service "$@" >/run/starting.log 2>&1 &
+echo $! >"$unit"
+END
+# RDS's web server of certificates, to which an address in the Internet leads.
+program /usr/local/bin/curl <<'END'
+#!/bin/bash
+exec /usr/bin/curl "${@/https:\/\/truststore.pki.rds.amazonaws.com/http://127.0.0.1:9000}"
 END
 
 # podman is the engine behind the docker command.
@@ -112,7 +146,7 @@ install -m 755 "$stand_ins/flask.py" "$image/opt/flask"
 tar -C "$image" -cf /tmp/image.tar .
 make_image() { podman import --quiet "${@:2}" /tmp/image.tar "$1" >/dev/null; }
 make_image "$REGISTRY_IMAGE" --change 'ENV PATH=/venv/bin:/opt:/usr/sbin:/usr/bin' --change 'USER quilt' \
-    --change 'WORKDIR /home/quilt' --change 'CMD ["python3", "/stand-ins/registry.py"]'
+    --change 'ENV SQLALCHEMY_SILENCE_UBER_WARNING=1' --change 'WORKDIR /home/quilt' --change 'CMD ["python3", "/stand-ins/registry.py"]'
 make_image "$CATALOG_IMAGE" --change 'CMD ["/usr/bin/python3", "/stand-ins/catalog.py"]'
 make_image "$NGINX_IMAGE" --change 'ENV PATH=/usr/sbin:/usr/bin'
 
@@ -129,19 +163,30 @@ if [ "$DATABASE" = elsewhere ]; then
     exec sleep infinity
 fi
 
-# The database: a real PostgreSQL that wants a password, and TLS from outside.
+# The database: a real PostgreSQL that wants a password and TLS. As in RDS its superuser is not the customer's, and the
+# master user is none, but owns the databases that are there from the beginning.
 postgres=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort --version-sort | tail --lines 1 | xargs dirname)
 ip address add 10.42.1.10/32 dev lo
 install --directory --owner postgres /run/postgresql /run/data
 ln -sf "$postgres/psql" /usr/local/bin/psql
-as_postgres() { runuser --user postgres -- env PGPASSWORD="$(cat "$folder/password")" "$@"; }
-install --owner postgres "$folder/password" /run/data/password
-as_postgres "$postgres/initdb" --pgdata /run/data/db --auth scram-sha-256 --username quilt --no-sync \
-    --pwfile /run/data/password >/dev/null
-(cd /run/data/db && openssl req -new -x509 -nodes -subj /CN=database -keyout server.key -out server.crt 2>/dev/null)
-chown postgres /run/data/db/server.*
-echo "hostssl all all 0.0.0.0/0 scram-sha-256" >>/run/data/db/pg_hba.conf
-printf '%s\n' "listen_addresses = '10.42.1.10'" 'ssl = on' 'fsync = off' >>/run/data/db/postgresql.conf
+as_postgres() { runuser --user postgres -- "$@"; }
+as_postgres "$postgres/initdb" --pgdata /run/data/db --auth trust --username rdsadmin --no-sync >/dev/null
+printf '%s\n' "local all rdsadmin trust" "hostssl all all 0.0.0.0/0 scram-sha-256" >/run/data/db/pg_hba.conf
+printf '%s\n' "listen_addresses = '10.42.1.10'" "unix_socket_directories = '/run/postgresql'" 'ssl = on' 'fsync = off' \
+    "log_statement = 'all'" >>/run/data/db/postgresql.conf
+# certify FOLDER: gives the database a certificate, which RDS signs; its own authority goes into the bundle in FOLDER.
+program /usr/local/bin/certify <<'END'
+#!/bin/bash
+set -euo pipefail
+cd /run/data/db
+key=(-nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1)
+openssl req -x509 "${key[@]}" -subj /CN=RDS -keyout ca.key -out ca.crt
+openssl req "${key[@]}" -subj /CN=10.42.1.10 -keyout server.key -out server.csr
+openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -out server.crt -extfile <(echo subjectAltName=IP:10.42.1.10)
+chown postgres server.*
+cp ca.crt "$1/rds-certificates.pem"
+END
+certify "$STACK" 2>/dev/null
 program /usr/local/bin/database <<END
 #!/bin/sh
 cd /
@@ -149,7 +194,15 @@ exec runuser --user postgres -- \
     $postgres/pg_ctl --pgdata /run/data/db --wait --log /run/data/log --mode immediate "\$@"
 END
 database start >/dev/null
-as_postgres psql --quiet --host 10.42.1.10 --username quilt --dbname postgres --command "create database quilt"
+install --owner postgres "$folder/password" /run/data/password
+as_postgres psql --quiet --host /run/postgresql --username rdsadmin --dbname postgres <<'END'
+\set password `cat /run/data/password`
+create role rds_superuser;
+grant pg_monitor, pg_signal_backend to rds_superuser;
+create role quilt login createrole createdb password :'password' in role rds_superuser;
+alter database postgres owner to quilt;
+alter database template1 owner to quilt;
+END
 
 touch "$folder/ready"
 exec sleep infinity
