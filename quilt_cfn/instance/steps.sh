@@ -1,0 +1,108 @@
+#!/bin/bash
+# Steps of the boot, and of what runs afterwards, that ask AWS or another server for something: steps.sh STEP
+set -euo pipefail
+# shellcheck source=/dev/null
+[ ! -e /home/ec2-user/env/stack ] || . /home/ec2-user/env/stack
+id=$(</var/lib/cloud/data/instance-id)
+
+# try COMMAND...: runs it until it succeeds, six times within a minute of pauses.
+try() {
+  for pause in 2 4 8 16 30; do
+    "$@" && return
+    sleep $pause
+  done
+  "$@"
+}
+
+# metadata NAME: prints what the instance metadata has under this name; nothing if there is nothing.
+metadata() {
+  local at=http://169.254.169.254/latest
+  token=$(curl -fsS --max-time 5 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" $at/api/token)
+  curl -fs --max-time 5 -H "X-aws-ec2-metadata-token: $token" "$at/meta-data/$1"
+}
+
+has_address() { [ "$(metadata public-ipv4)" = "$ADDRESS" ]; }
+
+# associate OPTION: asks for the stack's fixed address.
+associate() {
+  aws ec2 associate-address --region "$REGION" --allocation-id "$ALLOCATION_ID" --instance-id "$id" "$1" \
+    --cli-connect-timeout 10 --cli-read-timeout 10
+}
+
+certificates=/opt/quilt/aws/rds-certificates.pem
+download_certificates() {
+  curl -fsSL --max-time 10 -o $certificates.new "$RDS_CERTIFICATES" &&
+    grep -q "^-----END CERTIFICATE-----" $certificates.new
+}
+
+head_bucket() {
+  found=$(aws s3api head-bucket --bucket "$PACKAGE_BUCKET_NAME" --region "$REGION" --query BucketRegion --output text)
+}
+
+case $1 in
+install-docker) try dnf --assumeyes --quiet install docker ;;
+fetch-certificates)
+  if [ -z "$RDS_CERTIFICATES" ]; then
+    echo "No certificates of RDS are known here: the database's is not verified."
+  elif try download_certificates; then
+    mv $certificates.new $certificates
+  elif [ -e $certificates ]; then
+    echo "RDS's certificates from before stay."
+  else
+    echo "No certificates of RDS at $RDS_CERTIFICATES: without them the database can't be trusted." >&2
+    exit 1
+  fi
+  ;;
+check-bucket)
+  # With the key that signs URLs, if the registry has one, and else with the instance's role.
+  # shellcheck source=/dev/null
+  . /home/ec2-user/env/registry
+  # They name files in the container.
+  unset AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE
+  if ! try head_bucket || [[ $found != "$REGION" && $found != None ]]; then
+    echo "The registry can't use the bucket $PACKAGE_BUCKET_NAME${found:+, which is in $found}: check that its name is" \
+      "right, that it is in $REGION and belongs to this account, and that its bucket policy does not refuse the registry." >&2
+    exit 1
+  fi
+  ;;
+wait-for-target)
+  for group in $TARGET_GROUPS; do
+    before=
+    until
+      health=$(aws elbv2 describe-target-health --region "$REGION" --target-group-arn "$group" --targets "Id=$id" \
+        --query 'TargetHealthDescriptions[0].TargetHealth.[State,Reason]' --output text) || :
+      [ "$health" = "$before" ] || echo "$group: $health"
+      before=$health
+      [[ $health = healthy* ]]
+    do
+      sleep 5
+    done
+  done
+  ;;
+take-address)
+  until has_address; do
+    # The answer may be lost, because the address of the connection changes.
+    associate --allow-reassociation >/dev/null || :
+    for pause in 0 1 2 4 8; do
+      sleep $pause
+      has_address && break
+    done
+  done
+  ;;
+keep-address)
+  # The address may get lost: an update of its tags, for instance, can take it away.
+  # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/309
+  if [ -e /opt/quilt/state/open ] && ! has_address &&
+    [ "$(metadata autoscaling/target-lifecycle-state)" != Terminated ]; then
+    answer=$(associate --no-allow-reassociation 2>&1) || [[ $answer = *AlreadyAssociated* ]] || {
+      echo "$answer" >&2
+      exit 1
+    }
+  fi
+  ;;
+watch-termination)
+  # https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
+  until [ "$(metadata autoscaling/target-lifecycle-state)" = Terminated ]; do sleep 5; done
+  touch /opt/quilt/state/closing
+  ;;
+esac
