@@ -26,7 +26,7 @@ from quilt_cfn.inputs.release import IN_CHECKOUT, Image, Release, precedence, re
 from quilt_cfn.stack import build
 from quilt_cfn.stack.compact import without_script_comments
 
-DOCUMENTS = ("docs/guide.md", "docs/instance.md", "docs/lifecycle.md")
+DOCUMENTS = ("docs/guide.md", "docs/instance.md", "docs/lifecycle.md", "docs/recovery.md", "docs/decisions.md")
 """What customers read; a release contains those that exist."""
 BILL_OF_MATERIALS = "sbom.cdx.json"
 
