@@ -174,7 +174,7 @@ def test_what_encrypts_stored_data_is_named_and_what_is_not_encrypted(template):
     resources = template["Resources"]
     resources["Database"]["Properties"]["KmsKeyId"] = {"Ref": "TeamId"}
     encrypted = line(template, "ENCRYPTION", "Encrypted at rest: Bucket (AES256), Database (TeamId; ")
-    assert encrypted.endswith("ServerGroup /dev/xvda (aws/ebs), secrets (aws/secretsmanager).")
+    assert encrypted.endswith("ServerGroup /dev/xvda (alias/aws/ebs), secrets (aws/secretsmanager).")
     resources["Archive"] = {"Type": "AWS::S3::Bucket", "Properties": {}}
     resources["Database"]["Properties"]["StorageEncrypted"] = False
     resources["ServerTemplate"]["Properties"]["LaunchTemplateData"]["BlockDeviceMappings"][0]["Ebs"] = {}
