@@ -9,12 +9,12 @@ from troposphere import GetAtt, Ref, Template, ec2
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack.network import Network, named
 
+_REFERENCE = ("https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-eip.html",)
+_ANOTHER_ADDRESS = "replaces the address, and customers have it in their firewalls."
 IMMUTABLE = (
+    ImmutableProperty("ServerAddress", "Domain", f"A change {_ANOTHER_ADDRESS}", _REFERENCE),
     ImmutableProperty(
-        "ServerAddress",
-        "Address",
-        "Absent: AWS chooses the address. Any later value replaces it, and customers have it in their firewalls.",
-        ("https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-eip.html",),
+        "ServerAddress", "Address", f"Absent: AWS chooses it. Any later value {_ANOTHER_ADDRESS}", _REFERENCE
     ),
 )
 """What must never change."""

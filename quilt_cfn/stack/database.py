@@ -1,6 +1,6 @@
 """The registry's PostgreSQL on RDS.
 
-What can't be changed without replacing the database is right in version 1 (``IMMUTABLE``). The template says the same
+What can't be changed without replacing the database is right in version 1 (``immutable_properties``). The template says the same
 about the database with and without a snapshot to restore, so that the snapshot's name may be cleared afterwards.
 Whatever deletes or replaces the database takes a snapshot first.
 """

@@ -25,6 +25,7 @@ from awacs import (
 from awacs.aws import (
     Allow,
     Bool,
+    BoolIfExists,
     Condition,
     Deny,
     PolicyDocument,
@@ -84,7 +85,8 @@ def refuse_other_accounts(bucket: s3_resources.Bucket) -> Statement:
     return _refuse(
         bucket,
         StringNotEquals("aws:PrincipalAccount", Ref("AWS::AccountId")),
-        Bool("aws:PrincipalIsAWSService", "false"),
+        # Absent where nobody signed the request.
+        BoolIfExists("aws:PrincipalIsAWSService", "false"),
     )
 
 

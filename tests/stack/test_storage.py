@@ -39,7 +39,7 @@ def test_the_policy_only_denies_requests_without_tls_and_whoever_is_not_of_this_
         {"Bool": {"aws:SecureTransport": "false"}},
         {
             "StringNotEquals": {"aws:PrincipalAccount": "111122223333"},
-            "Bool": {"aws:PrincipalIsAWSService": "false"},
+            "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
         },
     ]
     for statement in statements:
