@@ -23,8 +23,8 @@ def run(options: argparse.Namespace) -> int:
     """Write the folder of the version in marketplace/release.yaml into templates/releases: templates, documents, bill
     of materials, hashes and manifest.
 
-    Refuses uncommitted changes, versions that exist, were withdrawn or go backwards, images with a moving tag, a version
-    that CHANGELOG.md does not date, and findings.
+    Refuses uncommitted changes, versions that exist, were withdrawn or go backwards, images with a moving tag, a
+    version that CHANGELOG.md does not date, and findings.
     """
     from quilt_cfn.delivery.release.make import release
 
