@@ -1,8 +1,8 @@
 """The registry's PostgreSQL on RDS.
 
-What can't be changed without replacing the database is right in version 1 (``immutable_properties``). The template says the same
-about the database with and without a snapshot to restore, so that the snapshot's name may be cleared afterwards.
-Whatever deletes or replaces the database takes a snapshot first.
+What can't be changed without replacing the database is right in version 1 (``immutable_properties``). The template says
+the same about the database with and without a snapshot to restore, so that the snapshot's name may be cleared
+afterwards. Whatever deletes or replaces the database takes a snapshot first.
 """
 
 from __future__ import annotations
