@@ -25,7 +25,7 @@ send() {
 # nothing to read in time, it sends a failure.
 report() {
   trap '' HUP INT TERM
-  read -r -t 2700 result || result=1
+  read -r -t 2900 result || result=1
   [ "$result" != 0 ] || echo signal >/run/quilt-step
   send "$result"
 }
