@@ -71,23 +71,27 @@ def _decisions(templates: Path) -> str:
 
 
 def _lifecycle(templates: Path) -> str:
-    """What stays behind when a launch fails and when a stack is deleted, edition by edition."""
+    """What happens to a stack when something fails or is deleted: what is common to the editions, and what differs."""
     from quilt_cfn.cloudformation.describe.lifecycle import report
     from quilt_cfn.cloudformation.launch import evaluate
     from quilt_cfn.cloudformation.template.read import read_template
+    from quilt_cfn.editions import EDITIONS
     from quilt_cfn.inputs.contract import read_contract
-    from quilt_cfn.inputs.subjects import template_files
 
-    lines = [
-        "# What stays behind",
-        "",
-        "What a first launch that fails, and the deletion of a stack, leave in the account, worked out from the",
-        "templates by the same analysis that `quilt-cfn check` uses. It is for a launch with every option; what an",
-        "option adds isn't there without it. Made by `quilt-cfn docs`.",
-        "",
-    ]
     every_option = read_contract().parameter_sets["options"]
-    for file in template_files([], None, templates):
-        launch = evaluate(read_template(file).data, every_option)
-        lines += [f"## {file.name}", "", report(launch).strip(), ""]
-    return "\n".join(lines)
+    launches = {
+        edition.name: evaluate(read_template(templates / edition.file).data, every_option)
+        for edition in EDITIONS.values()
+    }
+    return "\n".join(
+        [
+            "# What happens to a stack",
+            "",
+            "When a launch or an update fails, an instance ends, or somebody deletes the stack: what serves on, what",
+            "remains, and what to do. Worked out from the templates by the analysis of `quilt-cfn check`, for a launch",
+            "with every option, in the order of events that does most harm. Names such as `Database` are logical IDs,",
+            "which the console lists under Resources. Made by `quilt-cfn docs`.",
+            "",
+            report(launches),
+        ]
+    )

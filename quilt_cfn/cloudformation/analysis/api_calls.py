@@ -53,6 +53,12 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.h
 OTHER_CREDENTIALS = re.compile(r"AWS_(ACCESS_KEY_ID|PROFILE)=|--profile|--no-sign-request")
 """What gives a command of the AWS CLI other credentials than the instance's, or none."""
 
+COMPLETED = re.compile(r"""["']aws["'],\s*\*""")
+"""A list in Python that is a command of the AWS CLI, and gets service and operation from elsewhere in the script."""
+
+LITERALS = re.compile(r"""["']([a-z0-9-]+)["'],\s*["']([a-z0-9-]+)["']""")
+"""Two strings beside one another in Python."""
+
 
 class ApiCall(NamedTuple):
     """A call of an AWS API."""
@@ -68,13 +74,22 @@ class ApiCall(NamedTuple):
 
 @lru_cache(maxsize=1)
 def api_calls(launch: Launch, contract: Contract) -> tuple[ApiCall, ...]:
-    """Every call that is known; where the contract names the resource of a call, an inexact one is left out."""
+    """Every call that is known. Where the contract says who calls an action, nobody else does, whatever a script seems
+    to say: it may have other credentials. Where it names the resource, too, an inexact call is left out."""
     of_contract = [
         ApiCall(call.principal, call.action, (launch.compute({"Fn::Sub": call.resource}),), call.because)
         for call in contract.calls
     ]
+    callers: dict[str, set[str]] = {}
+    for call in of_contract:
+        callers.setdefault(call.action, set()).add(call.caller)
+    of_template = [
+        *(call for call in _of_instances(launch) if call.caller in callers.get(call.action, {call.caller})),
+        *_of_flow_logs(launch),
+        *_of_targets(launch),
+        *_of_tasks(launch),
+    ]
     exact = {(call.caller, call.action) for call in of_contract}
-    of_template = [*_of_instances(launch), *_of_flow_logs(launch), *_of_targets(launch), *_of_tasks(launch)]
     return (
         *of_contract,
         *(call for call in of_template if len(call.targets) == 1 or (call.caller, call.action) not in exact),
@@ -159,6 +174,10 @@ def commands(script: str) -> tuple[tuple[str, str], ...]:
                 if action:
                     found[action, f"aws {service} {operation}"] = None
                     break
+    for service, operation in LITERALS.findall(script) if COMPLETED.search(script) else ():
+        action = action_of(service, operation)
+        if action:
+            found[action, f"aws {service} {operation}"] = None
     return tuple(found)
 
 

@@ -31,7 +31,8 @@ class Task(NamedTuple):
     """What it runs: the ARN of an API, of a Lambda function, and so on."""
     arguments: dict[str, Any]
     named: frozenset[str]
-    """Logical IDs of the resources that its arguments refer to, directly or by what an earlier task looked up."""
+    """Logical IDs of the resources that it is about: its arguments refer to them; or they have a path, and another task
+    of the state machine looks up a resource of the service that this one calls."""
     on_stack: bool
     """Whether its argument StackName is the stack that the template makes."""
 
@@ -60,10 +61,11 @@ def _tasks(launch: Launch) -> Iterator[Task]:
                 named = frozenset(each.name for each in origins_of(arguments) if each.name in launch.resources)
                 on_stack = as_text(arguments.get("StackName")) in this_stack
                 own.append(Task(name, as_text(path[-1]), state.get("Resource"), arguments, named, on_stack))
-        found = {as_text(task.arguments.get("LogicalResourceId")) for task in own if _looks_up(task)}
-        looked_up = found & launch.resources.keys()
+        looked_up = {as_text(task.arguments.get("LogicalResourceId")) for task in own if _looks_up(task)}
         for task in own:
-            yield task._replace(named=task.named | looked_up) if _has_path(task) and not _looks_up(task) else task
+            service = f"AWS::{task.api[0]}::".lower()
+            found = {each for each in looked_up if launch.type_of(each).lower().startswith(service)}
+            yield task._replace(named=task.named | found) if _has_path(task) else task
 
 
 def _looks_up(task: Task) -> bool:

@@ -36,6 +36,11 @@ def template(**resources: tuple[str, dict[str, Any]]) -> dict[str, Any]:
         ("while ! aws elbv2 describe-target-health; do", {"elasticloadbalancing:DescribeTargetHealth"}),
         ('run(["aws", "secretsmanager", "get-secret-value", "--secret-id", arn])', {"secretsmanager:GetSecretValue"}),
         ('command = [\n    "aws",\n    "logs",\n    "create-log-stream",\n    *where,\n]', {"logs:CreateLogStream"}),
+        (
+            'run(["aws", *command]); ask("ssm", "get-parameter", "--name"); ask("s3api", "get-object")',
+            {"ssm:GetParameter", "s3:GetObject"},
+        ),
+        ('run(["other", *command]); ask("ssm", "get-parameter")', set()),
         ("AWS_ACCESS_KEY_ID=$id AWS_SECRET_ACCESS_KEY=$key aws s3api head-bucket", set()),
         ("aws --profile other s3api get-object", set()),
         ("# aws logs put-log-events", set()),
@@ -51,21 +56,61 @@ def test_commands_of_the_aws_cli_are_recognised(script, actions):
 
 def test_our_scripts_and_dockers_driver_call_as_the_instances_role(edition, template):
     launch = evaluate(template, CONTRACT.parameter_sets["documented"])
-    instance = {call.action for call in api_calls(launch, EMPTY_CONTRACT) if call.caller == "ServerRole"}
-    rotation = {"secretsmanager:PutSecretValue"} if edition == "registry" else set()
-    assert instance == rotation | {
+    contract = CONTRACT.for_template(EDITIONS[edition].file)
+    boot = {call.action for call in api_calls(launch, contract) if call.caller == "ServerRole"}
+    assert {action for action in boot if not action.startswith(("s3:", "ssmmessages:"))} == {
+        "ec2:AssociateAddress",
+        "elasticloadbalancing:DescribeTargetHealth",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "secretsmanager:GetSecretValue",
-    }
+        "ssm:GetParameter",
+        "ssm:UpdateInstanceInformation",
+    } | ({"secretsmanager:PutSecretValue"} if edition == "registry" else set())
 
 
-def test_every_secret_in_the_instances_files_is_read(edition, template):
+@pytest.mark.parametrize(
+    ("action", "type_name"),
+    [
+        ("secretsmanager:GetSecretValue", "AWS::SecretsManager::Secret"),
+        ("ssm:GetParameter", "AWS::SSM::Parameter"),
+    ],
+)
+def test_every_secret_and_every_text_in_the_instances_files_is_read(edition, template, action, type_name):
     launch = evaluate(template, CONTRACT.parameter_sets["documented"])
-    read = {
-        call.targets for call in api_calls(launch, EMPTY_CONTRACT) if call.action == "secretsmanager:GetSecretValue"
+    read = {call.targets for call in api_calls(launch, EMPTY_CONTRACT) if call.action == action}
+    assert read == {(f"<{name}>",) for name in launch.of_type(type_name)}
+
+
+def test_an_address_is_associated_by_permissions_on_three_resources(edition, template):
+    launch = evaluate(template, CONTRACT.parameter_sets["documented"])
+    targets = {call.targets for call in api_calls(launch, EMPTY_CONTRACT) if call.action == "ec2:AssociateAddress"}
+    here = "arn:aws:ec2:us-east-1:111122223333"
+    assert targets == {
+        ("<ServerAddress>",),
+        (f"{here}:instance/i-0123456789abcdef0",),
+        (f"{here}:network-interface/eni-0123456789abcdef0",),
     }
-    assert read == {(f"<{name}>",) for name in launch.of_type("AWS::SecretsManager::Secret")}
+
+
+def test_who_protects_the_stack_calls_for_this_stack_and_this_database(edition, template):
+    launch = evaluate(template, CONTRACT.parameter_sets["documented"])
+    stack = (str(launch.compute({"Ref": "AWS::StackId"})),)
+    protecting = {call[1:3] for call in api_calls(launch, EMPTY_CONTRACT) if call.caller == "ProtectionRole"}
+    assert protecting == {
+        ("cloudformation:UpdateTerminationProtection", stack),
+        ("cloudformation:DescribeStackResource", stack),
+        ("rds:ModifyDBInstance", ("<Database>",)),
+    }
+    starting = {call[1:3] for call in api_calls(launch, EMPTY_CONTRACT) if call.caller == "ProtectionRuleRole"}
+    assert starting == {("states:StartExecution", ("<Protection>",))}
+
+
+def test_a_bucket_is_tried_with_the_credentials_that_sign_urls(edition, template):
+    contract = CONTRACT.for_template(EDITIONS[edition].file)
+    launch = evaluate(template, contract.parameter_sets["documented"])
+    signer = {"registry": "RegistryUser", "marketplace": "ServerRole"}[edition]
+    assert {call.caller for call in api_calls(launch, contract) if call.action == "s3:ListBucket"} == {signer}
 
 
 def test_the_contract_adds_what_no_file_shows(edition, template):

@@ -7,21 +7,11 @@ from collections.abc import Collection, Iterator
 from quilt_cfn.cloudformation.analysis.fact import Fact, enumerated
 from quilt_cfn.cloudformation.analysis.instances import instance_settings
 from quilt_cfn.cloudformation.analysis.lifecycle.buckets import ATTRIBUTES, may_be_emptied
+from quilt_cfn.cloudformation.analysis.lifecycle.protection import ON, PROTECTIONS
 from quilt_cfn.cloudformation.analysis.lifecycle.retained import deletion_policy
 from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, is_true, map_at
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, is_true
 from quilt_cfn.cloudformation.template.walk import Path, strings_in
-
-PROTECTIONS = (
-    "DeletionProtection",
-    "DeletionProtectionEnabled",
-    "DeleteProtection",
-    "DisableApiTermination",
-    "TerminationProtectionEnabled",
-)
-"""The properties that make a service refuse a deletion; CloudFormation never switches one off by itself."""
-
-ON = ("true", "ACTIVE", "ENABLED", "prevent-all-deletion")
 
 
 def protected_from_creation(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
@@ -41,24 +31,10 @@ def _protections(launch: Launch, name: str) -> Iterator[Path]:
     for index, attribute in enumerate(map(dict_or_empty, as_list(properties.get(ATTRIBUTES)))):
         if attribute.get("Key") == "deletion_protection.enabled" and is_true(attribute.get("Value")):
             yield ("Properties", ATTRIBUTES, index, "Value")
-    settings = instance_settings(launch, name)
+    # Auto Scaling ends the instances of a group whether they are protected in this way or not.
+    settings = instance_settings(launch, name) if launch.type_of(name) == "AWS::EC2::Instance" else {}
     if "DisableApiTermination" not in properties and is_true(settings.get("DisableApiTermination")):
         yield ("Properties", "LaunchTemplate")
-
-
-def protected_later(launch: Launch, deleted: Collection[str]) -> Iterator[Fact]:
-    """Resources whose deletion protection a state machine of the stack switches on after the creation."""
-    for machine, properties in launch.of_type("AWS::StepFunctions::StateMachine").items():
-        for state in map_at(properties, "Definition", "States").values():
-            arguments = map_at(state, "Parameters") or map_at(state, "Arguments")
-            if not any(as_text(arguments.get(each)) in ON for each in PROTECTIONS):
-                continue
-            for name in map(launch.referenced_resource, arguments.values()):
-                if name and name in deleted:
-                    sentence = (
-                        f"{name} is protected from deletion: {machine} switches that on when the stack is created."
-                    )
-                    yield Fact(name, "protected-later", sentence)
 
 
 USED_BY = {

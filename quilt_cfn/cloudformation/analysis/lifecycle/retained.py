@@ -41,7 +41,7 @@ def retained_and_deleted(
 def retained_resources(launch: Launch, retained: Collection[str]) -> Iterator[Fact]:
     """The resources that CloudFormation retains, as facts."""
     for name in retained:
-        sentence = f"It is retained, because its deletion policy is {deletion_policy(launch, name)}."
+        sentence = f"Its deletion policy is {deletion_policy(launch, name)}."
         yield Fact(name, "retained", sentence, ("DeletionPolicy",))
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from quilt_cfn.cloudformation.analysis.groups import seconds
 from quilt_cfn.cloudformation.analysis.instances import INIT, cfn_init, decoded_user_data, scripts, user_data
 from quilt_cfn.cloudformation.checks.rules.rule import REFERENCE, USER_GUIDE, Violation, property_path, rule
 from quilt_cfn.cloudformation.launch import Contract, Launch, is_known
@@ -42,8 +43,8 @@ def timeouts_are_valid(launch: Launch, contract: Contract) -> Iterator[Violation
     """
     for name, resource in launch.resources.items():
         timeout = map_at(resource, "CreationPolicy", "ResourceSignal").get("Timeout", "PT5M")
-        seconds = _seconds(as_text(timeout))
-        if is_known(timeout) and (seconds is None or not 0 < seconds <= 12 * 3600):
+        length = seconds(timeout)
+        if is_known(timeout) and (length is None or not 0 < length <= 12 * 3600):
             path: Path = ("Resources", name, "CreationPolicy", "ResourceSignal", "Timeout")
             yield (path, f"{name} has the timeout {timeout}; CloudFormation takes an ISO 8601 duration up to PT12H.")
     for name, properties in launch.of_type("AWS::CloudFormation::WaitCondition").items():
@@ -52,15 +53,6 @@ def timeouts_are_valid(launch: Launch, contract: Contract) -> Iterator[Violation
         if is_known(timeout) and not 0 < number <= 12 * 3600:
             sentence = f"{name} has the timeout {timeout}; CloudFormation takes 1 to 43200 seconds."
             yield (property_path(name, "Timeout"), sentence)
-
-
-def _seconds(duration: str) -> int | None:
-    """The seconds of an ISO 8601 duration; None for other texts."""
-    match = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", duration)
-    if not match or not any(match.groups()):
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 COMMAND = re.compile(r"\bcfn-(init|signal)(?:\.exe)?\b((?:\\\r?\n|[^\n|;&])*)")
