@@ -200,7 +200,7 @@ def test_template_and_listing_agree_about_the_instance_types(draft):
         "    AllowedValues: [t3.small, t3.medium, t3.large, t2.small, m5.large, m5.xlarge, m6i.large, m6i.xlarge]\n"
     )
     assert refused(with_template(draft, allowed, "")) == [
-        ("M31", MARKETPLACE.file, "Nothing lists the instance types that Server may have.")
+        ("M31", MARKETPLACE.file, "Nothing lists the instance types that ServerGroup may have.")
     ]
 
 
