@@ -1,4 +1,4 @@
-"""Prepares the registry's database. It runs in the registry's image, whose Python is 3.6.
+"""Prepares the registry's database. It runs in the registry's image, whose Python is 3.5.
 
 database.py create     makes the database and the user that owns it, or gives both what they should have
 database.py migrate    migrates the database to the schema of this release
@@ -55,18 +55,19 @@ def create(uri, name, user, password):
     # One instance at a time; the lock ends with the connection.
     master.execute("SELECT pg_advisory_lock(7165001)")
     if not master.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (user,)).scalar():
-        master.execute(f"CREATE ROLE {user}")
-    master.execute(f"ALTER ROLE {user} LOGIN PASSWORD '{verifier(password)}'")
-    master.execute(f"GRANT {user} TO CURRENT_USER")
+        master.execute("CREATE ROLE {}".format(user))
+    master.execute("ALTER ROLE {} LOGIN PASSWORD '{}'".format(user, verifier(password)))
+    master.execute("GRANT {} TO CURRENT_USER".format(user))
     if not master.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).scalar():
-        master.execute(f"CREATE DATABASE {name} OWNER {user}")
+        master.execute("CREATE DATABASE {} OWNER {}".format(name, user))
         return
     # A restored one: the user gets it and all that the master user owns in it, in one transaction. REASSIGN OWNED takes
     # other databases along, which go back.
     others = "SELECT datname FROM pg_database WHERE datdba = CURRENT_USER::regrole AND datname <> %s"
-    statements = [f"REASSIGN OWNED BY CURRENT_USER TO {user}", f"ALTER DATABASE {name} OWNER TO {user}"]
-    statements += [f'ALTER DATABASE "{other}" OWNER TO CURRENT_USER' for (other,) in master.execute(others, (name,))]
-    connect(uri.replace("/postgres?", f"/{name}?")).execute("; ".join(statements))
+    give = "REASSIGN OWNED BY CURRENT_USER TO {0}; ALTER DATABASE {1} OWNER TO {0}".format(user, name)
+    for (other,) in master.execute(others, (name,)):
+        give += '; ALTER DATABASE "{}" OWNER TO CURRENT_USER'.format(other)
+    connect(uri.replace("/postgres?", "/{}?".format(name))).execute(give)
 
 
 def migrate(uri):

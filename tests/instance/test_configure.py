@@ -52,9 +52,14 @@ def test_a_secret_that_looks_like_a_placeholder_stays_as_it_is():
 
 AWS = """#!{python} -SE
 import json, sys
-secrets = json.load(open("{root}/secrets.json"))
+values = json.load(open("{root}/values.json"))
 open("{root}/calls", "a").write(" ".join(sys.argv[1:]) + "\\n")
-print(json.dumps({{"SecretString": secrets[sys.argv[sys.argv.index("--secret-id") + 1]]}}))
+service, operation, _, name, *options = sys.argv[1:]
+assert options == ["--region", "us-east-1", "--output", "json"]
+print(json.dumps({{
+    "get-secret-value": {{"SecretString": values[name]}},
+    "get-parameter": {{"Parameter": {{"Name": name, "Value": values[name]}}}},
+}}[operation]))
 """
 
 
@@ -63,7 +68,7 @@ class Root:
 
     def __init__(self, folder: Path, stack: LaunchedStack) -> None:
         self.folder = folder
-        self.secrets: dict[str, str] = {}
+        self.stored: dict[str, str] = {}
         (folder / "home/ec2-user").mkdir(parents=True)
         (folder / "opt/quilt").mkdir(parents=True)
         (folder / "bin").mkdir()
@@ -78,10 +83,10 @@ class Root:
         path.write_text(text)
         path.chmod(0o755)
 
-    def configure(self, *arguments: str, **secrets: str) -> subprocess.CompletedProcess[str]:
-        """Run configure.py after secrets got these values; logical ID -> value."""
-        self.secrets |= {f"<{name}>": value for name, value in secrets.items()}
-        (self.folder / "secrets.json").write_text(json.dumps(self.secrets))
+    def configure(self, *arguments: str, **values: str) -> subprocess.CompletedProcess[str]:
+        """Run configure.py after secrets and texts got these values; logical ID -> value."""
+        self.stored |= {f"<{name}>": value for name, value in values.items()}
+        (self.folder / "values.json").write_text(json.dumps(self.stored))
         script = f"import configure, pathlib; configure.main(pathlib.Path({str(self.folder)!r}))"
         if os.geteuid() != 0:  # only root may give a file to root
             script = "import os; os.chown = lambda *arguments: None; " + script
@@ -108,11 +113,12 @@ SECRETS = {
     "DBPasswordSecret": "it's a:b?c=d&e#$x\\",
     "SmtpUsernameSecret": "$(touch /tmp/never)",
     "SmtpPasswordSecret": "`reboot`'\"",
-    "SmtpDefaultSenderSecret": "quilt@example.com",
-    "TeamNameSecret": "Müller & Söhne",
     "QuiltSecretKey": "generated",
+    "RegistryDatabasePassword": "generated too",
     "RegistryUserKeySecret": "AKIAEXAMPLE:se/cr+et",
 }
+TEXTS = {"SmtpDefaultSenderText": "quilt@example.com", "TeamNameText": "Müller & Söhne"}
+VALUES = SECRETS | TEXTS
 
 
 @pytest.fixture
@@ -121,32 +127,40 @@ def root(tmp_path, templates):
 
 
 def test_the_files_hold_the_stacks_values_and_secrets(root):
-    assert root.configure(**SECRETS).returncode == 0
+    assert root.configure(**VALUES).returncode == 0
     registry = root.values("registry")
     assert registry["REGISTRY_URL"] == f"https://{DOCUMENTED['RegistryHost']}"
-    assert f":{SECRETS['DBPasswordSecret']}@" in registry["SQLALCHEMY_DATABASE_URI"]
+    assert f"//registry:{SECRETS['RegistryDatabasePassword']}@" in registry["SQLALCHEMY_DATABASE_URI"]
+    assert f"//quilt:{SECRETS['DBPasswordSecret']}@" in root.values("database")["ADMIN_DATABASE_URI"]
+    assert root.values("database")["DATABASE_PASSWORD"] == SECRETS["RegistryDatabasePassword"]
     assert registry["SMTP_USERNAME"] == SECRETS["SmtpUsernameSecret"]
-    assert registry["TEAM_NAME"] == root.values("catalog")["TEAM_NAME"] == SECRETS["TeamNameSecret"]
+    assert registry["TEAM_NAME"] == root.values("catalog")["TEAM_NAME"] == TEXTS["TeamNameText"]
     assert (registry["AWS_ACCESS_KEY_ID"], registry["AWS_SECRET_ACCESS_KEY"]) == ("AKIAEXAMPLE", "se/cr+et")
     assert root.values("stack")["SITES_PORT"] == "80"
 
 
+def test_the_master_users_password_is_not_in_the_registrys_environment(root):
+    root.configure(**VALUES)
+    for name in ("registry", "catalog", "stack"):
+        assert SECRETS["DBPasswordSecret"] not in str(root.values(name))
+
+
 def test_only_their_owner_reads_them(root):
-    root.configure(**SECRETS)
-    files = [root.environment(name) for name in ("registry", "catalog", "stack")]
+    root.configure(**VALUES)
+    files = [root.environment(name) for name in ("registry", "catalog", "database", "stack")]
     for path in [*files, root.folder / "opt/quilt/written.json"]:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
 def test_no_secret_is_printed_or_an_argument(root):
-    done = root.configure(**SECRETS)
+    done = root.configure(**VALUES)
     shown = done.stdout + done.stderr + (root.folder / "calls").read_text()
     assert not [secret for secret in SECRETS.values() if secret in shown]
 
 
 def test_doing_it_again_changes_nothing(root):
-    root.configure(**SECRETS)
-    before = {name: root.environment(name).read_text() for name in ("registry", "catalog", "stack")}
+    root.configure(**VALUES)
+    before = {name: root.environment(name).read_text() for name in ("registry", "catalog", "database", "stack")}
     files = {name: root.environment(name).stat().st_ino for name in before}
     root.configure("--restart")
     assert {name: root.environment(name).read_text() for name in before} == before
@@ -156,19 +170,19 @@ def test_doing_it_again_changes_nothing(root):
 
 def test_a_key_that_was_put_in_by_hand_stays(root):
     """The documented rotation: create a second key in the console, put it into env/registry, restart."""
-    root.configure(**SECRETS)
+    root.configure(**VALUES)
     registry = root.environment("registry")
     registry.write_text(
         registry.read_text().replace("'AKIAEXAMPLE'", "AKIANEW").replace("'se/cr+et'", '"new"') + "MY_OWN=1\n"
     )
-    root.configure("--restart", TeamNameSecret="Another name")
+    root.configure("--restart", TeamNameText="Another name")
     values = root.values("registry")
     assert (values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"]) == ("AKIANEW", "new")
     assert (values["TEAM_NAME"], values["MY_OWN"]) == ("Another name", "1")
 
 
 def test_a_key_that_the_stack_changed_replaces_an_edited_one(root):
-    root.configure(**SECRETS)
+    root.configure(**VALUES)
     registry = root.environment("registry")
     registry.write_text(registry.read_text().replace("AKIAEXAMPLE", "AKIAOLD"))
     root.configure(RegistryUserKeySecret="AKIANEWEST:newest")
@@ -176,7 +190,7 @@ def test_a_key_that_the_stack_changed_replaces_an_edited_one(root):
 
 
 def test_a_changed_secret_restarts_the_containers_once(root):
-    root.configure(**SECRETS)
+    root.configure(**VALUES)
     assert root.restarts == [], "at boot the start is a step of its own"
     root.configure("--restart", SmtpPasswordSecret="new")
     root.configure("--restart")
@@ -184,8 +198,26 @@ def test_a_changed_secret_restarts_the_containers_once(root):
     assert root.restarts[0].endswith("home/ec2-user/start.sh")
 
 
+def test_the_databases_user_gets_a_changed_password_before_the_registry_connects_with_it(root):
+    root.configure(**VALUES)
+    root.configure("--restart", RegistryDatabasePassword="another")
+    assert [restart.rpartition("start.sh")[2] for restart in root.restarts] == [" --create-database", ""]
+    root.configure("--restart", SmtpPasswordSecret="another")
+    assert len(root.restarts) == 3, "other values are nothing to the database"
+
+
+def test_while_the_database_refuses_that_the_containers_run_on_and_it_is_tried_again(root):
+    root.configure(**VALUES)
+    (root.folder / "exit").write_text("1")
+    assert root.configure("--restart", DBPasswordSecret="another").returncode != 0
+    assert len(root.restarts) == 1
+    (root.folder / "exit").write_text("0")
+    assert root.configure("--restart").returncode == 0
+    assert len(root.restarts) == 3
+
+
 def test_a_restart_that_failed_is_tried_again(root):
-    root.configure(**SECRETS)
+    root.configure(**VALUES)
     (root.folder / "exit").write_text("1")
     assert root.configure("--restart", SmtpPasswordSecret="new").returncode != 0
     (root.folder / "exit").write_text("0")
@@ -194,8 +226,8 @@ def test_a_restart_that_failed_is_tried_again(root):
 
 
 def test_a_secret_that_cannot_be_read_leaves_every_file_as_it_was(root):
-    root.configure(**SECRETS)
+    root.configure(**VALUES)
     before = root.environment("registry").read_text()
     root.stand_in("aws", "#!/bin/sh\nexit 255\n")
-    assert root.configure(TeamNameSecret="new").returncode != 0
+    assert root.configure(TeamNameText="new").returncode != 0
     assert root.environment("registry").read_text() == before

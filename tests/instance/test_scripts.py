@@ -31,7 +31,9 @@ SHELL = [
     if path.is_file() and path.read_text().startswith(("#!/bin/bash", "#!/bin/sh"))
 ]
 DELIVERED = (*instance.FILES, instance.CREDENTIALS, instance.ROTATE_KEY)
-PYTHON = [path for path in sorted(FOLDER.glob("*.py")) if path.name != "__init__.py"]
+UNITS = [file for file in DELIVERED if file.path.startswith("/etc/systemd/system/")]
+IN_THE_IMAGE = FOLDER / "database.py"
+PYTHON = [path for path in sorted(FOLDER.glob("*.py")) if path not in (FOLDER / "__init__.py", IN_THE_IMAGE)]
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
@@ -42,8 +44,8 @@ def test_shellcheck_finds_nothing():
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-def test_systemd_reads_the_unit_as_it_is_delivered(tmp_path):
-    (unit,) = [file for file in DELIVERED if file.path.startswith("/etc/systemd/system/")]
+@pytest.mark.parametrize("unit", UNITS, ids=lambda file: file.source)
+def test_systemd_reads_the_unit_as_it_is_delivered(tmp_path, unit):
     path = tmp_path / Path(unit.path).name
     path.write_text(unit.text)
     done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
@@ -57,6 +59,17 @@ def test_python_is_that_of_amazon_linux(path):
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert imported - {"configure"} <= sys.stdlib_module_names | {"urllib.request"}
+
+
+def test_what_prepares_the_database_needs_nothing_but_what_the_registrys_image_has():
+    """It is made from Ubuntu 16.04, whose Python is 3.5, and has SQLAlchemy.
+
+    https://github.com/quiltdata/quilt/blob/0339d6c039e735e5dca5372fe4bb5f1280b46b35/registry/Dockerfile
+    """
+    tree = ast.parse(IN_THE_IMAGE.read_text(), feature_version=(3, 5))
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= sys.stdlib_module_names | {"sqlalchemy", "sqlalchemy.exc"}
 
 
 def test_every_file_says_what_it_is_for():
@@ -82,17 +95,27 @@ def test_without_comments_a_file_has_every_other_line_and_still_says_what_it_is_
 
 def test_every_path_that_the_boot_runs_is_delivered():
     delivered = {file.path for file in DELIVERED}
-    text = instance.read("boot") + instance.read("user-data.sh") + instance.read("quilt-refresh.service")
+    text = instance.read("boot") + instance.read("user-data.sh") + "".join(unit.text for unit in UNITS)
     named = set(re.findall(r"(?:/opt/quilt|/home/ec2-user)/[\w.-]+", text))
-    assert named - {"/opt/quilt/catalog-log"} <= delivered
-    assert "/opt/quilt/configure.py" in named
+    assert named - {"/opt/quilt/catalog-log", "/opt/quilt/state"} <= delivered
+    assert "/opt/quilt/steps.sh" in named
+
+
+def test_every_step_without_a_command_is_one_of_steps_sh():
+    named = set(re.findall(r"(?m)\bstep ([a-z-]+) \d+$", instance.read("boot")))
+    there = set(re.findall(r"(?m)^([a-z-]+)\)", instance.read("steps.sh")))
+    assert named
+    assert named <= there
+    units = "".join(unit.text for unit in UNITS)
+    assert there - named == set(re.findall(r"steps\.sh ([a-z-]+)", units))
 
 
 def test_the_administrators_guide_explains_every_step_of_the_boot():
     guide = (CHECKOUT / "docs/instance.md").read_text()
     rows = re.findall(r"^\| (`.*`) \| .* \| .* \|$", guide, re.MULTILINE)
     explained = {step for row in rows for step in re.findall(r"`([a-z-]+)`", row)}
-    assert explained == {"fetch-files", *re.findall(r"\bstep ([a-z-]+) \d", instance.read("boot"))}
+    before_and_after = {"say-starting", "fetch-files", "signal"}
+    assert explained == before_and_after | set(re.findall(r"\bstep ([a-z-]+) \d", instance.read("boot")))
 
 
 # nginx
@@ -131,11 +154,19 @@ if sys.argv[1] == "wait":
     print(open(path).read() if os.path.exists(path) else 0)
 if sys.argv[1:3] == ["image", "inspect"] and not os.path.exists(f"{root}/images"):
     sys.exit(1)
+if sys.argv[1] == "pull":
+    with open(f"{root}/refused-pulls", "a+") as file:
+        file.seek(0)
+        refused = file.read().split()
+        file.truncate(0)
+        file.write(" ".join(refused[1:]))
+    sys.exit(f"toomanyrequests: {refused[0]}" if refused else 0)
 """
 )
 HOSTILE = {
     "registry": {"TEAM_NAME": "Müller & Söhne", "SMTP_PASSWORD": "it's $(touch x) `id` \\ \"", "EMPTY": ""},
     "catalog": {"REGISTRY_URL": "https://quilt-registry.example.com"},
+    "database": {"ADMIN_DATABASE_URI": "postgresql://quilt:it's@10.42.1.10/postgres?", "DATABASE_PASSWORD": "$(x)"},
     "stack": {
         "REGISTRY_IMAGE": "registry:1",
         "CATALOG_IMAGE": "catalog:1",
@@ -160,8 +191,13 @@ class Home:
         for name, values in HOSTILE.items():
             quoted = {key: value.replace("'", "'\\''") for key, value in values.items()}
             (folder / "env" / name).write_text("".join(f"export {key}='{value}'\n" for key, value in quoted.items()))
-        (folder / "bin/docker").write_text(DOCKER)
-        (folder / "bin/docker").chmod(0o755)
+        self.program("docker", DOCKER)
+        self.program("sudo", f'#!/bin/sh\necho "$@" >>{folder}/sudo.log\n')
+        self.program("sleep", f'#!/bin/sh\necho "$@" >>{folder}/sleep.log\n')
+
+    def program(self, name, text):
+        (self.folder / "bin" / name).write_text(text)
+        (self.folder / "bin" / name).chmod(0o755)
 
     def run(self, script, *arguments):
         environment = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "STAND_IN": str(self.folder)}
@@ -244,29 +280,62 @@ def test_an_edited_line_without_export_is_passed_on_too(home):
     assert started(home)["registry"]["environment"]["AWS_ACCESS_KEY_ID"] == "AKIANEW"
 
 
-def test_migrations_run_once_in_the_registrys_image_under_a_lock(home):
-    done = home.run("start.sh", "--migrate")
+def test_a_download_that_is_refused_for_a_while_is_tried_again(home):
+    """Docker Hub limits how much an address downloads: toomanyrequests, which is HTTP's 429."""
+    (home.folder / "refused-pulls").write_text("a b c d e")
+    done = home.run("start.sh", "--fetch")
+    assert done.returncode == 0, done.stderr
+    assert len(home.calls("pull")) == 5 + 3
+    assert (home.folder / "sleep.log").read_text().split() == ["4", "8", "16", "32", "60"]
+
+
+def test_a_download_that_is_always_refused_fails(home):
+    (home.folder / "refused-pulls").write_text("x " * 20)
+    done = home.run("start.sh", "--fetch")
+    assert done.returncode == 1
+    assert len(home.calls("pull")) == 6
+
+
+def test_what_says_that_the_registry_is_starting_gives_the_ports_up_just_before_nginx_takes_them(home):
+    home.program("sudo", f'#!/bin/sh\necho "$@" >>{home.folder}/sudo.log; docker here; exit 5\n')
+    assert home.run("start.sh").returncode == 0, "after the boot there is nothing to stop"
+    assert (home.folder / "sudo.log").read_text() == "systemctl stop quilt-starting\n"
+    names = [" ".join(call["arguments"]) for call in home.calls() if call["arguments"][0] in ("here", "run")]
+    assert [number for number, name in enumerate(names) if name == "here"] == [2]
+
+
+def test_only_the_instance_itself_reaches_the_port_that_looks_past_the_gate(home):
+    home.run("start.sh")
+    arguments = started(home)["registry-nginx"]["arguments"]
+    published = [value for word, value in pairwise(arguments) if word == "--publish"]
+    assert published == ["80:80", "8080:8080", "127.0.0.1:8081:8081"]
+    assert "/opt/quilt/state:/etc/quilt/state:ro" in arguments
+
+
+@pytest.mark.parametrize(
+    ("argument", "word", "name"), [("--create-database", "create", "database"), ("--migrate", "migrate", "registry")]
+)
+def test_the_database_is_prepared_once_in_the_registrys_image(home, argument, word, name):
+    done = home.run("start.sh", argument)
     assert done.returncode == 0, done.stderr
     (call,) = home.calls("run")
-    *_, image, python, command, program = call["arguments"]
-    assert (image, python, command) == ("registry:1", "python3", "-c")
-    policies = [policy for word, policy in pairwise(call["arguments"]) if word == "--restart"]
+    assert call["arguments"][-4:] == ["registry:1", "python3", "/etc/quilt/database.py", word]
+    policies = [policy for option, policy in pairwise(call["arguments"]) if option == "--restart"]
     assert policies[-1] == "no", "the last one wins"
-    assert call["environment"]["SMTP_PASSWORD"] == HOSTILE["registry"]["SMTP_PASSWORD"]
-    ast.parse(program, feature_version=(3, 5))
-    assert "pg_advisory_lock" in program
-    assert '"flask", "db", "upgrade"' in program
+    assert call["environment"] == HOSTILE[name]
+    assert not [value for value in HOSTILE[name].values() if value and value in str(call["arguments"])]
 
 
-def test_a_failed_migration_is_a_failed_step(home):
+@pytest.mark.parametrize("argument", ["--create-database", "--migrate"])
+def test_what_fails_there_is_a_failed_step(home, argument):
     (home.folder / "exit-code").write_text("3")
-    assert home.run("start.sh", "--migrate").returncode == 3
+    assert home.run("start.sh", argument).returncode == 3
 
 
 def test_an_unknown_word_is_refused_with_the_known_ones(home):
     done = home.run("start.sh", "--frobnicate")
     assert done.returncode == 2
-    assert "--wait, --fetch and --migrate" in done.stderr
+    assert "--wait, --fetch, --create-database and --migrate" in done.stderr
 
 
 def test_creating_an_admin_needs_a_running_registry(home):
