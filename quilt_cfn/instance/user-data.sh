@@ -48,8 +48,9 @@ async def answer(reader, writer):
         pass
     writer.close()
 async def main():
-    for port in 80, 8080:
-        await asyncio.start_server(answer, "0.0.0.0", port)
+    servers = [await asyncio.start_server(answer, "0.0.0.0", port) for port in (80, 8080, 8082)]
+    free_ports = lambda: [server.close() for server in servers[:2]]
+    asyncio.get_running_loop().add_signal_handler(10, free_ports)
     await asyncio.Event().wait()
 asyncio.run(main())'
 }
