@@ -74,25 +74,22 @@ class ApiCall(NamedTuple):
 
 @lru_cache(maxsize=1)
 def api_calls(launch: Launch, contract: Contract) -> tuple[ApiCall, ...]:
-    """Every call that is known. Where the contract says who calls an action, nobody else does, whatever a script seems
-    to say: it may have other credentials. Where it names the resource, too, an inexact call is left out."""
+    """Every call that is known.
+
+    Where the contract says who calls an action and on what, a script adds nothing: it may have other credentials than
+    the instance's, or mention a resource for another reason. What else the template shows adds exact calls only.
+    """
     of_contract = [
         ApiCall(call.principal, call.action, (launch.compute({"Fn::Sub": call.resource}),), call.because)
         for call in contract.calls
     ]
-    callers: dict[str, set[str]] = {}
-    for call in of_contract:
-        callers.setdefault(call.action, set()).add(call.caller)
-    of_template = [
-        *(call for call in _of_instances(launch) if call.caller in callers.get(call.action, {call.caller})),
-        *_of_flow_logs(launch),
-        *_of_targets(launch),
-        *_of_tasks(launch),
-    ]
+    actions = {call.action for call in of_contract}
     exact = {(call.caller, call.action) for call in of_contract}
+    of_services = [*_of_flow_logs(launch), *_of_targets(launch), *_of_tasks(launch)]
     return (
         *of_contract,
-        *(call for call in of_template if len(call.targets) == 1 or (call.caller, call.action) not in exact),
+        *(call for call in _of_instances(launch) if call.action not in actions),
+        *(call for call in of_services if len(call.targets) == 1 or (call.caller, call.action) not in exact),
     )
 
 

@@ -53,12 +53,22 @@ class Group(NamedTuple):
     """For how many seconds CloudFormation waits for the signal of an instance; None if it waits for none."""
 
     @property
+    def remaining_of_old(self) -> int | None:
+        """How many instances a rolling update would leave in service without starting more; None if not known."""
+        instances = self.smallest if self.desired is None else self.desired
+        batch = self.update.batch if self.update else None
+        return None if instances is None or batch is None else max(instances - batch, 0)
+
+    @property
     def serving_meanwhile(self) -> int | None:
         """How many instances serve at least while a rolling update replaces others; None if that isn't known."""
-        instances = self.smallest if self.desired is None else self.desired
-        if not self.update or self.update.kept is None or self.update.batch is None or instances is None:
-            return None
-        return max(self.update.kept, instances - self.update.batch)
+        kept, remaining = self.update.kept if self.update else None, self.remaining_of_old
+        return None if kept is None or remaining is None else max(kept, remaining)
+
+    @property
+    def grows_meanwhile(self) -> bool:
+        """Whether a rolling update starts an instance before it ends one, because it is to keep as many in service."""
+        return (self.serving_meanwhile or 0) > (self.remaining_of_old or 0)
 
 
 def groups(launch: Launch) -> list[Group]:

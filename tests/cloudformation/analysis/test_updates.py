@@ -87,9 +87,10 @@ def test_no_update_destroys_what_the_registry_keeps(launch: Launch) -> None:
     ("change", "causes"),
     [
         ({"MinInstancesInService": "0"}, {"interrupted"}),
-        ({"MinInstancesInService": "2"}, {"no-room", "newest-ends"}),
+        ({"MinInstancesInService": "2"}, {"no-room"}),
         ({"WaitOnResourceSignals": False}, {"unchecked"}),
         ({"SuspendProcesses": ["AZRebalance"]}, {"kept-in-service", "newest-ends", "unsuspended"}),
+        ({"SuspendProcesses": ["HealthCheck", "ReplaceUnhealthy"]}, {"kept-in-service", "newest-ends"}),
     ],
 )
 def test_another_update_policy_does_not_keep_the_old_instance(
@@ -143,6 +144,29 @@ def test_a_group_may_be_replaced_as_a_whole() -> None:
     assert replacing(launch, "Group").certain == ("LaunchTemplate",)
     del replaced["UpdatePolicy"]
     assert replacing(launched(Group=replaced), "Group") == ((), ())
+
+
+def test_what_can_not_act_need_not_be_suspended() -> None:
+    rolling = {"MinInstancesInService": 1, "WaitOnResourceSignals": True}
+    grown = group(UpdatePolicy={"AutoScalingRollingUpdate": rolling})
+    grown["Properties"]["VPCZoneIdentifier"] = ["subnet-1"]
+
+    def acting(**others: Any) -> str:
+        serving = failed_update(launched(Group=grown, **others), "Group").serving
+        return next(fact.sentence for fact in serving if fact.cause == "unsuspended")
+
+    about = {"Properties": {"AutoScalingGroupName": {"Ref": "Group"}}}
+    assert "HealthCheck and ReplaceUnhealthy of" in acting()
+    assert "AlarmNotification" in acting(Policy={"Type": "AWS::AutoScaling::ScalingPolicy", **about})
+    assert "ScheduledActions" in acting(Night={"Type": "AWS::AutoScaling::ScheduledAction", **about})
+    grown["Properties"]["VPCZoneIdentifier"] = ["subnet-1", "subnet-2"]
+    assert "AZRebalance" in acting()
+
+
+def test_of_several_instances_some_serve_while_others_are_replaced() -> None:
+    several = group(UpdatePolicy={"AutoScalingRollingUpdate": {"WaitOnResourceSignals": True}})
+    several["Properties"].update(MinSize=3, MaxSize=3, DesiredCapacity=3)
+    assert ("Group", "others-serve") in stated(*failed_update(launched(Group=several), "Group").serving)
 
 
 def test_a_scaling_policy_corrects_the_capacity() -> None:

@@ -41,13 +41,19 @@ def _of_group(launch: Launch, it: Group) -> Iterator[Fact]:
     if zones is not None and len(zones) == 1:
         sentence = "All instances are in one Availability Zone: while that is out of order, none can be started."
         yield Fact(it.name, "one-zone", sentence, ("Properties", "VPCZoneIdentifier"))
+    yield from grace_of_boot(it)
+
+
+def grace_of_boot(it: Group) -> Iterator[Fact]:
+    """Whether an instance is given as much time to become healthy as CloudFormation gives it to boot."""
     if it.checks_target_health and it.longest_boot is not None and it.grace is not None:
-        long_enough = it.grace >= it.longest_boot
-        sentence = f"A boot may take {in_words(it.longest_boot)}, and its health is ignored for {in_words(it.grace)}."
-        cause = "grace-for-boot" if long_enough else "ended-while-booting"
-        if not long_enough:
-            sentence = f"{sentence} A slower one is ended before it is ready, again and again."
-        yield Fact(it.name, cause, sentence, ("Properties", "HealthCheckGracePeriod"))
+        sentence = f"A boot may take {in_words(it.longest_boot)}, and its health is ignored for {in_words(it.grace)}"
+        place = ("Properties", "HealthCheckGracePeriod")
+        if it.grace >= it.longest_boot:
+            yield Fact(it.name, "grace-for-boot", f"{sentence}.", place)
+        else:
+            ended = "a slow one is ended before it is ready, again and again"
+            yield Fact(it.name, "ended-while-booting", f"{sentence}: {ended}.", place)
 
 
 def _zones(launch: Launch, name: str) -> set[str] | None:

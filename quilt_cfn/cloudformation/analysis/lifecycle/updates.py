@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from quilt_cfn.cloudformation.analysis.fact import Fact
+from quilt_cfn.cloudformation.analysis.fact import Fact, enumerated
 from quilt_cfn.cloudformation.analysis.groups import ROLLING, Group, groups
 from quilt_cfn.cloudformation.analysis.instances import instances
 from quilt_cfn.cloudformation.analysis.lifecycle.replacement import replacing
-from quilt_cfn.cloudformation.launch import Launch
+from quilt_cfn.cloudformation.launch import Launch, UnknownList
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text
 from quilt_cfn.cloudformation.template.walk import Path
 
@@ -30,10 +30,6 @@ UNDONE = {
 """(type, property) -> what the rollback of a change of it doesn't undo. For RDS by its provider's source, where
 modifyDbInstanceRequest sends neither storage nor version in a rollback:
 https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds/blob/f08cf4a6b67f93902e73be95e6df67399c83b045/aws-rds-dbinstance/src/main/java/software/amazon/rds/dbinstance/Translator.java."""
-
-PROCESSES = ("HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification", "ScheduledActions")
-"""The processes that may start or end an instance in the middle of a rolling update; AWS advises to suspend them:
-https://repost.aws/knowledge-center/auto-scaling-group-rolling-updates."""
 
 
 def not_undone(launch: Launch, changed: Collection[str]) -> Iterator[Fact]:
@@ -59,56 +55,100 @@ def while_updating(launch: Launch, changed: Collection[str]) -> Iterator[Fact]:
 
 
 def _of_group(launch: Launch, it: Group) -> Iterator[Fact]:
-    update = it.update
     if it.is_replaced:
         sentence = "An update makes a new group beside the old one, which serves until the new one is complete."
         yield Fact(it.name, "replaced-group", sentence, ("UpdatePolicy",))
-    elif update is None:
+    elif it.update is None:
         sentence = "An update starts no instances: those that run stay as they are until something else replaces them."
         yield Fact(it.name, "no-rolling-update", sentence)
-    elif update.kept is not None and it.largest is not None and update.kept >= it.largest:
-        sentence = (
-            f"A rolling update fails at once: it is to keep {update.kept} in service, and the group takes {it.largest}."
-        )
-        yield Fact(it.name, "no-room", sentence, (*ROLLING, "MinInstancesInService"))
-    elif it.serving_meanwhile is None:
-        pass
-    elif it.serving_meanwhile <= 0:
-        sentence = "A rolling update ends instances first and starts others then: meanwhile nothing serves."
-        yield Fact(it.name, "interrupted", sentence, ROLLING)
-    elif not update.waits:
-        sentence = "A rolling update waits for no signal: the old instance ends whether the new one works or not."
-        yield Fact(it.name, "unchecked", sentence, ROLLING)
     else:
+        harm = [*no_room(it), *interrupted(it), *unchecked(it)]
+        yield from harm or _without_harm(launch, it)
+
+
+def no_room(it: Group) -> Iterator[Fact]:
+    """A rolling update that is to keep as many instances in service as the group may have: CloudFormation refuses it.
+
+    Source: https://github.com/aws-cloudformation/cfn-lint/issues/362.
+    """
+    kept = it.update.kept if it.update else None
+    if kept is not None and it.largest is not None and kept >= it.largest:
+        sentence = f"A rolling update of {it.name} is to keep {kept} in service, and its MaxSize is {it.largest}."
+        yield Fact(it.name, "no-room", sentence, (*ROLLING, "MinInstancesInService"))
+
+
+def interrupted(it: Group) -> Iterator[Fact]:
+    """A rolling update that ends all instances before others are ready."""
+    if it.serving_meanwhile == 0 and it.desired != 0:
+        sentence = f"A rolling update of {it.name} ends all instances before others are ready."
+        yield Fact(it.name, "interrupted", sentence, ROLLING)
+
+
+def unchecked(it: Group) -> Iterator[Fact]:
+    """A rolling update that ends old instances whether new ones work or not."""
+    if it.serving_meanwhile and it.update and not it.update.waits:
+        sentence = (
+            f"A rolling update of {it.name} waits for no signal: it ends old instances whether new ones work or not."
+        )
+        yield Fact(it.name, "unchecked", sentence, ROLLING)
+
+
+def _without_harm(launch: Launch, it: Group) -> Iterator[Fact]:
+    """A rolling update during which instances serve, and go on serving if it fails."""
+    if it.grows_meanwhile:
         sentence = "The new instance starts beside the old one, which serves until the new one has signalled success."
         yield Fact(it.name, "kept-in-service", sentence, ROLLING)
-    if update and it.serving_meanwhile and update.waits:
         yield from _after_failure(launch, it)
+    elif it.serving_meanwhile:
+        sentence = "While some instances are replaced, others serve; these follow when the new ones have signalled."
+        yield Fact(it.name, "others-serve", sentence, ROLLING)
+    yield from unsuspended(launch, it)
 
 
 def _after_failure(launch: Launch, it: Group) -> Iterator[Fact]:
     """Which instance is left when the new one fails, or something else after it."""
+    raised = [*raised_capacity(launch, it)]
     policies = as_list(launch.properties(it.name).get("TerminationPolicies"))
-    if it.desired is None and not _has_scaling_policies(launch, it.name):
-        sentence = "A failed update leaves more instances than before, because the template has no DesiredCapacity."
-        yield Fact(it.name, "raised-capacity", sentence)
+    if raised:
+        yield from raised
     elif [*map(as_text, policies)][:1] == ["NewestInstance"]:
         sentence = "If the new instance fails, it is ended, and the old one serves on."
         yield Fact(it.name, "newest-ends", sentence, ("Properties", "TerminationPolicies"))
     else:
-        sentence = (
-            "If the new instance fails, Auto Scaling chooses which one to end, by default one of the older launch "
-        )
-        yield Fact(it.name, "oldest-may-end", f"{sentence}template or configuration.")
-    missing = [each for each in PROCESSES if it.update and each not in it.update.suspended]
+        sentence = "If the new instance fails, Auto Scaling chooses which one to end, by default an older one."
+        yield Fact(it.name, "oldest-may-end", sentence)
+
+
+def raised_capacity(launch: Launch, it: Group) -> Iterator[Fact]:
+    """A group that a failed update leaves with more instances: CloudFormation sets back only what a template says."""
+    scaled = users(launch, it.name, "AWS::AutoScaling::ScalingPolicy")
+    if it.grows_meanwhile and not scaled and "DesiredCapacity" not in launch.properties(it.name):
+        sentence = f"A failed update leaves {it.name} with more instances than before: it has no DesiredCapacity."
+        yield Fact(it.name, "raised-capacity", sentence)
+
+
+def unsuspended(launch: Launch, it: Group) -> Iterator[Fact]:
+    """The processes of Auto Scaling that may start or end an instance of a group in the middle of a rolling update.
+
+    Source: https://repost.aws/knowledge-center/auto-scaling-group-rolling-updates."""
+    subnets = as_list(launch.properties(it.name).get("VPCZoneIdentifier", ["several zones"] * 2))
+    acting = {
+        "HealthCheck": True,
+        "ReplaceUnhealthy": True,
+        "AZRebalance": len(subnets) > 1 or isinstance(subnets, UnknownList),
+        "AlarmNotification": bool(users(launch, it.name, "AWS::AutoScaling::ScalingPolicy")),
+        "ScheduledActions": bool(users(launch, it.name, "AWS::AutoScaling::ScheduledAction")),
+    }
+    missing = [each for each, acts in acting.items() if acts and it.update and each not in it.update.suspended]
     if missing:
-        sentence = f"Meanwhile {', '.join(missing)} may start or end instances."
+        sentence = f"Meanwhile {enumerated(missing)} of {it.name} may start or end instances."
         yield Fact(it.name, "unsuspended", sentence, ROLLING)
 
 
-def _has_scaling_policies(launch: Launch, name: str) -> bool:
-    policies = launch.of_type("AWS::AutoScaling::ScalingPolicy").values()
-    return any(launch.referenced_resource(each.get("AutoScalingGroupName")) == name for each in policies)
+def users(launch: Launch, group: str, resource_type: str) -> list[str]:
+    """The resources of a type that are about a group, such as its scaling policies, as logical IDs."""
+    named = launch.of_type(resource_type).items()
+    return [name for name, it in named if launch.referenced_resource(it.get("AutoScalingGroupName")) == group]
 
 
 def _of_instance(launch: Launch, name: str) -> Iterator[Fact]:

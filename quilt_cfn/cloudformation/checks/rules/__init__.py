@@ -11,6 +11,7 @@ from quilt_cfn.cloudformation.checks.rules import (
     permissions,
     reachability,
     secrets,
+    updates,
     wiring,
 )
 from quilt_cfn.cloudformation.checks.rules.rule import Rule
@@ -20,7 +21,7 @@ _FAMILIES = {
     "M": ("AWS Marketplace: what a template needs to be listed", (marketplace, marketplace_access)),
     "R": ("Reachability: which network connections are needed, possible and allowed", (reachability,)),
     "S": ("Secrets and free text: where they must not end", (secrets,)),
-    "L": ("Lifecycle: what a failed creation, a retry and a deletion run into", (lifecycle,)),
+    "L": ("Lifecycle: what a creation, a retry, an update and a deletion run into", (lifecycle, updates)),
     "P": ("Permissions: what IAM policies allow, and which calls are made", (permissions,)),
     "W": ("Wiring: values that are valid by their schema and fail in a launch or at boot", (wiring, boot)),
     "F": ("Parameters: which values they accept", (parameter_constraints,)),

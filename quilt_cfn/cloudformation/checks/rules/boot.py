@@ -6,8 +6,16 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from quilt_cfn.cloudformation.analysis.groups import seconds
-from quilt_cfn.cloudformation.analysis.instances import INIT, cfn_init, decoded_user_data, scripts, user_data
+from quilt_cfn.cloudformation.analysis.groups import GROUP, ROLLING, group, seconds
+from quilt_cfn.cloudformation.analysis.instances import (
+    INIT,
+    cfn_init,
+    decoded_user_data,
+    instances,
+    is_complete,
+    scripts,
+    user_data,
+)
 from quilt_cfn.cloudformation.checks.rules.rule import REFERENCE, USER_GUIDE, Violation, property_path, rule
 from quilt_cfn.cloudformation.launch import Contract, Launch, is_known
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
@@ -162,3 +170,49 @@ def configsets_exist(launch: Launch, contract: Contract) -> Iterator[Violation]:
                     yield (place, f"The configset {configset} includes {nested}, which doesn't exist.")
                 if isinstance(entry, str) and entry not in init:
                     yield (place, f"The configset {configset} includes the config {entry}, which doesn't exist.")
+
+
+SIGNALS = re.compile(r"(?i)cfn[-_]?signal|signal[-_]?resource")
+
+
+@rule(
+    "W23",
+    "error",
+    "The launch or the update fails after a long wait: nothing sends the signal that CloudFormation waits for.",
+    f"{REFERENCE}/aws-attribute-creationpolicy.html",
+)
+def somebody_signals(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds instances and Auto Scaling groups with a CreationPolicy or WaitOnResourceSignals whose scripts send no
+    signal. Instances without user data, and those whose scripts pass the stack's name on to another program, are not
+    reported: what that does is not in the template.
+
+    Why it is bad: CloudFormation waits until the timeout, and rolls back.
+
+    Use instead: cfn-signal at the end of the user data, whether the boot succeeded or not.
+
+        #!/bin/bash
+        /opt/quilt/boot
+        /opt/aws/bin/cfn-signal --exit-code $? --stack ${AWS::StackName} --resource Server --region ${AWS::Region}
+    """
+    stack = [as_text(launch.compute({"Ref": f"AWS::Stack{each}"})) for each in ("Name", "Id")]
+    for instance in filter(is_complete, instances(launch)):
+        path = _waiting_for_signals(launch, instance.name)
+        data = [decoded_user_data(each) for where, each in user_data(launch) if where[1] in instance.sources]
+        if not path or not data or None in data:
+            continue
+        texts = [
+            COMMAND.sub("", text) for where, text in scripts(launch, *instance.sources) if "cfn-hup" not in str(where)
+        ]
+        calls = any(SIGNALS.search(text) for _, text in scripts(launch, *instance.sources))
+        if not calls and not any(name in text for text in texts for name in stack):
+            yield (path, f"CloudFormation waits for a signal of {instance.name}, and no script of it sends one.")
+
+
+def _waiting_for_signals(launch: Launch, name: str) -> Path | None:
+    """The place in a resource that makes CloudFormation wait for signals."""
+    signal = map_at(launch.resources[name], "CreationPolicy", "ResourceSignal")
+    if signal and as_text(signal.get("Count", 1)) != "0":
+        return ("Resources", name, "CreationPolicy")
+    if launch.type_of(name) == GROUP and (update := group(launch, name).update) and update.waits:
+        return ("Resources", name, *ROLLING)
+    return None
