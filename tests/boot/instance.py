@@ -101,7 +101,8 @@ class Instance:
     """A running instance that has not booted yet; ``with Instance(...)`` ends it and whatever runs on it.
 
     ``disk`` is its size, as mount writes it; with ``database_of``, another instance, it has no database of its own.
-    Instances of one stack differ by their ``number``, and have the ``network`` and the folder ``common`` in common.
+    Instances of one stack differ by their ``number``, and have the ``network`` and the folder ``common`` in common, by
+    default that of the instance with the database.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class Instance:
         common: Path | None = None,
     ) -> None:
         self.folder = folder
-        self.common = common or folder
+        self.common: Path = common or (database_of.common if database_of else folder)
         self.number, self.network = number, network
         self.id, self.address = f"{INSTANCE_ID[:-1]}{number:x}", f"10.42.0.{10 + number}"
         self.database_of = database_of
@@ -193,7 +194,8 @@ class Instance:
         """Run what systemd runs every two minutes, with NAME=VALUE environment variables if there are any."""
         unit = configparser.ConfigParser(interpolation=None)
         unit.read_string(self.run("cat /etc/systemd/system/quilt-refresh.service").stdout)
-        return self.run(f"env {' '.join(variables)} {unit['Service']['ExecStart']}")
+        service = unit["Service"]
+        return self.run(f"cd {service['WorkingDirectory']}; env {' '.join(variables)} {service['ExecStart']}")
 
     def get(self, host: str, path: str = "/", port: int = 80) -> tuple[int, str]:
         """Send the request that the load balancer would send: status (0 without an answer), and body or location."""
@@ -207,12 +209,19 @@ class Instance:
         """Whether the load balancer would send requests here."""
         return self.get("10.42.0.17", "/healthcheck") == (200, "ok")
 
-    def sql(self, command: str) -> str:
-        """What the database answers."""
-        connect = f"PGPASSWORD=$(cat {self.folder}/password) psql --quiet --no-align --tuples-only --host 10.42.1.10"
-        done = self.run(f'{connect} --username quilt --dbname quilt --command "{command}"')
+    def sql(self, commands: str, superuser: bool = False, database: str = "quilt") -> str:
+        """What the database answers to its master user, or to RDS's own superuser."""
+        connect = "psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=1"
+        user = "--host /run/postgresql --username rdsadmin" if superuser else "--host 10.42.1.10 --username quilt"
+        password = f"PGPASSWORD=$(cat {self.folder}/password)"
+        done = self.run(f"{password} {connect} {user} --dbname {database}", input=commands)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def holder(self) -> str | None:
+        """The instance that has the fixed address."""
+        found: str | None = json.loads((self.common / "address.json").read_text())["holder"]
+        return found
 
     def trace(self) -> None:
         """Prepare to record in /run/commands and /run/programs, and to kill what /run/victim names."""

@@ -65,7 +65,9 @@ program /usr/local/bin/chronyc <<'END'
 [ ! -e /run/no-time ] || exit 1
 [ ! -e /run/clock ] || echo +0 >/run/clock
 END
-# systemctl starts the engine behind docker, and knows the units that systemd-run has started; it does not start others.
+# systemctl starts the engine behind docker, knows the units that systemd-run has started, and starts the watch for the end
+# of an instance that has a life cycle, with shorter pauses. The tests themselves run the refresh.
+ln -s "$folder/lifecycle-state" /run/lifecycle-state
 program /usr/local/bin/systemctl <<'END'
 #!/bin/bash
 echo "$*" >>/run/systemctl
@@ -81,6 +83,12 @@ case $* in
     kill "$(<"$unit")" 2>/dev/null
     while runs; do sleep 0.02; done
     rm "$unit"
+    ;;
+"enable --now "*quilt-termination.service)
+    if [ ! -e /run/lifecycle-state ] || { [ -e "$unit" ] && runs; }; then exit; fi
+    mkdir -p /run/units
+    setsid bash <(sed "s/sleep 5/sleep 0.3/" /opt/quilt/steps.sh) watch-termination >/run/termination.log 2>&1 &
+    echo $! >"$unit"
     ;;
 "restart docker")
     [ ! -S /run/docker.sock ] || exit 0

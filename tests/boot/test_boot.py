@@ -6,6 +6,9 @@ Two instances with one database boot at the same time; most tests look at the fi
 from __future__ import annotations
 
 import json
+import re
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from subprocess import CompletedProcess
 from typing import NamedTuple
@@ -23,14 +26,37 @@ HOSTILE = {
     "DBPassword": "it's:a?b=c&d#e$x\\{TeamName}",
     "SmtpPassword": "`id`'$(touch${IFS}/run/never)\"\\;|&<>%25",
     "SmtpUsername": "$HOME*~!#'",
+    "SmtpDefaultSender": "quilt_no-reply+a.b@mail.example.com",
     "TeamName": "Müller & Söhne (東京)",
 }
+HOSTS = [(CATALOG, 80), (REGISTRY, 80), ("10.42.0.17", 80), ("other.example.com", 80), (CATALOG, 8080)]
+OWNERS = "select datname, pg_get_userbyid(datdba) from pg_database where datname <> 'template0' order by 1"
+# As long as it runs, asks next door, on both ports, and prints each change: port and status.
+NEIGHBOUR = f"""
+import http.client, time
+last = {{}}
+while True:
+    for port in 80, 8080:
+        connection = http.client.HTTPConnection("10.42.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/", headers={{"Host": "{CATALOG}"}})
+            answer = connection.getresponse()
+            status = answer.status, answer.getheader("Retry-After"), answer.read()[:24]
+        except (OSError, http.client.HTTPException):
+            status = ""
+        if last.get(port) != status:
+            print(port, *status, flush=True)
+        last[port] = status
+    time.sleep(0.01)
+"""
 
 
 class Booted(NamedTuple):
     edition: str
     instances: list[Instance]
     boots: list[CompletedProcess[str]]
+    seen_next_door: str
+    """What the second instance saw of the first one during the boots, as NEIGHBOUR prints it."""
 
     def output(self) -> str:
         """What the boots printed."""
@@ -45,9 +71,12 @@ class Booted(NamedTuple):
 def booted(request: pytest.FixtureRequest, start: Start) -> Booted:
     edition: str = request.param
     first = start(edition, HOSTILE)
-    instances = [first, start(edition, HOSTILE, database_of=first)]
+    second = start(edition, HOSTILE, database_of=first, number=1)
+    second.run(f"setsid python3 -c '{NEIGHBOUR}' >/run/seen 2>&1 & echo $! >/run/neighbour")
     with ThreadPoolExecutor(2) as pool:
-        return Booted(edition, instances, list(pool.map(Instance.boot, instances)))
+        boots = list(pool.map(Instance.boot, [first, second]))
+    seen = second.run("sleep 0.2; kill $(cat /run/neighbour); cat /run/seen").stdout
+    return Booted(edition, [first, second], boots, seen)
 
 
 @pytest.fixture
@@ -57,10 +86,10 @@ def instance(booted: Booted) -> Instance:
 
 def test_each_boot_ends_in_one_signal_of_success(booted):
     for instance, boot in zip(booted.instances, booted.boots, strict=True):
-        assert instance.signals()[:1] == [SUCCESS], boot.stdout + boot.stderr
-        assert instance.calls("SignalResource")[0]["LogicalResourceId"] == "Server"
+        assert instance.signals()[:1] == [("SUCCESS", instance.id)], boot.stdout + boot.stderr
+        assert instance.calls("SignalResource")[0]["LogicalResourceId"] == "ServerGroup"
         assert boot.returncode == 0
-    assert booted.instances[1].signals() == [SUCCESS]
+    assert len(booted.instances[1].signals()) == 1
 
 
 def test_the_documented_containers_run(instance):
@@ -70,7 +99,8 @@ def test_the_documented_containers_run(instance):
 
 def test_docker_reads_its_settings_and_starts_with_the_instance_and_so_does_the_refresh(instance):
     calls = instance.run("cat /run/systemctl").stdout.splitlines()
-    assert calls[:2] == ["restart docker", "enable --now docker quilt-refresh.service"]
+    assert "restart docker" in calls
+    assert "enable --now docker quilt-refresh.service quilt-termination.service" in calls
 
 
 def test_each_host_name_leads_to_its_site(booted):
@@ -104,9 +134,34 @@ def test_every_value_arrives_byte_for_byte(instance):
     assert environment["SMTP_PASSWORD"] == HOSTILE["SmtpPassword"]
     assert environment["SMTP_USERNAME"] == HOSTILE["SmtpUsername"]
     assert environment["TEAM_NAME"] == HOSTILE["TeamName"]
-    uri = f"postgresql://quilt:{HOSTILE['DBPassword']}@10.42.1.10:5432/quilt?"
-    assert environment["SQLALCHEMY_DATABASE_URI"].startswith(uri)
+    assert environment["QUILT_DEFAULT_SENDER"] == HOSTILE["SmtpDefaultSender"]
+    uri = instance.run('. /home/ec2-user/env/database && printf %s "$ADMIN_DATABASE_URI"').stdout
+    assert uri.startswith(f"postgresql://quilt:{HOSTILE['DBPassword']}@10.42.1.10:5432/postgres?")
     assert instance.run("test -e /run/never").returncode == 1
+
+
+@pytest.mark.parametrize(("port", "status"), [(80, "200 None b'<title>catalog</title>'"), (8080, "301 None b'<html>")])
+def test_a_request_gets_503_from_the_first_second_of_the_boot_until_the_registry_serves(booted, port, status):
+    """And never no answer, not even while nginx takes the ports over."""
+    seen = re.findall(f"(?m)^{port}(?: (.*))?$", booted.seen_next_door)
+    assert seen[-2] == "503 60 b'The registry is starting'", seen
+    assert seen[-1].startswith(status)
+    assert seen[:-2] in ([], [""]), "before its first second"
+
+
+def test_until_the_boot_opens_it_nginx_answers_everybody_with_503_but_the_instance_itself(instance):
+    """After a reboot in the middle of the boot, for instance."""
+    instance.run("rm /opt/quilt/state/open")
+    try:
+        for host, port in HOSTS:
+            headers = instance.run(f"curl -siH 'Host: {host}' http://127.0.0.1:{port}/healthcheck").stdout
+            assert headers.startswith("HTTP/1.1 503"), host
+            assert "\nRetry-After: 60" in headers
+            assert headers.endswith("\nThe registry is starting: try again in a few minutes.\n")
+        assert instance.run("timeout 10 /home/ec2-user/start.sh --wait").returncode == 0
+    finally:
+        instance.run("touch /opt/quilt/state/open")
+    assert instance.healthy()
 
 
 def test_of_two_instances_one_migrates_the_database_and_over_tls(booted, instance):
@@ -114,6 +169,17 @@ def test_of_two_instances_one_migrates_the_database_and_over_tls(booted, instanc
     assert instance.sql("select count(distinct host) from steps") == "1"
     assert booted.output().count("migrated, TLS is True") == 1
     assert booted.output().count("nothing to migrate, TLS is True") == 1
+
+
+def test_the_registry_owns_its_database_and_is_no_master_user(instance):
+    owners = (
+        "select datname, pg_get_userbyid(datdba) from pg_database where datname in ('quilt', 'postgres') order by 1"
+    )
+    assert instance.sql(owners).split() == ["postgres|quilt", "quilt|registry"]
+    uri = "postgresql://registry:GeneratedRegistryDatabasePassword@10.42.1.10:5432/quilt?"
+    assert json.loads(instance.get(REGISTRY)[1])[1]["SQLALCHEMY_DATABASE_URI"].startswith(uri)
+    powers = "select rolsuper, rolcreaterole, rolcreatedb from pg_roles where rolname = 'registry'"
+    assert instance.sql(powers) == "f|f|f"
 
 
 def test_both_instances_have_the_same_environment(booted):
@@ -130,6 +196,12 @@ def test_no_secret_is_in_what_the_boot_printed_sent_or_left_for_others(booted, i
     visible = booted.output() + readable.stdout + json.dumps(sent)
     assert "start-docker" in visible
     assert not [name for name in ("DBPassword", "SmtpPassword", "SmtpUsername") if HOSTILE[name] in visible]
+
+
+def test_no_password_is_in_the_databases_log_which_has_every_statement(instance):
+    log = instance.run("cat /run/data/log").stdout
+    assert "ALTER ROLE registry LOGIN PASSWORD 'SCRAM-SHA-256$" in log
+    assert "GeneratedRegistryDatabasePassword" not in log
 
 
 def test_the_log_of_the_boot_is_in_cloudwatch(instance):
@@ -153,7 +225,7 @@ def test_nginx_logs_the_address_that_a_request_came_from(booted):
 
 def test_only_the_administrator_reads_the_environment_files(instance):
     shown = instance.run("stat --format '%n %a %U' /home/ec2-user/env/*").stdout.splitlines()
-    assert shown == [f"/home/ec2-user/env/{name} 600 ec2-user" for name in ("catalog", "registry", "stack")]
+    assert shown == [f"/home/ec2-user/env/{name} 600 ec2-user" for name in ("catalog", "database", "registry", "stack")]
 
 
 def test_sourcing_the_environment_as_documented_is_harmless(instance):
@@ -167,6 +239,146 @@ def test_the_first_admin_is_created_as_documented(instance):
     assert "Success." in instance.run(command, user="ec2-user", input=answers).stdout
     assert instance.sql("select name, mail from admins") == "ada|ada@example.com"
     assert instance.run(command, user="ec2-user", input=answers).returncode == 2, "an error is not hidden"
+
+
+# The database
+
+
+def create_database(instance: Instance) -> CompletedProcess[str]:
+    """What the boot does, and the refresh when a password has changed."""
+    return instance.run("/home/ec2-user/start.sh --create-database")
+
+
+def test_a_changed_password_of_the_registrys_user_reaches_the_database_and_the_registry(instance):
+    instance.store({"RegistryDatabasePassword": "AnotherPassword"})
+    done = instance.refresh()
+    assert done.returncode == 0, done.stdout + done.stderr
+    instance.wait_for(lambda: instance.get(REGISTRY, "/api/packages") == (200, "14"), "the registry serves", 20)
+    with_old = "PGPASSWORD=GeneratedRegistryDatabasePassword psql --host 10.42.1.10 --username registry quilt"
+    assert "password authentication failed" in instance.run(with_old).stderr
+    assert "AnotherPassword" not in done.stdout + done.stderr + instance.run("cat /run/data/log").stdout
+
+
+@pytest.mark.parametrize("has_user", [True, False], ids=["with the user", "without it"])
+def test_a_restored_database_of_the_master_user_is_handed_over(instance, has_user):
+    """From a snapshot of a version whose registry was the master user, or of another stack's."""
+    instance.sql("alter database quilt owner to quilt; reassign owned by registry to quilt", superuser=True)
+    instance.sql("create schema more; create table more.rows (id serial); create type mood as enum ('good')")
+    instance.sql("alter role registry password 'another'" if has_user else "drop role registry", superuser=True)
+    done = create_database(instance)
+    assert done.returncode == 0, done.stdout + done.stderr
+    owned_by_master = """
+        select relname from pg_class where relowner = 'quilt'::regrole
+        union select typname from pg_type where typowner = 'quilt'::regrole
+        union select nspname from pg_namespace where nspowner = 'quilt'::regrole
+    """
+    assert instance.sql(owned_by_master) == ""
+    assert instance.sql(OWNERS).split() == ["postgres|quilt", "quilt|registry", "template1|quilt"]
+    instance.sql("set role registry; alter table steps add column more int; drop schema more cascade; drop type mood")
+    instance.sql("alter table steps drop column more")
+    instance.run("docker restart registry")
+    instance.wait_for(lambda: instance.get(REGISTRY, "/api/packages") == (200, "14"), "the registry serves", 20)
+
+
+@pytest.mark.parametrize(
+    "before", ["alter role quilt rename to other", "alter role quilt password 'another'"], ids=["user", "password"]
+)
+def test_a_snapshot_of_another_master_user_is_refused_with_a_sentence(instance, before):
+    instance.sql(before, superuser=True)
+    try:
+        done = create_database(instance)
+    finally:
+        instance.sql("alter role other rename to quilt" if "rename" in before else "select 1", superuser=True)
+        password = HOSTILE["DBPassword"].replace("'", "''")
+        instance.sql(f"alter role quilt password '{password}'", superuser=True)
+    assert done.returncode != 0
+    output = done.stdout + done.stderr
+    assert (
+        "The database refuses the user quilt: either DBPassword is not its password, or the database is from" in output
+    )
+    assert "only snapshots whose master user is quilt can be restored." in output
+    assert HOSTILE["DBPassword"] not in output
+
+
+def test_a_database_with_the_certificate_of_another_authority_is_refused(instance):
+    """It could be anybody's."""
+    instance.run("mkdir /run/another && certify /run/another && database restart")
+    try:
+        began = time.monotonic()
+        done = create_database(instance)
+        assert done.returncode != 0
+        assert "certificate verify failed" in done.stdout + done.stderr
+        assert time.monotonic() - began < 20, "it is not waited for"
+    finally:
+        instance.run(f"rm -r /run/another; certify {instance.common} && database restart")
+        instance.run("bash /opt/quilt/steps.sh fetch-certificates && docker restart registry")
+    instance.wait_for(lambda: instance.get(REGISTRY, "/api/packages") == (200, "14"), "the registry serves", 20)
+
+
+# The fixed address
+
+
+def test_at_the_end_of_its_boot_an_instance_takes_the_address_over(booted):
+    for instance in booted.instances:
+        assert instance.calls("AssociateAddress")[0]["AllowReassociation"] is True
+    assert booted.instances[0].holder() in {instance.id for instance in booted.instances}
+
+
+def test_an_address_that_another_instance_has_is_not_taken_away_and_one_that_is_free_is_taken(booted):
+    holder, other = sorted(booted.instances, key=lambda instance: instance.id != instance.holder())
+    assert other.refresh().returncode == 0
+    assert holder.holder() == holder.id
+    (holder.common / "address.json").write_text('{"holder": null}')
+    assert other.refresh().returncode == 0
+    assert holder.holder() == other.id
+    assert holder.refresh().returncode == 0
+    assert holder.holder() == other.id
+
+
+# The end of the instance
+
+KEEP_ALIVE = """
+import http.client, json, subprocess, sys
+REQUESTS = json.loads(sys.argv[1])
+def ask(connection, method, host, path, port):
+    connection.request(method, path, b"x" * 100000 if method == "POST" else None, headers={"Host": host})
+    connection.auto_open = 0  # no other connection in its place
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status, answer.will_close
+connections = [http.client.HTTPConnection("127.0.0.1", request[3], timeout=10) for request in REQUESTS]
+before = [ask(one, *request) for one, request in zip(connections, REQUESTS)]
+subprocess.run(["timeout", "10", "bash", "/opt/quilt/steps.sh", "watch-termination"], check=True)
+after = [ask(one, *request) for one, request in zip(connections, REQUESTS)]
+print(json.dumps([before, after]))
+"""
+
+
+@pytest.fixture
+def terminated(instance: Instance) -> Iterator[Instance]:
+    """The group ends the instance, which knows that from its metadata; afterwards it does not."""
+    instance.write("lifecycle-state", "Terminated")
+    yield instance
+    (instance.folder / "lifecycle-state").unlink()
+    instance.run("rm -f /opt/quilt/state/closing")
+
+
+def test_when_the_group_ends_it_each_connection_is_answered_once_more_and_then_closed(terminated):
+    requests = json.dumps([("GET", CATALOG, "/", 80), ("POST", REGISTRY, "/push", 80), ("GET", CATALOG, "/", 8080)])
+    done = terminated.run(f"python3 - '{requests}'", input=KEEP_ALIVE)
+    before, after = json.loads(done.stdout or "[0, 0]")
+    assert before == [[200, False], [200, False], [301, False]], done.stderr
+    assert after == [[200, True], [200, True], [301, True]]
+    assert terminated.healthy(), "it goes on serving"
+
+
+def test_an_instance_that_the_group_ends_takes_no_address(terminated):
+    (terminated.common / "address.json").write_text('{"holder": null}')
+    assert terminated.refresh().returncode == 0
+    assert terminated.holder() is None
+
+
+# What administrators do, and the computer
 
 
 def test_the_documented_restart_restores_service(instance):
