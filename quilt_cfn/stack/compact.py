@@ -1,4 +1,4 @@
-"""The same template, as small as it gets: for programs, and for ``--template-body`` if it fits into its 51,200 bytes."""
+"""The same template, as small as it gets: for programs, and for ``--template-body`` if it fits into 51,200 bytes."""
 
 from __future__ import annotations
 
