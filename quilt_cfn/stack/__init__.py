@@ -27,7 +27,7 @@ from quilt_cfn.stack.instance import add_launch_template, add_server_group
 from quilt_cfn.stack.load_balancer import add_load_balancer
 from quilt_cfn.stack.logs import add_flow_log, add_registry_logs
 from quilt_cfn.stack.network import add_network
-from quilt_cfn.stack.order import database_after_the_rest
+from quilt_cfn.stack.order import after_the_rest
 from quilt_cfn.stack.outputs import add_outputs
 from quilt_cfn.stack.parameters import add_form
 from quilt_cfn.stack.protection import add_protection
@@ -64,10 +64,11 @@ def build(edition: Edition, release: Release) -> TemplateDict:
     environments = add_environments(t, edition, release, database, bucket, load_balancer, address)
     values = {"Secrets": secrets, "Texts": texts}
     template = add_launch_template(t, edition, release, groups, profile, logs, environments, values)
-    add_server_group(t, network, load_balancer, template)
+    group = add_server_group(t, network, load_balancer, template)
     add_alarms(t, load_balancer, database, protection)
     add_outputs(t, load_balancer, address)
-    return in_reading_order(database_after_the_rest(t.to_dict(), database.resource.title))
+    ordered = after_the_rest(t.to_dict(), database.resource.title)
+    return in_reading_order(after_the_rest(ordered, group.title))
 
 
 BUILDERS: dict[str, Callable[[Release], TemplateDict]] = {

@@ -106,9 +106,6 @@ def add_server_group(
     return t.add_resource(
         autoscaling.AutoScalingGroup(
             "ServerGroup",
-            # What an instance's boot needs and nothing refers to; everything that stands before the database is there
-            # already (order.py).
-            DependsOn=list(network.internet),
             LaunchTemplate=autoscaling.LaunchTemplateSpecification(
                 LaunchTemplateId=Ref(template), Version=GetAtt(template, "LatestVersionNumber")
             ),

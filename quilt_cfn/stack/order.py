@@ -3,6 +3,8 @@
 Whatever may fail is created before the database's creation begins, or after the database is available. When a launch
 fails, CloudFormation deletes what it has begun and takes the final snapshot that the database's DeletionPolicy asks
 for; RDS refuses that while the database is being created, and the rollback would end in ROLLBACK_FAILED.
+
+The group of instances comes last: nothing that fails beside it makes CloudFormation replace an instance that works.
 """
 
 from __future__ import annotations
@@ -13,25 +15,25 @@ from quilt_cfn.cloudformation.template.walk import references
 from quilt_cfn.cloudformation.template.write import TemplateDict
 
 
-def database_after_the_rest(template: TemplateDict, database: str) -> TemplateDict:
-    """The template, in which the database waits for every resource that doesn't wait for it."""
-    begun = {key: value for key, value in template["Resources"][database].items() if key != "DependsOn"}
-    resources = {**template["Resources"], database: begun}
+def after_the_rest(template: TemplateDict, last: str) -> TemplateDict:
+    """The template, in which one resource, by its logical ID, waits for every resource that doesn't wait for it."""
+    begun = {key: value for key, value in template["Resources"][last].items() if key != "DependsOn"}
+    resources = {**template["Resources"], last: begun}
     direct = {name: _before(resource) & set(resources) for name, resource in resources.items()}
     before = {name: _closure(name, direct) for name in resources}
-    early = [name for name in resources if name != database and database not in before[name]]
+    early = [name for name in resources if name != last and last not in before[name]]
     # What a conditional resource waits for may have to be waited for without it.
     certain = [name for name in early if "Condition" not in resources[name]]
-    waited_for = set().union(before[database], *(before[name] for name in certain))
-    last = sorted(name for name in early if name not in waited_for)
-    always = [name for name in last if name in certain]
+    waited_for = set().union(before[last], *(before[name] for name in certain))
+    missing = sorted(name for name in early if name not in waited_for)
+    always = [name for name in missing if name in certain]
     ordered = {**begun, "DependsOn": always}
     # DependsOn takes no resource that may not exist; a reference in the metadata, which does nothing else, orders too.
     # https://cloudonaut.io/optional-dependson-with-cloudformation-metadata-to-the-rescue
-    sometimes = [_if_it_exists(name, resources[name]["Condition"]) for name in last if name not in always]
+    sometimes = [_if_it_exists(name, resources[name]["Condition"]) for name in missing if name not in always]
     if sometimes:
         ordered["Metadata"] = {**begun.get("Metadata", {}), "CreatedAfter": sometimes}
-    return {**template, "Resources": {**resources, database: ordered}}
+    return {**template, "Resources": {**resources, last: ordered}}
 
 
 def _if_it_exists(name: str, condition: str) -> dict[str, Any]:

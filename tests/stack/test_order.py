@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quilt_cfn.cloudformation.launch import evaluate
-from quilt_cfn.stack.order import database_after_the_rest
+from quilt_cfn.stack.order import after_the_rest
 from tests.launches import DOCUMENTED, after
 
 
@@ -23,6 +23,12 @@ def test_after_the_database_there_is_little_that_can_fail(template):
     }
 
 
+def test_the_instances_come_last(template):
+    """Nothing that fails beside them makes a rollback replace an instance that works."""
+    stack = evaluate(template, DOCUMENTED | {"AlarmEmail": "a@example.com", "HostedZoneId": "Z0123456789"})
+    assert stack.before("ServerGroup") == set(stack.resources) - {"ServerGroup"}
+
+
 def test_what_may_not_exist_is_waited_for_by_a_reference_where_it_exists():
     """CloudFormation and its linters refuse a DependsOn of it."""
     resources = {
@@ -30,7 +36,7 @@ def test_what_may_not_exist_is_waited_for_by_a_reference_where_it_exists():
         "Always": {},
         "Database": {},
     }
-    database = database_after_the_rest({"Resources": resources}, "Database")["Resources"]["Database"]
+    database = after_the_rest({"Resources": resources}, "Database")["Resources"]["Database"]
     assert database["DependsOn"] == ["Always"]
     assert database["Metadata"]["CreatedAfter"] == [
         {"Fn::If": ["Wanted", {"Ref": "Sometimes"}, {"Ref": "AWS::NoValue"}]}
@@ -45,7 +51,7 @@ def test_it_waits_for_no_more_than_the_last_of_each_chain():
         "Database": {"Properties": {"A": {"Fn::GetAtt": ["First", "Arn"]}}},
         "After": {"DependsOn": ["Database"]},
     }
-    ordered = database_after_the_rest({"Resources": resources}, "Database")["Resources"]
+    ordered = after_the_rest({"Resources": resources}, "Database")["Resources"]
     assert ordered["Database"]["DependsOn"] == ["Alone", "Second"]
     assert {name: each for name, each in ordered.items() if name != "Database"} == {
         name: each for name, each in resources.items() if name != "Database"
@@ -53,4 +59,4 @@ def test_it_waits_for_no_more_than_the_last_of_each_chain():
 
 
 def test_ordering_twice_changes_nothing(template):
-    assert database_after_the_rest(template, "Database") == template
+    assert after_the_rest(template, "Database") == template

@@ -29,7 +29,7 @@ from quilt_cfn.cloudformation.analysis.lifecycle import (
 from quilt_cfn.cloudformation.analysis.lifecycle.names import duplicate_names, explicit_name
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.inputs.contract import CONTRACT_FILE, read_contract
-from quilt_cfn.stack.order import database_after_the_rest
+from quilt_cfn.stack.order import after_the_rest
 from tests.launches import after
 
 PARAMETER_SETS = read_contract(CONTRACT_FILE).parameter_sets
@@ -62,7 +62,7 @@ def mutated(template: dict[str, Any], logical_id: str, **changes: Any) -> Launch
     resource = changed["Resources"][logical_id]
     resource["Properties"].update(changes.pop("Properties", {}))
     resource.update(changes)
-    return evaluate(database_after_the_rest(changed, "Database"), PARAMETER_SETS["documented"])
+    return evaluate(after_the_rest(changed, "Database"), PARAMETER_SETS["documented"])
 
 
 # Our editions.

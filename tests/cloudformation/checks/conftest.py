@@ -18,7 +18,7 @@ from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT, Contract
 from quilt_cfn.cloudformation.template.read import ParsedTemplate
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.inputs.contract import CONTRACT_FILE, read_contract
-from quilt_cfn.stack.order import database_after_the_rest
+from quilt_cfn.stack.order import after_the_rest
 
 CONTRACT = read_contract(CONTRACT_FILE)
 EXPECTED = {"registry": {("M08", "RegistryUserKey"), ("M08", "RegistryUserKeySecret")}, "marketplace": set()}
@@ -36,7 +36,7 @@ def findings(edition: str, template: dict[str, Any], *regions: str, ordered: boo
     With ``ordered``, the database depends on what the defect added, as it would in a template that is built so.
     """
     if ordered:
-        template = database_after_the_rest(template, "Database")
+        template = after_the_rest(template, "Database")
     contract = CONTRACT.for_template(EDITIONS[edition].file)
     prepared = prepare_launches(template, contract.parameter_sets, regions or ("us-east-1",))
     return rules_and_places(template, (each.launch() for each in prepared), contract) - EXPECTED[edition]
