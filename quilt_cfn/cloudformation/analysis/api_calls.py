@@ -11,7 +11,7 @@ of programs with an SDK, and those of ``aws s3``, are not recognised.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from quilt_cfn.cloudformation.facts.iam_actions import action_of, arns_of
 from quilt_cfn.cloudformation.launch import Contract, Launch, Origin, origins_of
 from quilt_cfn.cloudformation.launch.values import unknown_value
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
-from quilt_cfn.cloudformation.template.walk import Path
+from quilt_cfn.cloudformation.template.walk import Path, entries
 
 READS = ("secretsmanager:GetSecretValue", "ssm:GetParameter")
 """An instance that calls one of these is taken to read every secret or parameter that its scripts mention."""
@@ -32,9 +32,9 @@ ASSOCIATE = "ec2:AssociateAddress"
 """EC2 wants permission for it on three resources: the address, the instance, and the instance's network interface.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html"""
 
-INSTANCE = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/i-0123456789abcdef0"
-INTERFACE = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:network-interface/eni-0123456789abcdef0"
-"""ARNs of the kind that an instance of the stack and its network interface have, as Fn::Sub spells them."""
+EC2 = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:"
+INSTANCE, INTERFACE = "instance/i-0123456789abcdef0", "network-interface/eni-0123456789abcdef0"
+"""How the ARNs of an instance of the stack and of its network interface end."""
 
 STARTED_BY = {
     "AWS::CodeBuild::Project": "codebuild:StartBuild",
@@ -102,10 +102,33 @@ def _of_instances(launch: Launch) -> Iterator[ApiCall]:
         if role:
             texts = [*scripts(launch, *instance.sources)]
             origins = origins_of([text for _, text in texts])
+            written = [*files(launch, *instance.sources)]
+            with_keys = {each for _, _, text in written for each in _with_access_key(text)}
             for path, text in texts:
-                yield from _of_script(launch, role, path, text, origins)
-            for source, name, text in files(launch, *instance.sources):
+                yield from _of_script(launch, role, path, _with_own_credentials(text, with_keys), origins)
+            for source, name, text in written:
                 yield from _of_docker(launch, role, f"{name} of {source}", text, origins)
+
+
+def _with_access_key(text: str) -> list[str]:
+    """In a JSON text, the names of the maps of environment variables that have an access key."""
+    found = entries(parsed(text, ())) if '"AWS_ACCESS_KEY_ID"' in text else ()
+    return [as_text(path[-1]) for path, value in found if "AWS_ACCESS_KEY_ID" in dict_or_empty(value)]
+
+
+def _with_own_credentials(script: str, with_keys: Collection[str]) -> str:
+    """A shell script without what it does after reading a file that gives it other credentials than the instance's.
+
+    What is done is what stands between that line and the end of the branch or of the script, and the functions that
+    are named there. ``with_keys`` are names of such files.
+    """
+    for match in re.finditer(r"(?ms)^\s*(?:\.|source)\s+\S*/([\w.-]+)$.*?(?:^\s*;;|\Z)", script) if with_keys else ():
+        if match[1] in with_keys:
+            script = script.replace(match[0], "")
+            for function in re.finditer(r"(?ms)^(\w+)\(\) *\{(?:[^\n]*\}$|.*?^\})", script):
+                if re.search(rf"\b{function[1]}\b", match[0]):
+                    script = script.replace(function[0], "")
+    return script
 
 
 def _of_script(launch: Launch, role: str, path: Path, text: str, origins: frozenset[Origin]) -> Iterator[ApiCall]:
@@ -120,9 +143,10 @@ def _of_script(launch: Launch, role: str, path: Path, text: str, origins: frozen
 def _targets_of_command(launch: Launch, action: str, names: Iterable[str]) -> list[tuple[str, ...]]:
     """The targets of each call that a command stands for, in scripts that mention these resources."""
     if action == ASSOCIATE:
-        addresses = [name for name in names if launch.type_of(name) == "AWS::EC2::EIP"]
-        others = [(as_text(launch.compute({"Fn::Sub": each})),) for each in (INSTANCE, INTERFACE)]
-        return [_placeholders(addresses), *others] if addresses else [()]
+        addresses = sorted(name for name in names if launch.type_of(name) == "AWS::EC2::EIP")
+        own = [f"elastic-ip/${{{name}.AllocationId}}" for name in addresses]
+        arns = [as_text(launch.compute({"Fn::Sub": f"{EC2}{each}"})) for each in (*own, INSTANCE, INTERFACE)]
+        return [tuple(arns[: len(own)]), *((each,) for each in arns[len(own) :])] if own else [()]
     targets = _targets(launch, action, names)
     return [(each,) for each in targets] if targets and action in READS else [targets]
 

@@ -16,6 +16,8 @@ from quilt_cfn.cloudformation.template.walk import Path
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
 ROLLING: Path = ("UpdatePolicy", "AutoScalingRollingUpdate")
 """The place in a group of its policy for rolling updates."""
+LONGEST_WAIT = 12 * 3600
+"""The most seconds that CloudFormation waits for a signal."""
 
 
 class RollingUpdate(NamedTuple):
@@ -83,7 +85,7 @@ def group(launch: Launch, name: str) -> Group:
     signal = map_at(resource, "CreationPolicy", "ResourceSignal")
     waits = [seconds(signal.get("Timeout", "PT5M"))] if signal else []
     waits += [update.pause] if update and update.waits else []
-    known = [each for each in waits if each is not None]
+    known = [each for each in waits if each is not None and each <= LONGEST_WAIT]
     return Group(
         name,
         number(properties.get("MinSize")),

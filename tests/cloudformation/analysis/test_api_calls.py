@@ -87,7 +87,7 @@ def test_an_address_is_associated_by_permissions_on_three_resources(edition, tem
     targets = {call.targets for call in api_calls(launch, EMPTY_CONTRACT) if call.action == "ec2:AssociateAddress"}
     here = "arn:aws:ec2:us-east-1:111122223333"
     assert targets == {
-        ("<ServerAddress>",),
+        (f"{here}:elastic-ip/<ServerAddress.AllocationId>",),
         (f"{here}:instance/i-0123456789abcdef0",),
         (f"{here}:network-interface/eni-0123456789abcdef0",),
     }
@@ -104,6 +104,41 @@ def test_who_protects_the_stack_calls_for_this_stack_and_this_database(edition, 
     }
     starting = {call[1:3] for call in api_calls(launch, EMPTY_CONTRACT) if call.caller == "ProtectionRuleRole"}
     assert starting == {("states:StartExecution", ("<Protection>",))}
+
+
+def test_a_script_that_reads_a_file_with_an_access_key_calls_with_that():
+    script = """\
+send() { aws events put-events; }
+list() {
+  aws s3api list-objects-v2
+}
+look() {
+  aws sns list-topics
+}
+case $1 in
+other) . /etc/env/web; look ;;
+keys)
+  . /etc/env/keys
+  list
+  aws sns publish
+  ;;
+own) aws sqs send-message ;;
+esac
+"""
+    variables = {"Environments": {"keys": {"AWS_ACCESS_KEY_ID": "{Id}"}, "web": {"PORT": "80"}}}
+    resources = template(
+        Profile=("AWS::IAM::InstanceProfile", {"Roles": [{"Ref": "Role"}]}),
+        Web=(
+            "AWS::EC2::Instance",
+            {"IamInstanceProfile": {"Ref": "Profile"}, "UserData": {"Fn::Base64": script}},
+        ),
+    )
+    init = {"config": {"files": {"/etc/variables.json": {"content": variables}}}}
+    resources["Resources"]["Web"]["Metadata"] = {"AWS::CloudFormation::Init": init}
+    called = {action for _, action, _ in made(resources)}
+    assert called == {"events:PutEvents", "sns:ListTopics", "sqs:SendMessage"}
+    del resources["Resources"]["Web"]["Metadata"]
+    assert {action for _, action, _ in made(resources)} == called | {"s3:ListBucket", "sns:Publish"}
 
 
 def test_a_bucket_is_tried_with_the_credentials_that_sign_urls(edition, template):

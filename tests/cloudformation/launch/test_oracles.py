@@ -118,6 +118,13 @@ def differences(ours: Any, theirs: Any, path: tuple[Any, ...] = ()) -> Iterator[
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/pseudo-parameter-reference.html
             if not (key not in theirs and ours[key] == ""):
                 yield from differences(ours.get(key), theirs.get(key), (*path, key))
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) < len(theirs):
+        # AWS::NoValue removes a member of a list, too; cloud-radar leaves an empty string.
+        left = [each for each in theirs if each != ""]
+        if len(left) == len(ours):
+            yield from differences(ours, left, path)
+        else:
+            yield (path, ours, theirs)
     elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         for index, (our, their) in enumerate(zip(ours, theirs, strict=True)):
             yield from differences(our, their, (*path, index))

@@ -98,11 +98,13 @@ def test_resources_are_grouped_as_the_architecture_is(template):
     landmarks = [
         "Vpc",
         "ElbSecurityGroup",
-        "Bucket",
-        "Database",
-        "DBPasswordSecret",
-        "Server",
         "LoadBalancer",
+        "Bucket",
+        "DBPasswordSecret",
+        "Database",
+        "Protection",
+        "ServerTemplate",
+        "ServerGroup",
         "UnhealthyAlarm",
     ]
     resources = list(template["Resources"])

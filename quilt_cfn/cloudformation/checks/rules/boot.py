@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from quilt_cfn.cloudformation.analysis.groups import GROUP, ROLLING, group, seconds
+from quilt_cfn.cloudformation.analysis.groups import GROUP, LONGEST_WAIT, ROLLING, group, seconds
 from quilt_cfn.cloudformation.analysis.instances import (
     INIT,
     cfn_init,
@@ -52,13 +52,13 @@ def timeouts_are_valid(launch: Launch, contract: Contract) -> Iterator[Violation
     for name, resource in launch.resources.items():
         timeout = map_at(resource, "CreationPolicy", "ResourceSignal").get("Timeout", "PT5M")
         length = seconds(timeout)
-        if is_known(timeout) and (length is None or not 0 < length <= 12 * 3600):
+        if is_known(timeout) and (length is None or not 0 < length <= LONGEST_WAIT):
             path: Path = ("Resources", name, "CreationPolicy", "ResourceSignal", "Timeout")
             yield (path, f"{name} has the timeout {timeout}; CloudFormation takes an ISO 8601 duration up to PT12H.")
     for name, properties in launch.of_type("AWS::CloudFormation::WaitCondition").items():
         timeout = properties.get("Timeout", "1")
         number = int(timeout) if re.fullmatch("[0-9]+", as_text(timeout)) else 0
-        if is_known(timeout) and not 0 < number <= 12 * 3600:
+        if is_known(timeout) and not 0 < number <= LONGEST_WAIT:
             sentence = f"{name} has the timeout {timeout}; CloudFormation takes 1 to 43200 seconds."
             yield (property_path(name, "Timeout"), sentence)
 

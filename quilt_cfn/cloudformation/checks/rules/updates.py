@@ -104,7 +104,7 @@ def auto_scaling_acts_meanwhile(launch: Launch, contract: Contract) -> Iterator[
     Why it is bad: CloudFormation waits for a signal of each instance that it has started. One that was ended by a
     process sends none, and the update is rolled back.
 
-    Use instead:
+    Use instead: all five of them, which does no harm where one never acts.
 
         UpdatePolicy:
           AutoScalingRollingUpdate:

@@ -404,11 +404,12 @@ def attributes_are_known(launch: Launch, contract: Contract) -> Iterator[Violati
     Use instead: a key of the list in the link, such as ``load_balancing.cross_zone.enabled``.
     """
     for resource in ("LoadBalancer", "TargetGroup"):
+        known = f"{resource}Attribute"
         for name, properties in launch.of_type(f"AWS::ElasticLoadBalancingV2::{resource}").items():
-            for index, attribute in enumerate(as_list(properties.get(f"{resource}Attributes"))):
-                key = dict_or_empty(attribute).get("Key", "")
-                if key and is_known(key) and key not in availability.load_balancer_attributes(f"{resource}Attribute"):
-                    place = property_path(name, f"{resource}Attributes", index, "Key")
+            for index, attribute in enumerate(as_list(properties.get(f"{known}s"))):
+                key = dict_or_empty(attribute).get("Key")
+                if isinstance(key, str) and is_known(key) and key not in availability.load_balancer_attributes(known):
+                    place = property_path(name, f"{known}s", index, "Key")
                     yield (place, f"{name} is given the attribute {key}, which Elastic Load Balancing doesn't have.")
 
 

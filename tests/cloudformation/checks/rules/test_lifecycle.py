@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quilt_cfn.cloudformation.checks.rules import lifecycle
+from quilt_cfn.cloudformation.checks.rules import lifecycle, updates
 from quilt_cfn.cloudformation.checks.rules.rule import Rule
 from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.editions import EDITIONS
@@ -27,7 +27,6 @@ def lifecycle_findings(template: dict[str, Any]) -> set[tuple[str, str]]:
     ("logical_id", "properties", "found"),
     [
         ("Database", {"DeletionProtection": True}, "Database"),
-        ("Server", {"DisableApiTermination": "true"}, "Server"),
         (
             "LoadBalancer",
             {"LoadBalancerAttributes": [{"Key": "deletion_protection.enabled", "Value": "true"}]},
@@ -42,9 +41,19 @@ def test_a_protection_from_the_start_blocks_the_rollback(
     assert findings(edition, seeded) == {("L01", found)}
 
 
-def test_a_protection_in_the_launch_template_blocks_the_rollback(edition: str, seeded: dict[str, Any]) -> None:
+@pytest.mark.parametrize("protected", ["the instance", "its launch template"])
+def test_an_instance_that_is_protected_from_the_start_blocks_the_rollback(protected: str) -> None:
+    on = {"DisableApiTermination": "true"}
+    data = {"LaunchTemplateData": on if protected == "its launch template" else {}}
+    launched = {"LaunchTemplate": {"LaunchTemplateId": {"Ref": "Template"}}}
+    template = {"Type": "AWS::EC2::LaunchTemplate", "Properties": data}
+    web = {"Type": "AWS::EC2::Instance", "Properties": launched | (on if protected == "the instance" else {})}
+    assert lifecycle_findings({"Resources": {"Template": template, "Web": web}}) == {("L01", "Web")}
+
+
+def test_auto_scaling_ends_protected_instances_all_the_same(edition: str, seeded: dict[str, Any]) -> None:
     seeded["Resources"]["ServerTemplate"]["Properties"]["LaunchTemplateData"]["DisableApiTermination"] = True
-    assert findings(edition, seeded) == {("L01", "Server")}
+    assert findings(edition, seeded) == set()
 
 
 def test_protection_that_is_off_or_of_a_retained_resource_blocks_nothing() -> None:
@@ -133,14 +142,18 @@ def test_a_retained_log_group_with_a_name_makes_the_next_launch_fail(edition: st
 # L04
 
 
-@pytest.mark.parametrize("logical_id", ["ServerAddress", "LoadBalancer"])
-def test_an_address_has_to_wait_for_the_gateway(edition: str, seeded: dict[str, Any], logical_id: str) -> None:
-    seeded["Resources"][logical_id]["DependsOn"] = []
-    assert findings(edition, seeded) == {("L04", logical_id)}
+def test_what_has_a_public_address_has_to_wait_for_the_gateway(edition: str, seeded: dict[str, Any]) -> None:
+    seeded["Resources"]["LoadBalancer"]["DependsOn"] = []
+    assert findings(edition, seeded) == {("L04", "LoadBalancer")}
+
+
+def test_the_fixed_address_itself_need_not_wait(edition: str, seeded: dict[str, Any]) -> None:
+    seeded["Resources"]["ServerAddress"]["DependsOn"] = []
+    assert findings(edition, seeded) == set()
 
 
 def test_waiting_for_the_attachment_itself_is_as_good(edition: str, seeded: dict[str, Any]) -> None:
-    depends_on = seeded["Resources"]["ServerAddress"]["DependsOn"]
+    depends_on = seeded["Resources"]["LoadBalancer"]["DependsOn"]
     depends_on[depends_on.index("PublicDefaultRoute")] = "InternetGatewayAttachment"
     assert findings(edition, seeded) == set()
 
@@ -320,7 +333,7 @@ def test_a_resource_that_may_fail_beside_the_database(edition: str, seeded: dict
 
 
 def test_a_database_without_a_final_snapshot_need_not_wait(edition: str, seeded: dict[str, Any]) -> None:
-    del seeded["Resources"]["Database"]["DependsOn"]
+    seeded["Resources"]["Database"]["DependsOn"] = ["HttpListener", "HttpsListener"]  # as the instances after it want
     seeded["Resources"]["Database"]["DeletionPolicy"] = "Delete"
     assert findings(edition, seeded, ordered=False) == set()
 
@@ -341,8 +354,8 @@ def test_checking_an_edition_does_not_import_cfn_lint(
 
 @pytest.mark.parametrize("edition", EDITIONS, indirect=True)
 def test_nothing_is_found_in_the_editions_with_any_parameter_set(template: dict[str, Any]) -> None:
-    rules = [each for each in vars(lifecycle).values() if isinstance(each, Rule)]
-    assert [rule.id for rule in rules] == [f"L0{number}" for number in range(1, len(rules) + 1)]
+    rules = [each for module in (lifecycle, updates) for each in vars(module).values() if isinstance(each, Rule)]
+    assert [rule.id for rule in rules] == [f"L{number:02}" for number in range(1, len(rules) + 1)]
     for parameter_values in CONTRACT.parameter_sets.values():
         launch = evaluate(template, parameter_values)
         assert [each for rule in rules for each in rule.find(launch, CONTRACT)] == []

@@ -32,18 +32,16 @@ def add_parameter(template, name, **declared):
     interface["ParameterLabels"][name] = {"default": name}
 
 
-def add_instance(template, name, **changed):
-    """Another instance beside the one of the product."""
-    launched = {key: value for key, value in launch_data(template).items() if key != "TagSpecifications"}
-    disks = launched.pop("BlockDeviceMappings")
-    launched["IamInstanceProfile"] = {"Ref": "ServerProfile"}
-    wanted = {**launched, "BlockDeviceMappings": disks, "SubnetId": {"Ref": "PublicSubnet1"}, **changed}
-    del wanted["UserData"]
-    template["Resources"][name] = {
-        "Type": "AWS::EC2::Instance",
-        "DependsOn": template["Resources"]["Server"]["DependsOn"],
-        "Properties": {key: value for key, value in wanted.items() if value is not None},
-    }
+def add_worker(template, name, **changed):
+    """Another group of instances beside that of the product, and its launch template."""
+    data = {key: value for key, value in launch_data(template).items() if key != "UserData"} | changed
+    add(template, f"{name}Template", "AWS::EC2::LaunchTemplate", LaunchTemplateData=data)
+    version = {"Fn::GetAtt": [f"{name}Template", "LatestVersionNumber"]}
+    launched = {"LaunchTemplateId": {"Ref": f"{name}Template"}, "Version": version}
+    subnets = [{"Ref": "PublicSubnet1"}]
+    group = {"LaunchTemplate": launched, "MinSize": 1, "MaxSize": 1, "VPCZoneIdentifier": subnets}
+    add(template, name, "AWS::AutoScaling::AutoScalingGroup", **group)
+    template["Resources"][name]["DependsOn"] = template["Resources"]["ServerGroup"]["DependsOn"]
 
 
 def statements(template, role="ServerRole"):
@@ -73,7 +71,7 @@ def an_image_from_a_mapping(template):
 def two_images(template):
     for name in ("FirstAmi", "SecondAmi"):
         add_parameter(template, name, Type="AWS::EC2::Image::Id", Default="ami-0123456789abcdef0")
-        add_instance(template, f"{name}Instance", ImageId={"Ref": name})
+        add_worker(template, f"{name}Worker", ImageId={"Ref": name})
 
 
 def an_image_looked_up_in_the_customers_account(template):
@@ -105,9 +103,13 @@ def a_partition_by_its_name(template):
 
 
 def a_suffix_by_its_name(template):
-    properties(template, "DatabaseProtectionRole")["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] = {
-        "Service": ["events.amazonaws.com", "states.amazonaws.com"]
-    }
+    content = template["Resources"]["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
+    content["/opt/quilt/endpoint"] = {"content": "sts.amazonaws.com"}
+
+
+def a_region_in_a_principal(template):
+    role = properties(template, "ProtectionRole")["AssumeRolePolicyDocument"]["Statement"][0]
+    role["Principal"] = {"Service": ["states.us-east-1.amazonaws.com", "states.amazonaws.com"]}
 
 
 def a_region_in_a_file_of_the_mapping(template):
@@ -254,7 +256,15 @@ def user_data_without_comments(template):
 
 
 def an_instance_without_a_subnet(template):
-    add_instance(template, "Worker", SubnetId=None, SecurityGroupIds=None)
+    data = {key: value for key, value in launch_data(template).items() if key != "UserData"}
+    data["IamInstanceProfile"] = {"Ref": "ServerProfile"}
+    wanted = {key: data[key] for key in ("ImageId", "IamInstanceProfile", "MetadataOptions", "InstanceType")}
+    add(template, "Worker", "AWS::EC2::Instance", **wanted)
+
+
+def an_instance_outside_of_a_group(template):
+    an_instance_without_a_subnet(template)
+    properties(template, "Worker")["SubnetId"] = {"Ref": "PrivateSubnet1"}
 
 
 DEFECTS = {
@@ -291,9 +301,11 @@ DEFECTS = {
     a_key_pair_as_a_text: {("M15", "KeyName")},
     user_data_without_comments: {("M16", "Worker")},
     an_instance_without_a_subnet: {("M16", "Worker")},
+    an_instance_outside_of_a_group: {("M16", "Worker")},
     a_region_by_its_name: {("M17", "ServerTemplate")},
     a_partition_by_its_name: {("M17", "ServerRole")},
-    a_suffix_by_its_name: {("M17", "DatabaseProtectionRole")},
+    a_suffix_by_its_name: {("M17", "ServerTemplate")},
+    a_region_in_a_principal: {("M17", "ProtectionRole")},
     a_region_in_a_file_of_the_mapping: {("M17", "Files")},
     a_region_in_an_output: {("M17", "Console")},
     too_many_outputs: {("M18", "Outputs")},
@@ -384,7 +396,8 @@ def test_an_instance_without_a_profile_is_reported_where_something_needs_access(
 def test_an_instance_from_a_launch_template_of_the_customers_is_not_checked():
     launched = {"LaunchTemplate": {"LaunchTemplateId": "lt-1", "Version": "1"}}
     server = {"Type": "AWS::EC2::Instance", "Properties": launched}
-    assert marketplace_findings({"Resources": {"Server": server, "User": {"Type": "AWS::IAM::User"}}}) == set()
+    template = {"Resources": {"Server": server, "User": {"Type": "AWS::IAM::User"}}}
+    assert marketplace_findings(template) == {("M16", "Server")}  # which is in no group
 
 
 def test_the_parameters_of_aws_marketplace_are_accepted():

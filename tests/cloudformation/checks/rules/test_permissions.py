@@ -10,6 +10,7 @@ from quilt_cfn.cloudformation.checks.engine import run_rules
 from quilt_cfn.cloudformation.checks.rules.permissions import (
     call_without_permission,
     invalid_document,
+    principal_with_a_dns_suffix,
     role_that_its_service_may_not_assume,
     unused_permission,
     unused_resource,
@@ -24,6 +25,7 @@ FAMILY = (
     unused_resource,
     invalid_document,
     role_that_its_service_may_not_assume,
+    principal_with_a_dns_suffix,
 )
 SIGNER = {"registry": "RegistryUser", "marketplace": "ServerRole"}
 
@@ -57,6 +59,7 @@ def sentences(template: dict[str, Any], region: str = "us-east-1") -> list[tuple
         ("ServerRole", "logs:PutLogEvents"),
         ("ServerRole", "logs:CreateLogStream"),
         ("ServerRole", "ssmmessages:OpenDataChannel"),
+        ("ProtectionRole", "cloudformation:DescribeStackResource"),
         ("NetworkLogsRole", "logs:PutLogEvents"),
         ("NetworkLogsRole", "logs:DescribeLogStreams"),
     ],
@@ -76,8 +79,10 @@ def test_the_signer_of_urls_needs_what_its_urls_do(edition, seeded, action):
     ("owner", "action"),
     [
         ("ServerRole", "secretsmanager:GetSecretValue"),
-        ("DatabaseProtectionRole", "rds:ModifyDBInstance"),
-        ("DatabaseProtectionRole", "states:StartExecution"),
+        ("ProtectionRole", "cloudformation:UpdateTerminationProtection"),
+        ("ProtectionRuleRole", "states:StartExecution"),
+        ("ServerRole", "elasticloadbalancing:DescribeTargetHealth"),
+        ("ServerRole", "ec2:AssociateAddress"),
     ],
 )
 def test_a_denial_ends_what_a_statement_allows(edition, seeded, owner, action):
@@ -96,8 +101,38 @@ def test_a_denial_with_a_condition_is_not_counted(edition, seeded):
 
 def test_a_secret_that_the_instance_reads_and_its_role_may_not_is_found(edition, seeded):
     resources = statement(seeded, "ServerRole", "secretsmanager:GetSecretValue")["Resource"]
-    resources.remove({"Ref": "TeamNameSecret"})
+    resources.remove({"Ref": "QuiltSecretKey"})
     assert findings(edition, seeded) == {("P01", "ServerRole")}
+
+
+def test_a_text_that_the_instance_reads_and_its_role_may_not_is_found(edition, seeded):
+    del statement(seeded, "ServerRole", "ssm:GetParameter")["Resource"][0]
+    assert findings(edition, seeded) == {("P01", "ServerRole")}
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_taking_the_address_needs_permission_on_the_address_and_on_the_network_interface(edition, seeded, index):
+    del statement(seeded, "ServerRole", "ec2:AssociateAddress")["Resource"][index]
+    assert findings(edition, seeded) == {("P01", "ServerRole")}
+
+
+def test_taking_the_address_needs_permission_on_the_instance(edition, seeded):
+    statements = seeded["Resources"]["ServerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    statements.remove(next(each for each in statements if "Condition" in each))
+    assert findings(edition, seeded) == {("P01", "ServerRole")}
+
+
+@pytest.mark.parametrize(
+    ("policy", "resource"),
+    [("ProtectionDatabasePolicy", "another-database"), ("ProtectionRole", "another-stack/1")],
+)
+def test_protecting_needs_permission_on_this_stack_and_on_this_database(edition, seeded, policy, resource):
+    kind = {"another-database": "rds:${AWS::Region}:${AWS::AccountId}:db:", "another-stack/1": ""}[resource]
+    kind = kind or "cloudformation:${AWS::Region}:${AWS::AccountId}:stack/"
+    properties = seeded["Resources"][policy]["Properties"]
+    document = properties.get("PolicyDocument") or properties["Policies"][0]["PolicyDocument"]
+    document["Statement"][0]["Resource"] = [{"Fn::Sub": f"arn:${{AWS::Partition}}:{kind}{resource}"}]
+    assert findings(edition, seeded) == {("P01", "ProtectionRole")}
 
 
 @pytest.mark.parametrize("edition", ["registry"], indirect=True)
@@ -107,10 +142,10 @@ def test_the_rotation_of_keys_stores_the_new_one(edition, seeded):
     assert findings(edition, seeded) == {("P01", "ServerRole")}
 
 
-def test_a_state_machine_whose_name_its_starter_does_not_expect_is_never_started(edition, seeded):
-    named = statement(seeded, "DatabaseProtectionRole", "states:StartExecution")["Resource"]
-    named[0] = {"Fn::Sub": named[0]["Fn::Sub"].replace("DatabaseProtection", "Protection-of-the-database")}
-    assert findings(edition, seeded) == {("P01", "DatabaseProtectionRole")}
+def test_a_state_machine_that_its_starter_may_not_start_is_found(edition, seeded):
+    arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:another"
+    statement(seeded, "ProtectionRuleRole", "states:StartExecution")["Resource"] = [{"Fn::Sub": arn}]
+    assert findings(edition, seeded) == {("P01", "ProtectionRuleRole")}
 
 
 def test_a_policy_of_its_own_resource_allows_as_well(edition, seeded):
@@ -203,9 +238,9 @@ def test_objects_are_not_their_bucket(edition, seeded):
 
 
 def test_a_resource_of_the_wrong_type_is_reported(edition, seeded):
-    named = statement(seeded, "DatabaseProtectionRole", "states:StartExecution")["Resource"]
-    named[0] = {"Fn::Sub": named[0]["Fn::Sub"].replace(":stateMachine:", ":execution:")}
-    assert findings(edition, seeded) == {("P04", "DatabaseProtectionRole")}
+    arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${Protection.Name}"
+    statement(seeded, "ProtectionRuleRole", "states:StartExecution")["Resource"] = [{"Fn::Sub": arn}]
+    assert findings(edition, seeded) == {("P04", "ProtectionRuleRole")}
 
 
 @pytest.mark.parametrize(
@@ -246,9 +281,9 @@ def test_the_policies_are_valid_in_other_partitions(edition, seeded, region):
 @pytest.mark.parametrize(
     ("role", "service"),
     [
-        ("ServerRole", "lambda.${AWS::URLSuffix}"),
+        ("ServerRole", "lambda.amazonaws.com"),
         ("ServerRole", "ec2.amazonaws.co"),
-        ("NetworkLogsRole", "logs.${AWS::URLSuffix}"),
+        ("NetworkLogsRole", "logs.amazonaws.com"),
     ],
 )
 def test_a_service_that_its_role_does_not_trust_is_found(edition, seeded, role, service):
@@ -256,10 +291,10 @@ def test_a_service_that_its_role_does_not_trust_is_found(edition, seeded, role, 
     assert findings(edition, seeded) == {("P05", role)}
 
 
-@pytest.mark.parametrize("index", [0, 1])
-def test_a_role_of_two_services_has_to_trust_both(edition, seeded, index):
-    del trust(seeded, "DatabaseProtectionRole")["Principal"]["Service"][index]
-    assert findings(edition, seeded) == {("P05", "DatabaseProtectionRole")}
+@pytest.mark.parametrize(("role", "other"), [("ProtectionRole", "events"), ("ProtectionRuleRole", "states")])
+def test_a_state_machine_and_the_rule_that_starts_it_have_a_role_each(edition, seeded, role, other):
+    trust(seeded, role)["Principal"]["Service"] = [f"{other}.amazonaws.com"]
+    assert findings(edition, seeded) == {("P05", role)}
 
 
 @pytest.mark.parametrize("service", ["ec2.amazonaws.com", "ec2.amazonaws.com.cn", "ec2.cn-north-1.amazonaws.com.cn"])
@@ -274,6 +309,38 @@ def test_a_trust_policy_has_a_principal_and_only_actions_of_sts(edition, seeded)
     trust(seeded, "ServerRole")["Action"] = ["ec2:RunInstances"]
     del trust(seeded, "NetworkLogsRole")["Principal"]
     assert findings(edition, seeded) == {("P04", "ServerRole"), ("P04", "NetworkLogsRole")}
+
+
+# P06: names of services.
+
+
+@pytest.mark.parametrize(
+    ("service", "region", "found"),
+    [
+        ("ec2.${AWS::URLSuffix}", "us-east-1", False),
+        ("ec2.${AWS::URLSuffix}", "eusc-de-east-1", True),
+        ("ec2.amazonaws.com", "eusc-de-east-1", False),
+    ],
+)
+def test_a_service_has_no_dns_suffix_of_its_partition_in_europe(edition, seeded, service, region, found):
+    trust(seeded, "ServerRole")["Principal"]["Service"] = [{"Fn::Sub": service}]
+    assert findings(edition, seeded, region) == ({("P06", "ServerRole")} if found else set())
+
+
+@pytest.mark.parametrize(
+    ("service", "region", "found"),
+    [
+        ("events.${AWS::URLSuffix}", "cn-north-1", ["P06"]),
+        ("events.amazonaws.com", "cn-north-1", []),
+        ("events.${AWS::URLSuffix}", "us-gov-west-1", []),
+        ("ec2.${AWS::URLSuffix}", "cn-north-1", []),
+    ],
+)
+def test_in_china_eventbridge_has_none_and_older_services_have_both(service, region, found):
+    trusting = {**EC2["Statement"][0], "Principal": {"Service": {"Fn::Sub": service}}}
+    document = {**EC2, "Statement": [trusting]}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": document}}
+    assert [rule for rule, _ in sentences({"Resources": {"Role": role}}, region)] == found
 
 
 # Misshapen templates.

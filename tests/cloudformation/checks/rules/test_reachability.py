@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from quilt_cfn.cloudformation.analysis.traffic import connections
-from quilt_cfn.cloudformation.checks.rules.reachability import needed_connections_are_possible
+from quilt_cfn.cloudformation.checks.rules.reachability import needed_connections_are_possible, nothing_else_is_open
 from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.editions import EDITIONS
 from tests.cloudformation.checks.conftest import CONTRACT, findings
@@ -35,22 +35,22 @@ def test_the_connections_of_the_product(edition, template):
     assert {(*connection.ends, connection.port) for connection in found} == {
         ("the internet", "LoadBalancer", 443),
         ("the internet", "LoadBalancer", 80),
-        ("LoadBalancer", "Server", 80),
-        ("LoadBalancer", "Server", 8080),
-        ("Server", "Database", 5432),
-        ("Server", "the internet", 443),
-        ("Server", "the internet", 587),
-        ("198.51.100.0/24", "Server", 22),
+        ("LoadBalancer", "ServerGroup", 80),
+        ("LoadBalancer", "ServerGroup", 8080),
+        ("ServerGroup", "Database", 5432),
+        ("ServerGroup", "the internet", 443),
+        ("ServerGroup", "the internet", 587),
+        ("198.51.100.0/24", "ServerGroup", 22),
     }
 
 
 CLOSED = {
     "no rule lets clients in": ("ElbSecurityGroup", "SecurityGroupIngress", 0, "LoadBalancer"),
     "no rule lets clients be redirected": ("ElbSecurityGroup", "SecurityGroupIngress", 1, "LoadBalancer"),
-    "the load balancer may not send": ("ElbSecurityGroup", "SecurityGroupEgress", 0, "Server"),
+    "the load balancer may not send": ("ElbSecurityGroup", "SecurityGroupEgress", 0, "ServerGroup"),
     "the instance may not connect to the database": ("ServerSecurityGroup", "SecurityGroupEgress", 0, "Database"),
-    "the instance may not call AWS": ("ServerSecurityGroup", "SecurityGroupEgress", 1, "Server"),
-    "the instance may not send mail": ("ServerSecurityGroup", "SecurityGroupEgress", 2, "Server"),
+    "the instance may not call AWS": ("ServerSecurityGroup", "SecurityGroupEgress", 1, "ServerGroup"),
+    "the instance may not send mail": ("ServerSecurityGroup", "SecurityGroupEgress", 2, "ServerGroup"),
 }
 
 
@@ -63,7 +63,7 @@ def test_a_rule_that_is_gone(edition, seeded, case):
 
 @pytest.mark.parametrize(
     ("resource", "place"),
-    [("ServerIngressSites", "Server"), ("ServerIngressRedirect", "Server"), ("DatabaseIngress", "Database")],
+    [("ServerIngressSites", "ServerGroup"), ("ServerIngressRedirect", "ServerGroup"), ("DatabaseIngress", "Database")],
 )
 def test_a_rule_of_its_own_that_is_gone(edition, seeded, resource, place):
     del seeded["Resources"][resource]
@@ -75,18 +75,18 @@ def test_a_rule_of_its_own_that_is_gone(edition, seeded, resource, place):
 
 def test_ssh_from_nowhere(edition, seeded):
     del properties(seeded, "SshSecurityGroup")["SecurityGroupIngress"]
-    assert findings(edition, seeded) == {("R01", "Server")}
+    assert findings(edition, seeded) == {("R01", "ServerGroup")}
 
 
 def test_an_instance_outside_its_group(edition, seeded):
     launch_data(seeded)["SecurityGroupIds"] = [{"Ref": "ServerSecurityGroup"}]
-    assert findings(edition, seeded) == {("R01", "Server"), ("R02", "SshSecurityGroup")}
+    assert findings(edition, seeded) == {("R01", "ServerGroup"), ("R02", "SshSecurityGroup")}
 
 
 def test_mail_on_another_port_than_the_parameters(edition, seeded):
     rule = properties(seeded, "ServerSecurityGroup")["SecurityGroupEgress"][2]
     rule |= {"FromPort": 25, "ToPort": 25}
-    assert findings(edition, seeded) == {("R01", "Server")}
+    assert findings(edition, seeded) == {("R01", "ServerGroup")}
 
 
 def test_the_sentence_names_both_ports(template):
@@ -95,8 +95,8 @@ def test_the_sentence_names_both_ports(template):
     launch = evaluate(seeded, CONTRACT.parameter_sets["documented"])
     ((_, message),) = needed_connections_are_possible.find(launch, CONTRACT)
     assert message == (
-        "Server can't reach Database on port 5433, though Database listens there: "
-        "the security groups of Server don't allow it outbound; they open 5432."
+        "ServerGroup can't reach Database on port 5433, though Database listens there: "
+        "the security groups of ServerGroup don't allow it outbound; they open 5432."
     )
 
 
@@ -122,6 +122,19 @@ def test_ssh_from_more_than_the_parameters_range(edition, seeded):
     assert findings(edition, seeded) == {("R02", "SshSecurityGroup")}
 
 
+def test_a_site_for_some_addresses_only_is_known_traffic(edition, template):
+    contract = CONTRACT.for_template(EDITIONS[edition].file)
+    launch = evaluate(template, contract.parameter_sets["documented"] | {"HttpsInputCIDR": "203.0.113.0/24"})
+    assert not [*nothing_else_is_open.find(launch, contract)]
+    assert not [*needed_connections_are_possible.find(launch, contract)]
+
+
+def test_the_instance_is_not_open_to_some_addresses_of_the_internet(edition, seeded):
+    rule = ANYWHERE | {"FromPort": 443, "ToPort": 443, "CidrIp": "203.0.113.0/24"}
+    properties(seeded, "ServerSecurityGroup")["SecurityGroupIngress"] = [rule]
+    assert findings(edition, seeded) == {("R02", "ServerSecurityGroup")}
+
+
 def test_more_outbound_traffic_than_is_needed(edition, seeded):
     rule = {"IpProtocol": "-1", "CidrIp": "0.0.0.0/0", "Description": "Anything"}
     properties(seeded, "ServerSecurityGroup")["SecurityGroupEgress"].append(rule)
@@ -138,11 +151,9 @@ def test_a_public_subnet_without_its_route_table(edition, seeded):
 
 def test_a_target_group_that_sends_to_another_port(edition, seeded):
     """And its security groups follow it, as somebody would write who moves a port and forgets the containers."""
-    properties(seeded, "RedirectTargetGroup")["Targets"][0]["Port"] = 8081
+    properties(seeded, "RedirectTargetGroup")["Port"] = 8081
     properties(seeded, "ServerIngressRedirect").update(FromPort=8081, ToPort=8081)
     properties(seeded, "ElbSecurityGroup")["SecurityGroupEgress"][1].update(FromPort=8081, ToPort=8081)
-    del properties(seeded, "RedirectTargetGroup")["Port"]
-    properties(seeded, "RedirectTargetGroup")["Port"] = 8081
     assert findings(edition, seeded) == {("R04", "RedirectTargetGroup")}
 
 

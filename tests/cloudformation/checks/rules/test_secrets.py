@@ -99,9 +99,9 @@ def test_in_a_configuration_that_is_shown(edition, seeded, resource):
 
 
 def test_in_a_state_machine(edition, seeded):
-    states = properties(seeded, "DatabaseProtection")["Definition"]["States"]
-    states["Protect"]["Parameters"]["MasterUserPassword"] = {"Ref": "DBPassword"}
-    assert findings(edition, seeded) == {("S05", "DatabaseProtection")}
+    states = properties(seeded, "Protection")["Definition"]["States"]
+    states["ProtectDatabase"]["Parameters"]["MasterUserPassword"] = {"Ref": "DBPassword"}
+    assert findings(edition, seeded) == {("S05", "Protection")}
 
 
 def test_in_a_log_s_settings(edition, seeded):

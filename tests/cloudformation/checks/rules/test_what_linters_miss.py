@@ -34,7 +34,7 @@ def subnets_that_overlap(template):
 
 
 def two_subnets_in_one_zone(template):
-    properties(template, "PrivateSubnet2")["AvailabilityZone"]["Fn::Select"][0] = 0
+    properties(template, "PrivateSubnet2")["AvailabilityZone"]["Fn::If"][2]["Fn::Select"][0] = 0
 
 
 def a_default_route_that_does_not_wait_for_the_gateway(template):
@@ -72,7 +72,7 @@ def a_bucket_policy_with_the_wrong_arn(template):
 
 
 def an_impossible_timeout(template):
-    template["Resources"]["Server"]["CreationPolicy"]["ResourceSignal"]["Timeout"] = "PT13H"
+    template["Resources"]["ServerGroup"]["CreationPolicy"]["ResourceSignal"]["Timeout"] = "PT13H"
 
 
 def user_data_that_is_not_base64(template):
@@ -84,7 +84,7 @@ def an_unknown_configset(template):
 
 
 def a_wrong_resource_name_for_cfn_init(template):
-    user_data(template, "--resource ServerTemplate", "--resource Server")
+    user_data(template, "--resource ServerTemplate", "--resource ServerGroup")
 
 
 def a_bad_section_in_cfn_init(template):
@@ -106,7 +106,7 @@ def a_health_check_path_without_a_slash(template):
 
 
 def a_zone_out_of_range(template):
-    properties(template, "PrivateSubnet2")["AvailabilityZone"]["Fn::Select"][0] = 6
+    properties(template, "PrivateSubnet2")["AvailabilityZone"]["Fn::If"][2]["Fn::Select"][0] = 6
 
 
 def a_block_past_the_end(template):
@@ -114,7 +114,7 @@ def a_block_past_the_end(template):
 
 
 def an_invalid_database_name(template):
-    properties(template, "Database")["DBName"]["Fn::If"][2] = "quilt-registry"
+    properties(template, "Database")["DBName"] = "quilt-registry"
 
 
 def too_little_storage(template):
@@ -136,7 +136,7 @@ DEFECTS = {
     a_reference_of_the_wrong_type: ("W11", "Database"),
     a_parameter_missing_from_the_interface_groups: ("M14", "LogRetentionDays"),
     a_bucket_policy_with_the_wrong_arn: ("W12", "BucketPolicy"),
-    an_impossible_timeout: ("W15", "Server"),
+    an_impossible_timeout: ("W15", "ServerGroup"),
     user_data_that_is_not_base64: ("W14", "ServerTemplate"),
     an_unknown_configset: ("W18", "ServerTemplate"),
     a_wrong_resource_name_for_cfn_init: ("W16", "ServerTemplate"),
