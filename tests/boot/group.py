@@ -52,7 +52,7 @@ class Member:
         """Run the user data until that ends, or the instance."""
         try:
             done = self.instance.boot()
-        except AssertionError:
+        except (AssertionError, OSError):
             if self.runs:
                 raise
         else:
@@ -92,11 +92,12 @@ class Group:
     def __enter__(self) -> Group:
         self.set_status("REVIEW_IN_PROGRESS")
         self.free_address()
-        self._in_background(self._replace_what_is_unhealthy)
+        self.watch = self._in_background(self._replace_what_is_unhealthy)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.over = True
+        self.watch.join()
         for member in self.members + self.leaving:
             member.instance.process.kill()
         for thread in self.threads:
@@ -202,10 +203,11 @@ class Group:
                     self._in_background(self._end_when_drained, member)
                     self.launch()
 
-    def _in_background(self, target: Callable[..., object], *arguments: object) -> None:
+    def _in_background(self, target: Callable[..., object], *arguments: object) -> Thread:
         thread = Thread(target=target, args=arguments)
         thread.start()
         self.threads.append(thread)
+        return thread
 
 
 def _seconds(minutes: str) -> float:

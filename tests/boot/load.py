@@ -15,7 +15,9 @@ PAUSE = 0.04
 """Seconds between two requests of a client."""
 TIMEOUT = 10.0
 CLIENTS_OF_EACH_KIND = 2
-UPLOAD = b"x" * 16384
+UPLOAD = 4 * [b"x" * 4096]
+UPLOAD_SECONDS = 1.0
+"""How long the body of a POST takes."""
 
 
 class Kind(NamedTuple):
@@ -117,16 +119,16 @@ class Load:
 
 
 def request(connection: HTTPConnection, kind: Kind, keeps_alive: bool) -> HTTPResponse:
-    """Send a request of this kind; the body of a POST takes its time."""
+    """Send a request of this kind."""
 
     def upload() -> Iterator[bytes]:
-        for start in range(0, len(UPLOAD), 4096):
-            time.sleep(PAUSE)
-            yield UPLOAD[start : start + 4096]
+        for part in UPLOAD:
+            time.sleep(UPLOAD_SECONDS / len(UPLOAD))
+            yield part
 
     headers = {"Host": kind.host, "Connection": "keep-alive" if keeps_alive else "close"}
     if kind.method == "POST":
-        connection.request("POST", kind.path, upload(), headers | {"Content-Length": str(len(UPLOAD))})
+        connection.request("POST", kind.path, upload(), headers | {"Content-Length": str(sum(map(len, UPLOAD)))})
     else:
         connection.request(kind.method, kind.path, headers=headers)
     return connection.getresponse()

@@ -12,7 +12,7 @@ import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import RLock, Thread
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.boot.network import GATEWAY, Network
 from tests.launches import LaunchedStack
@@ -39,15 +39,6 @@ defaults
 """
 
 
-class Change(NamedTuple):
-    """At which time.monotonic() a target of a group got which state."""
-
-    at: float
-    group: str
-    instance_id: str
-    state: str
-
-
 class Target:
     """An instance in a target group."""
 
@@ -55,6 +46,7 @@ class Target:
         self.id, self.address, self.server = instance_id, address, server
         self.state, self.reason = "initial", "Elb.RegistrationInProgress"
         self.deregistered: float | None = None
+        self.gets_connections = False
 
     @property
     def known(self) -> bool:
@@ -84,6 +76,9 @@ class TargetGroup:
         with self.balancer.lock:
             number = 1 + len(self.targets)
             target = self.targets[instance_id] = Target(instance_id, address, f"{self.name}/target{number}")
+            if self.name not in self.balancer.ports:
+                self.set_state(target, "unused", "Target.NotInUse")
+                return
             self.balancer.command(f"set server {target.server} addr {address} port {self.port}")
             self.set_state(target, target.state, target.reason)
         self.balancer.threads.append(self.balancer.network.thread(self.check, target))
@@ -97,7 +92,7 @@ class TargetGroup:
 
     def check(self, target: Target) -> None:
         """Send health checks until the target is no longer registered."""
-        self.balancer.pause(REGISTRATION)
+        self.balancer.pause(self.balancer.registration)
         self.set_state(target, "initial", "Elb.InitialHealthChecking")
         last, times = None, 0
         while not self.balancer.over and target.deregistered is None:
@@ -140,7 +135,6 @@ class TargetGroup:
             if state == "unhealthy" and target.state == "healthy":
                 self.balancer.command(f"shutdown sessions server {target.server}")
             target.state, target.reason = state, reason
-            self.balancer.changes.append(Change(time.monotonic(), self.name, target.id, state))
             self.route()
             self.balancer.publish()
 
@@ -152,11 +146,13 @@ class TargetGroup:
         with self.balancer.lock:
             registered = [each for each in self.targets.values() if each.known and each.deregistered is None]
             healthy = [each for each in registered if each.state == "healthy"]
-            open_to_new = {each.id for each in healthy or registered}
             now = time.monotonic()
             for target in self.targets.values():
-                draining = target.deregistered is not None and now - target.deregistered < STILL_CONNECTED
-                state = "ready" if draining or target.id in open_to_new else "maint"
+                if target.deregistered is None:
+                    target.gets_connections = target in (healthy or registered)
+                elif now - target.deregistered > STILL_CONNECTED:
+                    target.gets_connections = False
+                state = "ready" if target.gets_connections else "maint"
                 self.balancer.command(f"set server {target.server} state {state}")
 
 
@@ -178,7 +174,7 @@ class LoadBalancer:
         self.groups = {name: TargetGroup(self, each, name) for name, each in target_groups.items()}
         self.lock = RLock()
         self.threads: list[Thread] = []
-        self.changes: list[Change] = []
+        self.registration = REGISTRATION
         self.over = False
 
     @classmethod
@@ -193,13 +189,14 @@ class LoadBalancer:
 
     def __enter__(self) -> LoadBalancer:
         config = CONFIG.format(folder=self.folder)
-        for name, group in self.groups.items():
-            config += f"frontend {name}\n    bind {GATEWAY}:{self.ports[name]}\n    default_backend {name}\n"
-            config += f"backend {name}\n    server-template target 1-{TARGETS} 0.0.0.0:{group.port} disabled\n"
+        for name in self.groups:
+            config += f"backend {name}\n    server-template target 1-{TARGETS} 0.0.0.0:1 disabled\n"
+        for name, port in self.ports.items():
+            config += f"frontend {name}\n    bind {GATEWAY}:{port}\n    default_backend {name}\n"
         path = self.folder / "haproxy.cfg"
         path.write_text(config)
         self.publish()
-        self.process = self.network.run("haproxy", "-db", "-f", path)
+        self.process = self.network.run("haproxy", "-q", "-db", "-f", path)
         deadline = time.monotonic() + 10
         while not (self.folder / "haproxy.socket").exists():
             assert self.process.poll() is None, "HAProxy runs"
@@ -241,11 +238,15 @@ class LoadBalancer:
 
     def states(self, instance_id: str) -> dict[str, str]:
         """Target group -> state of an instance in it."""
-        return {name: group.targets[instance_id].state for name, group in self.groups.items()}
+        return {name: target.state for name, target in self.registrations(instance_id).items()}
+
+    def registrations(self, instance_id: str) -> dict[str, Target]:
+        """Target group -> an instance's registration in it."""
+        return {name: each.targets[instance_id] for name, each in self.groups.items() if instance_id in each.targets}
 
     def connections(self, instance_id: str) -> int:
         """How many connections are open to an instance."""
-        servers = {group.targets[instance_id].server for group in self.groups.values()}
+        servers = {target.server for target in self.registrations(instance_id).values()}
         header, *lines = self.command("show stat -1 4 -1").strip().splitlines()
         rows = [dict(zip(header.lstrip("# ").split(","), line.split(","), strict=False)) for line in lines]
         return sum(int(row["scur"]) for row in rows if f"{row['pxname']}/{row['svname']}" in servers)

@@ -28,7 +28,8 @@ class Network:
         command = ["unshare", "--net", "sh", "-ec", script]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT, cwd="/")
         assert self.process.stdout is not None
-        assert self.process.stdout.read(1), "the network is up"
+        with self.process.stdout as output:
+            assert output.read(1), "the network is up"
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -88,7 +88,10 @@ def serve(connection):
             length = int.from_bytes(data[:2], "little")
             words.append(data[2 : 2 + length].decode())
             data = data[2 + length :]
-        status, body = answer(dict(zip(words[::2], words[1::2], strict=True)))
+        request = dict(zip(words[::2], words[1::2], strict=True))
+        # A connection that is closed with something unread is reset, and the answer lost.
+        stream.read(int(request.get("CONTENT_LENGTH") or 0))
+        status, body = answer(request)
         stream.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body.encode())}\r\n\r\n{body}".encode())
 
 
