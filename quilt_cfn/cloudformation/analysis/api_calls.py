@@ -100,12 +100,14 @@ def _of_instances(launch: Launch) -> Iterator[ApiCall]:
         roles = as_list(launch.properties(launch.referenced_resource(profile)).get("Roles"))
         role = identity_of(launch, roles[0]) if roles else None
         if role:
-            texts = [*scripts(launch, *instance.sources)]
+            texts = scripts(launch, *instance.sources)
             origins = origins_of([text for _, text in texts])
-            written = [*files(launch, *instance.sources)]
-            with_keys = {each for _, _, text in written for each in _with_access_key(text)}
+            names = {origin.name for origin in origins}
+            written = files(launch, *instance.sources)
+            with_keys = frozenset(each for _, _, text in written for each in _with_access_key(text))
             for path, text in texts:
-                yield from _of_script(launch, role, path, _with_own_credentials(text, with_keys), origins)
+                if "aws" in text:
+                    yield from _of_script(launch, role, path, _with_own_credentials(text, with_keys), names)
             for source, name, text in written:
                 yield from _of_docker(launch, role, f"{name} of {source}", text, origins)
 
@@ -116,7 +118,8 @@ def _with_access_key(text: str) -> list[str]:
     return [as_text(path[-1]) for path, value in found if "AWS_ACCESS_KEY_ID" in dict_or_empty(value)]
 
 
-def _with_own_credentials(script: str, with_keys: Collection[str]) -> str:
+@lru_cache(maxsize=512)
+def _with_own_credentials(script: str, with_keys: frozenset[str]) -> str:
     """A shell script without what it does after reading a file that gives it other credentials than the instance's.
 
     What is done is what stands between that line and the end of the branch or of the script, and the functions that
@@ -131,10 +134,9 @@ def _with_own_credentials(script: str, with_keys: Collection[str]) -> str:
     return script
 
 
-def _of_script(launch: Launch, role: str, path: Path, text: str, origins: frozenset[Origin]) -> Iterator[ApiCall]:
-    """``origins`` is what flowed into any script of the instance."""
+def _of_script(launch: Launch, role: str, path: Path, text: str, names: Collection[str]) -> Iterator[ApiCall]:
+    """``names`` are those of the resources that any script of the instance mentions."""
     place = "the user data" if path[-1] == "UserData" else path[-2]
-    names = {origin.name for origin in origins}
     for action, command in commands(text):
         for targets in _targets_of_command(launch, action, names):
             yield ApiCall(role, action, targets, f"{place} of {path[1]} calls {command}")

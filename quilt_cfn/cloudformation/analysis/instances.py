@@ -93,8 +93,13 @@ def decoded_user_data(data: Any) -> str | None:
     return Value(decoded, data.origins) if isinstance(data, Value) else decoded
 
 
-def scripts(launch: Launch, *names: str) -> Iterator[tuple[Path, str]]:
+@lru_cache(maxsize=8)
+def scripts(launch: Launch, *names: str) -> tuple[tuple[Path, str], ...]:
     """(path, text) of all that an instance runs or reads from resources: user data, and the texts of cfn-init."""
+    return tuple(_scripts(launch, names))
+
+
+def _scripts(launch: Launch, names: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     for name in names:
         decoded = ((path, decoded_user_data(data)) for path, data in user_data(launch) if path[1] == name)
         yield from ((path, text) for path, text in decoded if text is not None)
@@ -103,8 +108,13 @@ def scripts(launch: Launch, *names: str) -> Iterator[tuple[Path, str]]:
         )
 
 
-def files(launch: Launch, *names: str) -> Iterator[tuple[str, str, str]]:
+@lru_cache(maxsize=8)
+def files(launch: Launch, *names: str) -> tuple[tuple[str, str, str], ...]:
     """(logical ID, path on the instance, text) of each file that cfn-init writes for resources; a map becomes JSON."""
+    return tuple(_files(launch, names))
+
+
+def _files(launch: Launch, names: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     for name in names:
         for config in cfn_init(launch, name).values():
             for path, file in map_at(config, "files").items():

@@ -80,7 +80,8 @@ def _public_subnets(launch: Launch, name: str) -> set[str]:
 def _associates_an_address(launch: Launch, name: str) -> bool:
     """Whether the scripts of an instance, or of the instances of a group, associate an address with it."""
     sources = [source for instance in instances(launch) if instance.name == name for source in instance.sources]
-    return any(action == ASSOCIATE for _, text in scripts(launch, *sources) for action, _ in commands(text))
+    texts = [text for _, text in scripts(launch, *sources) if "aws" in text]
+    return any(action == ASSOCIATE for text in texts for action, _ in commands(text))
 
 
 def _subnets(launch: Launch, value: Any) -> set[str]:

@@ -198,13 +198,10 @@ def somebody_signals(launch: Launch, contract: Contract) -> Iterator[Violation]:
     for instance in filter(is_complete, instances(launch)):
         path = _waiting_for_signals(launch, instance.name)
         data = [decoded_user_data(each) for where, each in user_data(launch) if where[1] in instance.sources]
-        if not path or not data or None in data:
+        texts = [text for where, text in scripts(launch, *instance.sources) if "cfn-hup" not in str(where)]
+        if not path or not data or None in data or any(map(SIGNALS.search, texts)):
             continue
-        texts = [
-            COMMAND.sub("", text) for where, text in scripts(launch, *instance.sources) if "cfn-hup" not in str(where)
-        ]
-        calls = any(SIGNALS.search(text) for _, text in scripts(launch, *instance.sources))
-        if not calls and not any(name in text for text in texts for name in stack):
+        if not any(name in COMMAND.sub("", text) for text in texts for name in stack):
             yield (path, f"CloudFormation waits for a signal of {instance.name}, and no script of it sends one.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from quilt_cfn.cloudformation.template.walk import entries, references, strings_
 
 UPDATE_POLICY = f"{REFERENCE}/aws-attribute-updatepolicy.html"
 ELB = "AWS::ElasticLoadBalancingV2"
+ASKING_FOR_HEALTH = ("describe-target-health", "target-in-service", "describe_target_health", "DescribeTargetHealth")
 DATABASE, SNAPSHOT = "AWS::RDS::DBInstance", "DBSnapshotIdentifier"
 
 
@@ -174,8 +174,7 @@ def _listeners(launch: Launch, target_group: str) -> list[str]:
 
 def _waits_for_target_health(launch: Launch, group: str) -> bool:
     sources = [source for instance in instances(launch) if instance.name == group for source in instance.sources]
-    asks = re.compile(r"describe-target-health|target-in-service|(?i:describe_?target_?health)")
-    return any(asks.search(text) for _, text in scripts(launch, *sources))
+    return any(asking in text for _, text in scripts(launch, *sources) for asking in ASKING_FOR_HEALTH)
 
 
 @rule(
