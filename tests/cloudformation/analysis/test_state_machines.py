@@ -47,11 +47,10 @@ def test_tasks_inside_of_branches_and_loops_are_found() -> None:
 
 
 def test_a_definition_may_be_a_text() -> None:
-    text = json.dumps(
-        {"States": {"Tell": {**LOOK_UP, "Parameters": {"TopicArn": "${Topic}", "StackName": "my-stack"}}}}
-    )
-    task = read({}, DefinitionString={"Fn::Sub": text})["Tell"]
-    assert (task.named, task.on_stack) == ({"Topic"}, True)
+    state = {**LOOK_UP, "Parameters": {"TopicArn": "${Topic}", "StackName": "my-stack"}}
+    task = read({}, DefinitionString={"Fn::Sub": json.dumps({"States": {"Tell": state}})})["Tell"]
+    assert task.named == {"Topic"}
+    assert task.on_stack
 
 
 @pytest.mark.parametrize(
