@@ -93,6 +93,12 @@ def test_an_address_is_associated_by_permissions_on_three_resources(edition, tem
     }
 
 
+def test_an_action_that_iam_grants_only_on_everything_is_called_on_everything(edition, template):
+    launch = evaluate(template, CONTRACT.parameter_sets["documented"])
+    action = "elasticloadbalancing:DescribeTargetHealth"
+    assert {call.targets for call in api_calls(launch, EMPTY_CONTRACT) if call.action == action} == {("*",)}
+
+
 def test_who_protects_the_stack_calls_for_this_stack_and_this_database(edition, template):
     launch = evaluate(template, CONTRACT.parameter_sets["documented"])
     stack = (str(launch.compute({"Ref": "AWS::StackId"})),)

@@ -148,6 +148,9 @@ def test_a_parameter_may_be_wrapped_in_conditions_and_texts() -> None:
         Reader={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": used}},
     )
     sentences = {fact.cause: fact.sentence for fact in restorable(launch)}
+    shown = {"Type": "String", "Value": either("Name", {"Ref": "Bucket"})}  # its own name is not another bucket's
+    launch.template["Resources"]["Reader"]["Properties"] = shown
+    assert "to-be-copied" in {fact.cause for fact in restorable(launch)}
     assert "Snapshot: the name of the snapshot" in sentences["from-snapshot"]
     assert "Other: its name. Name: a name that is free" in sentences["used-again"]
 

@@ -112,6 +112,7 @@ def test_a_process_that_has_nothing_to_do_here(edition: str, seeded: dict[str, A
 def test_without_a_wait_for_signals_nothing_is_lost() -> None:
     assert update_findings(a_group({"SuspendProcesses": [], "WaitOnResourceSignals": False}, signals=False)) == set()
     assert update_findings(a_group({"SuspendProcesses": []})) == {("L13", "Group")}
+    assert update_findings(a_group({"SuspendProcesses": []}, MaxSize=1)) == {("L09", "Group")}
 
 
 # L14: the grace period.
