@@ -52,10 +52,13 @@ def add_secrets(t: Template, key: UserKey | None) -> dict[str, Ref]:
         "SmtpPassword": SMTP_PASSWORD,
     }
     secrets = {name: _add(t, f"{field.name}Secret", SecretString=field.ref) for name, field in fields.items()}
-    # Signs the registry's tokens: another one would log everybody out.
-    secrets["QuiltSecretKey"] = _add(t, "QuiltSecretKey", GenerateSecretString=_generated(64))
-    # The password of the registry's own database user; the boot gives it to the database.
-    secrets["RegistryDatabasePassword"] = _add(t, "RegistryDatabasePassword", GenerateSecretString=_generated(40))
+    generated = {
+        "QuiltSecretKey": (64, "Signs the registry's tokens: another value logs everybody out"),
+        "RegistryDatabasePassword": (40, "Password of the registry's own database user, to whom the instance gives it"),
+    }
+    for name, (length, purpose) in generated.items():
+        generate = secretsmanager.GenerateSecretString(PasswordLength=length, ExcludePunctuation=True)
+        secrets[name] = _add(t, name, Description=purpose, GenerateSecretString=generate)
     if key is not None:
         # One value for ID and secret: they are only ever replaced together.
         pair = Sub("${Id}:${Secret}", Id=key.id, Secret=key.secret)
@@ -73,10 +76,6 @@ def add_texts(t: Template) -> dict[str, Ref]:
         name: Ref(t.add_resource(ssm.Parameter(f"{name}Text", Type="String", Tier="Standard", Value=field.ref)))
         for name, field in fields.items()
     }
-
-
-def _generated(length: int) -> secretsmanager.GenerateSecretString:
-    return secretsmanager.GenerateSecretString(PasswordLength=length, ExcludePunctuation=True)
 
 
 def _add(t: Template, name: str, **content: Any) -> Ref:

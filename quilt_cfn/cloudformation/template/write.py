@@ -37,6 +37,7 @@ _ATTRIBUTES = (
     "Condition",
     "DependsOn",
     "CreationPolicy",
+    "UpdatePolicy",
     "DeletionPolicy",
     "UpdateReplacePolicy",
     "Metadata",
