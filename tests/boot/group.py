@@ -9,15 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from threading import Thread
 
 from tests.boot.instance import Instance
 from tests.boot.load_balancer import MINUTE, LoadBalancer
 from tests.launches import LaunchedStack
-
-SIGNALED = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
-"""The states of a stack in which it can be signaled."""
 
 
 class Member:
@@ -69,13 +65,13 @@ class Member:
 class Group:
     """``with Group(...)`` as long as there is a stack with the group; it ends its instances.
 
-    ``start`` starts the instance of a number. ``common`` is the folder that the instances have in common.
+    ``start`` starts the instance of a number; ``database`` is the instance whose database it has.
     """
 
     def __init__(
-        self, stack: LaunchedStack, start: Callable[[int], Instance], balancer: LoadBalancer, common: Path
+        self, stack: LaunchedStack, start: Callable[[int], Instance], balancer: LoadBalancer, database: Instance
     ) -> None:
-        self.start, self.balancer, self.common = start, balancer, common
+        self.start, self.balancer, self.database = start, balancer, database
         (group,) = [each for each in stack.resources.values() if each["Type"] == "AWS::AutoScaling::AutoScalingGroup"]
         self.properties, self.policy = group["Properties"], group["UpdatePolicy"]["AutoScalingRollingUpdate"]
         self.target_groups = [str(arn).strip("<>") for arn in self.properties["TargetGroupARNs"]]
@@ -91,7 +87,6 @@ class Group:
 
     def __enter__(self) -> Group:
         self.set_status("REVIEW_IN_PROGRESS")
-        self.free_address()
         self.watch = self._in_background(self._replace_what_is_unhealthy)
         return self
 
@@ -106,7 +101,7 @@ class Group:
     def set_status(self, status: str) -> None:
         """The stack's status from now on, which decides whether it can be signaled."""
         self.status = status
-        (self.common / "stack-status").write_text(status)
+        self.database.write("stack-status", status)
 
     def create(self) -> bool:
         """Create the stack: whether that succeeds. What failed stays, as when rollback is disabled."""
@@ -147,17 +142,19 @@ class Group:
 
     def end(self, member: Member) -> None:
         """End a member: it is deregistered, its metadata says so, and when the deregistration delay is over it goes."""
-        self._deregister(member)
-        self._end_when_drained(member)
+        self.deregister(member)
+        self.end_when_drained(member)
 
-    def _deregister(self, member: Member) -> None:
+    def deregister(self, member: Member) -> None:
+        """Begin to end a member."""
         self.members.remove(member)
         self.leaving.append(member)
         member.set_lifecycle_state("Terminated")
         for name in self.target_groups:
             self.balancer.groups[name].deregister(member.id)
 
-    def _end_when_drained(self, member: Member) -> None:
+    def end_when_drained(self, member: Member) -> None:
+        """End a member that has been deregistered, when all its connections have had their time."""
         while not self.over and set(self.balancer.states(member.id).values()) != {"unused"}:
             time.sleep(0.02)
         member.connections_at_the_end = self.balancer.connections(member.id)
@@ -167,17 +164,12 @@ class Group:
         """End an instance as if its host had failed; EC2 takes its address away."""
         member.instance.process.kill()
         member.instance.process.wait()
-        if self.address() == member.id:
+        if member.instance.holder() == member.id:
             self.free_address()
 
     def free_address(self) -> None:
         """From now on nobody has the fixed address."""
-        (self.common / "address.json").write_text(json.dumps({"holder": None}))
-
-    def address(self) -> str | None:
-        """The instance that has the fixed address."""
-        holder: str | None = json.loads((self.common / "address.json").read_text())["holder"]
-        return holder
+        self.database.write("address.json", json.dumps({"holder": None}))
 
     def _is_signaled(self, member: Member) -> bool:
         """Wait for the first signal of an instance, as long as the stack's status allows: whether it says success."""
@@ -196,12 +188,19 @@ class Group:
             if self.status.endswith("_IN_PROGRESS"):
                 continue
             for member in list(self.members):
-                in_grace = time.monotonic() - member.launched < self.properties["HealthCheckGracePeriod"] / 60 * MINUTE
-                unhealthy = "unhealthy" in self.balancer.states(member.id).values() and not in_grace
-                if unhealthy or not member.runs:
-                    self._deregister(member)
-                    self._in_background(self._end_when_drained, member)
+                if not member.runs or self._fails_health_checks(member):
+                    self.deregister(member)
+                    self._in_background(self.end_when_drained, member)
                     self.launch()
+
+    def _fails_health_checks(self, member: Member) -> bool:
+        """Whether the group learns from a target group that an instance is unhealthy, after the time of grace."""
+        grace = int(self.properties["HealthCheckGracePeriod"]) / 60 * MINUTE
+        return (
+            self.properties["HealthCheckType"] == "ELB"
+            and time.monotonic() - member.launched > grace
+            and "unhealthy" in self.balancer.states(member.id).values()
+        )
 
     def _in_background(self, target: Callable[..., object], *arguments: object) -> Thread:
         thread = Thread(target=target, args=arguments)

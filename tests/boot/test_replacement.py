@@ -53,10 +53,11 @@ class Launched(NamedTuple):
         (member,) = self.group.members
         return member
 
-    def refreshed(self, member: Member) -> None:
-        """Run the refresh of an instance a few times, beside those that run anyway."""
-        for _ in range(3):
-            assert member.instance.refresh().returncode == 0
+
+def refresh(member: Member) -> None:
+    """Run the refresh of an instance a few times, beside those that run anyway."""
+    for _ in range(3):
+        assert member.instance.refresh().returncode == 0
 
 
 @pytest.fixture(scope="module", params=EDITIONS)
@@ -71,7 +72,7 @@ def stack(request: pytest.FixtureRequest, start: Start, templates: dict[str, Any
         def start_server(number: int) -> Instance:
             return start(edition, network=network, database_of=database, number=number)
 
-        group = ends.enter_context(Group(launched, start_server, balancer, database.folder))
+        group = ends.enter_context(Group(launched, start_server, balancer, database))
         with Load(network, KINDS) as load:
             created = group.create()
             time.sleep(1)
@@ -84,7 +85,7 @@ def stack(request: pytest.FixtureRequest, start: Start, templates: dict[str, Any
 def test_a_launch_is_complete_when_the_load_balancer_calls_the_instance_healthy_and_it_has_the_address(stack):
     assert stack.created, stack.first.boots
     assert stack.first.health_when_signaled == dict.fromkeys(stack.group.target_groups, "healthy")
-    assert stack.group.address() == stack.first.id
+    assert stack.database.holder() == stack.first.id
 
 
 def test_while_an_instance_boots_it_answers_503_and_after_that_with_content(stack):
@@ -117,7 +118,7 @@ def test_a_replacement_under_constant_load_loses_no_request(stack, monkeypatch):
     assert len(load.answers) > 1000
     assert old.connections_at_the_end == 0
     assert len(load.closed_as_announced) >= len({each.client for each in load.answers if each.keeps_alive})
-    assert stack.group.address() == new.id
+    assert stack.database.holder() == new.id
 
 
 def refuse_the_migration(stack: Launched, _: Instance) -> None:
@@ -145,7 +146,7 @@ def test_a_replacement_that_fails_leaves_the_old_instance_serving_and_with_the_a
     assert not load.lost(), str(load)
     taken = [call for call in failed.instance.calls("AssociateAddress") if "AllowReassociation" in call]
     assert len(taken) == (1 if step == "ship-log" else 0)
-    stack.wait_for(lambda: stack.group.address() == old.id, "it has the address, if need be again", 5)
+    stack.wait_for(lambda: stack.database.holder() == old.id, "it has the address, if need be again", 5)
 
 
 # The fixed address
@@ -155,21 +156,17 @@ def test_of_two_instances_the_one_that_came_last_has_the_address_until_it_goes(s
     old = stack.sole_member()
     new = stack.group.launch()
     stack.wait_for(lambda: new.boots, "it has booted")
-    assert stack.group.address() == new.id
-    stack.refreshed(old)
-    assert stack.group.address() == new.id, "the old one does not take it back"
-    stack.group.end(new)
-    stack.wait_for(lambda: stack.group.address() == old.id, "when it is free, the old one takes it", 5)
+    assert stack.database.holder() == new.id
+    refresh(old)
+    assert stack.database.holder() == new.id, "the old one does not take it back"
 
-
-def test_an_instance_that_is_being_terminated_takes_no_address(stack):
-    member = stack.sole_member()
-    member.set_lifecycle_state("Terminated")
+    stack.group.deregister(new)
     stack.group.free_address()
-    stack.refreshed(member)
-    assert stack.group.address() is None
-    member.set_lifecycle_state("InService")
-    stack.wait_for(lambda: stack.group.address() == member.id, "it takes the address", 5)
+    asked = new.instance.calls("AssociateAddress")
+    refresh(new)
+    assert new.instance.calls("AssociateAddress") == asked, "an instance that is being terminated wants none"
+    stack.wait_for(lambda: stack.database.holder() == old.id, "the old one takes it, because it is free", 5)
+    stack.group.end_when_drained(new)
 
 
 # Healing
@@ -189,4 +186,4 @@ def test_when_everything_is_killed_another_instance_serves_and_has_the_address(s
     assert {answer.status for answer in load.answers} <= {0, 503, 200, 301}
     assert new.instance.signals() == [("SUCCESS", new.id)]
     assert [call["Code"] for call in new.instance.calls("RefusedSignal")] == ["ValidationError"]
-    assert stack.group.address() == new.id
+    assert stack.database.holder() == new.id
