@@ -119,6 +119,6 @@ def test_a_variant_of_an_edition_is_checked_with_its_contract_in_the_regions_tha
     done = run("check", "variant.yaml", "--edition", "marketplace", "--region", "eu-west-1", folder=tmp_path)
     assert done.returncode == 1
     assert done.stdout.startswith("variant.yaml:")
-    assert " R01 [quilt-cfn] Server: " in done.stdout.splitlines()[0]
+    assert " R01 [quilt-cfn] ServerGroup: " in done.stdout.splitlines()[0]
     assert "[cfn-lint] Database" in done.stdout, "the edition's suppressions hold for the variant"
     assert done.stdout.splitlines()[-1].startswith("1 template in 1 Region: ")
