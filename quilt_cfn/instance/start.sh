@@ -75,6 +75,8 @@ case ${1:-} in
   # With tcp_retries2, a connection to a database host that is gone ends after half a minute, not a quarter of an hour.
   start registry registry --volume "$aws" --sysctl net.ipv4.tcp_retries2=6 "$REGISTRY_IMAGE"
   start catalog catalog --volume /opt/quilt/catalog-log:/var/log/nginx:ro "$CATALOG_IMAGE"
+  # At the first start something else has the ports, which says that the registry is starting (user-data.sh).
+  sudo systemctl stop quilt-starting 2>/dev/null || :
   # shellcheck disable=SC2016  # for the shell in the container
   start registry-nginx stack --volume /opt/quilt/nginx.conf:/etc/quilt/nginx.conf:ro \
     --volume /opt/quilt/state:/etc/quilt/state:ro --publish "$SITES_PORT:80" --publish "$REDIRECT_PORT:8080" \

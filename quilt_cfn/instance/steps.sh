@@ -39,12 +39,6 @@ head_bucket() {
   found=$(aws s3api head-bucket --bucket "$PACKAGE_BUCKET_NAME" --region "$REGION" --query BucketRegion --output text)
 }
 
-# redirect ACTION PORT: whether requests for this port of the instance go to 8082 instead, before Docker's rules.
-redirect() {
-  iptables --table nat "$1" PREROUTING --protocol tcp --dport "$2" --match addrtype --dst-type LOCAL \
-    --jump DNAT --to-destination :8082
-}
-
 case $1 in
 install-docker) try dnf --assumeyes --quiet install docker ;;
 fetch-certificates)
@@ -57,26 +51,6 @@ fetch-certificates)
   else
     echo "No certificates of RDS at $RDS_CERTIFICATES: without them the database can't be trusted." >&2
     exit 1
-  fi
-  ;;
-free-ports)
-  # While nginx takes the ports over, what has said until now that the registry is starting answers on another one.
-  if systemctl is-active --quiet quilt-starting; then
-    for port in 80 8080; do
-      redirect --check $port 2>/dev/null || redirect --insert $port
-    done
-    systemctl kill --signal USR1 quilt-starting
-  fi
-  ;;
-open)
-  touch /opt/quilt/state/open
-  if systemctl is-active --quiet quilt-starting; then
-    for port in 80 8080; do
-      if redirect --check $port 2>/dev/null; then redirect --delete $port; fi
-    done
-    # The requests that it has are answered.
-    sleep 1
-    systemctl stop quilt-starting
   fi
   ;;
 check-bucket)

@@ -48,9 +48,8 @@ async def answer(reader, writer):
         pass
     writer.close()
 async def main():
-    servers = [await asyncio.start_server(answer, "0.0.0.0", port) for port in (80, 8080, 8082)]
-    free_ports = lambda: [server.close() for server in servers[:2]]
-    asyncio.get_running_loop().add_signal_handler(10, free_ports)
+    for port in 80, 8080:
+        await asyncio.start_server(answer, "0.0.0.0", port)
     await asyncio.Event().wait()
 asyncio.run(main())'
 }

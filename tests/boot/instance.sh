@@ -77,7 +77,6 @@ unit=/run/units/${*: -1}
 runs() { grep --quiet --no-messages "^State:.[^Z]" "/proc/$(<"$unit")/status"; }
 case $* in
 "is-active --quiet "*) [ -e "$unit" ] && runs ;;
-"kill --signal USR1 "*) kill -USR1 "$(<"$unit")" ;;
 "stop "*)
     [ -e "$unit" ] || exit 5
     kill "$(<"$unit")" 2>/dev/null

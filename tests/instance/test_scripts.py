@@ -296,6 +296,14 @@ def test_a_download_that_is_always_refused_fails(home):
     assert len(home.calls("pull")) == 6
 
 
+def test_what_says_that_the_registry_is_starting_gives_the_ports_up_just_before_nginx_takes_them(home):
+    home.program("sudo", f'#!/bin/sh\necho "$@" >>{home.folder}/sudo.log; docker here; exit 5\n')
+    assert home.run("start.sh").returncode == 0, "after the boot there is nothing to stop"
+    assert (home.folder / "sudo.log").read_text() == "systemctl stop quilt-starting\n"
+    names = [" ".join(call["arguments"]) for call in home.calls() if call["arguments"][0] in ("here", "run")]
+    assert [number for number, name in enumerate(names) if name == "here"] == [2]
+
+
 def test_only_the_instance_itself_reaches_the_port_that_looks_past_the_gate(home):
     home.run("start.sh")
     arguments = started(home)["registry-nginx"]["arguments"]

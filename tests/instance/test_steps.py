@@ -149,56 +149,6 @@ def test_where_rds_publishes_none_nothing_is_downloaded(steps):
     assert steps.calls("curl") == []
 
 
-# The ports, and who answers on them
-
-RULE = "PREROUTING --protocol tcp --dport {} --match addrtype --dst-type LOCAL --jump DNAT --to-destination :8082"
-RULES = {port: RULE.format(port) for port in (80, 8080)}
-
-
-def firewall(steps: Steps, *ports: int) -> None:
-    """Let the firewall have the rules of these ports, and no other."""
-    (steps.folder / "rules").write_text("".join(f"{RULES[port]}\n" for port in ports))
-    steps.program("iptables", '[ "$3" != --check ] || grep --fixed-strings --line-regexp --quiet -e "${*:4}" rules')
-
-
-def rule_changes(steps: Steps) -> list[tuple[str, str]]:
-    return [(call[2], " ".join(call[3:])) for call in steps.calls("iptables") if call[2] != "--check"]
-
-
-def test_before_nginx_takes_the_ports_requests_are_led_to_another_one(steps):
-    firewall(steps)
-    steps.program("systemctl", "")
-    assert steps.run("free-ports").returncode == 0
-    assert rule_changes(steps) == [("--insert", RULES[80]), ("--insert", RULES[8080])]
-    calls = (steps.folder / "calls").read_text().splitlines()
-    assert calls[-1] == "systemctl kill --signal USR1 quilt-starting", "after the rules are there"
-
-
-def test_a_boot_that_starts_over_has_no_rule_twice(steps):
-    firewall(steps, 80, 8080)
-    steps.program("systemctl", "")
-    assert steps.run("free-ports").returncode == 0
-    assert rule_changes(steps) == []
-
-
-def test_at_the_end_nginx_gets_the_requests_and_then_the_other_server_goes(steps):
-    firewall(steps, 80, 8080)
-    steps.program("systemctl", f"[ -e {steps.state('open')} ]")
-    assert steps.run("open").returncode == 0
-    assert rule_changes(steps) == [("--delete", RULES[80]), ("--delete", RULES[8080])]
-    calls = (steps.folder / "calls").read_text().splitlines()
-    assert calls[-2:] == ["sleep 1", "systemctl stop quilt-starting"]
-
-
-@pytest.mark.parametrize("step", ["free-ports", "open"])
-def test_where_nothing_else_has_the_ports_the_firewall_stays_as_it_is(steps, step):
-    """nginx has them already: the boot was run again."""
-    steps.program("systemctl", "exit 3")
-    assert steps.run(step).returncode == 0
-    assert steps.calls("iptables") == []
-    assert steps.state("open").exists() == (step == "open")
-
-
 # The bucket
 
 
