@@ -274,6 +274,11 @@ END
         """The AWS actions that fail from now on."""
         self.write("refused", " ".join(actions))
 
+    def answer_signals(self, status: int, code: str, message: str, unique_id: str = "") -> None:
+        """Answer signals with this error from now on, or those whose ID has this pattern in it."""
+        error = {"Status": status, "Code": code, "Message": message, "UniqueId": unique_id}
+        self.write("signal-error.json", json.dumps(error))
+
     def create_access_keys(self, *pairs: tuple[str, str]) -> None:
         """The access keys that IAM knows from now on: ID and secret."""
         self.write("keys.json", json.dumps(pairs))

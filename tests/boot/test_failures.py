@@ -1,4 +1,4 @@
-"""What happens when the database, mail, the disk, the clock, a container or an AWS call fails."""
+"""What happens when the database, the bucket, mail, the disk, the clock, a container or an AWS call fails."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 
 import pytest
 
+from quilt_cfn.editions import EDITIONS
 from tests.boot.conftest import Start
 from tests.boot.instance import FAKETIME, PROGRAMS_TRACED, STAND_INS, SUCCESS, Instance, failure
 from tests.launches import DOCUMENTED
@@ -23,6 +25,7 @@ PASSWORD = DOCUMENTED["DBPassword"]
 @pytest.fixture(scope="module")
 def booted(start: Start) -> Instance:
     instance = start("marketplace")
+    shorten_pauses(instance)
     assert instance.boot().returncode == 0
     return instance
 
@@ -40,6 +43,18 @@ def status_of_packages(instance: Instance) -> int:
     return instance.get(HOST, "/api/packages")[0]
 
 
+def shorten_pauses(instance: Instance) -> None:
+    """The pauses between tries of steps.sh, which the boot installs, and those between signals and boots."""
+    metadata = (instance.folder / "metadata.json").read_text()
+    assert "for pause in 2 4 8 16 30;" in metadata
+    instance.write("metadata.json", metadata.replace("for pause in 2 4 8 16 30;", "for pause in 0 0 0 0 1;"))
+    user_data = (instance.folder / "user-data").read_text()
+    for long, short in {"sleep 5\n": "sleep 0.5\n", "sleep 60\n": "sleep 2\n", "=10 60 /opt": "=1 3 /opt"}.items():
+        assert long in user_data
+        user_data = user_data.replace(long, short)
+    instance.write("user-data", user_data)
+
+
 def registry_container(instance: Instance) -> str:
     """The container's ID and start."""
     return instance.run("docker inspect --format '{{.Id}} {{.State.StartedAt}}' registry").stdout
@@ -55,7 +70,7 @@ def test_a_migration_that_fails_leaves_the_old_version_serving_and_says_so(insta
     instance.sql("drop table refused")
     assert instance.signals()[-1] == failure("migrate")
     assert "this migration does not fit the data" in done.stdout
-    assert "could not be migrated, see above; what ran before goes on running" in done.stdout
+    assert "migration failed, see above; what ran before goes on running" in done.stdout
     assert registry_container(instance) == before
     assert instance.healthy()
 
@@ -73,7 +88,7 @@ def test_a_password_that_the_database_refuses_is_not_waited_for(instance):
     began = time.monotonic()
     done = instance.boot()
     instance.store({"DBPasswordSecret": PASSWORD})
-    assert instance.signals()[-1] == failure("migrate")
+    assert instance.signals()[-1] == failure("create-database")
     assert time.monotonic() - began < 60
     assert "password authentication failed" in done.stdout
     assert "another-password" not in done.stdout + done.stderr
@@ -85,9 +100,51 @@ def test_a_database_that_never_comes_fails_the_launch_within_the_steps_deadline(
     began = time.monotonic()
     done = instance.boot()
     instance.run("database start")
-    assert instance.signals()[-1] == failure("migrate")
+    assert instance.signals()[-1] == failure("create-database")
     assert time.monotonic() - began < 240
     assert "The database does not answer the registry" in done.stdout
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_a_restored_database_is_served_as_it_is(start, edition):
+    """Its master user owned everything, and its registry's user has another password."""
+    instance = start(edition)
+    instance.sql("create role registry login password 'another'; create database quilt", database="postgres")
+    instance.sql("create table steps (number int, host text); create table kept (words text)")
+    instance.sql("insert into steps select n, 'before' from generate_series(0, 13) n; insert into kept values ('here')")
+    done = instance.boot()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing to migrate" in done.stdout
+    assert status_of_packages(instance) == 200
+    assert instance.sql("set role registry; select words from kept") == "here"
+
+
+def test_a_database_of_another_master_user_fails_the_launch_with_a_sentence(start):
+    instance = start("marketplace")
+    instance.sql("alter role quilt rename to postgres", superuser=True, database="postgres")
+    done = instance.boot()
+    assert instance.signals() == [failure("create-database")]
+    assert "only snapshots whose master user is quilt can be restored" in done.stdout
+
+
+def test_a_database_that_could_be_anybodys_fails_the_launch(start):
+    instance = start("marketplace")
+    instance.run("mkdir /run/another && certify /run/another && database restart")
+    done = instance.boot()
+    assert instance.signals() == [failure("create-database")]
+    assert "certificate verify failed" in done.stdout
+
+
+def test_certificates_that_cannot_be_downloaded_fail_the_launch_by_name_and_later_change_nothing(start, instance):
+    new = start("marketplace")
+    new.refuse("Certificates")
+    shorten_pauses(new)
+    instance.refuse("Certificates")
+    with ThreadPoolExecutor(2) as pool:
+        never, later = pool.map(Instance.boot, [new, instance])
+    assert new.signals() == [failure("fetch-certificates")]
+    assert "No certificates of RDS at https://truststore.pki.rds.amazonaws.com/us-east-1/" in never.stdout
+    assert later.returncode == 0, later.stdout
 
 
 class Load:
@@ -170,6 +227,124 @@ def test_a_database_host_that_vanishes_between_requests_is_noticed_meanwhile(ins
     began = time.monotonic()
     instance.wait_for(lambda: status_of_packages(instance) == 200, "served again", 10)
     assert time.monotonic() - began < 10
+
+
+# The bucket
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_an_existing_bucket_is_used(start, edition):
+    instance = start(edition, {"ExistingBucket": "their-packages"})
+    assert instance.boot().returncode == 0
+    assert json.loads(instance.get(HOST)[1])[1]["PACKAGE_BUCKET_NAME"] == "their-packages"
+    (call,) = instance.calls("HeadBucket")
+    assert (call["Bucket"], call["By"]) == ("their-packages", "AKIAFIRST" if edition == "registry" else "the role")
+
+
+@pytest.mark.parametrize(("region", "words"), [("Forbidden", "(403)"), ("eu-west-1", "which is in eu-west-1")])
+def test_a_bucket_that_cannot_be_used_fails_the_launch_with_what_to_check(start, region, words):
+    instance = start("registry", {"ExistingBucket": "their-packages"})
+    shorten_pauses(instance)
+    instance.create_buckets({"their-packages": region})
+    done = instance.boot()
+    assert instance.signals() == [failure("check-bucket")]
+    assert words in done.stdout
+    assert "The registry can't use the bucket their-packages" in done.stdout
+    for each in ("name", "us-east-1", "account", "bucket policy"):
+        assert each in done.stdout
+    assert instance.get(HOST)[0] == 503, "nobody is let in"
+
+
+# What CloudFormation and the load balancer answer
+
+
+@pytest.fixture
+def complete(instance: Instance) -> Iterator[Instance]:
+    """An instance of a stack that is neither created nor updated: the group has replaced another by itself."""
+    (instance.common / "stack-status").write_text("UPDATE_COMPLETE")
+    yield instance
+    (instance.common / "stack-status").write_text("CREATE_IN_PROGRESS")
+
+
+def test_outside_of_a_create_or_update_the_refused_signal_is_success(complete):
+    before = len(complete.calls("RefusedSignal"))
+    done = complete.boot()
+    assert done.returncode == 0, done.stdout
+    assert "is in UPDATE_COMPLETE state and cannot be signaled" in done.stdout
+    assert len(complete.calls("RefusedSignal")) == before + 1
+
+
+def test_outside_of_a_create_or_update_a_failed_boot_starts_over_until_it_succeeds(complete):
+    before = len(complete.calls("RefusedSignal"))
+    complete.refuse("GetSecretValue")
+    with ThreadPoolExecutor(1) as pool:
+        boot = pool.submit(complete.boot)
+        complete.wait_for(lambda: len(complete.calls("RefusedSignal")) == before + 2, "it has failed twice")
+        complete.refuse()
+        assert boot.result().returncode == 0
+    refused = [(call["Status"], call["UniqueId"]) for call in complete.calls("RefusedSignal")[before:]]
+    assert refused == [failure("configure"), failure("configure"), SUCCESS]
+    assert complete.healthy()
+
+
+@pytest.fixture
+def answered(instance: Instance) -> Iterator[Instance]:
+    """An instance whose stack is being created and that is told to answer signals with an error."""
+    yield instance
+    (instance.folder / "signal-error.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (400, "Throttling", "Rate exceeded"),
+        (403, "AccessDenied", "User is not authorized to perform: cloudformation:SignalResource"),
+    ],
+)
+def test_a_signal_that_fails_otherwise_is_not_success(answered, status, code, message):
+    """cfn-signal itself tries again when it is throttled, until its time is over."""
+    answered.answer_signals(status, code, message)
+    assert answered.boot().returncode == 1
+    answers = [(call["Status"], call["UniqueId"]) for call in answered.calls("RefusedSignal")]
+    assert (answers[-1][0], answers[-1][1]) == ("FAILURE", answered.id)
+    assert failure("signal") in answers
+
+
+def test_where_the_id_with_the_steps_name_is_refused_the_plain_one_follows(answered):
+    answered.answer_signals(400, "ValidationError", "This is no instance's ID", unique_id="failed-in-step")
+    answered.refuse("GetSecretValue")
+    before = len(answered.signals())
+    assert answered.boot().returncode != 0
+    assert answered.signals()[before:] == [failure("configure"), ("FAILURE", answered.id)]
+
+
+def test_the_load_balancer_is_waited_for_before_the_address_is_taken_and_success_is_signaled(instance):
+    targets = instance.common / "targets.json"
+    initial = {"State": "initial", "Reason": "Elb.RegistrationInProgress"}
+    groups = ("SitesTargetGroup", "RedirectTargetGroup")
+
+    def targets_are(*states: dict[str, str]) -> None:
+        each = {group: {instance.id: state} for group, state in zip(groups, states, strict=True)}
+        instance.write("targets.json", json.dumps(each))
+
+    targets_are(initial, initial)
+    (instance.common / "address.json").write_text('{"holder": "i-another"}')
+    signals = len(instance.signals())
+    with ThreadPoolExecutor(1) as pool:
+        boot = pool.submit(instance.boot)
+        asked = len(instance.calls("DescribeTargetHealth"))
+        instance.wait_for(lambda: len(instance.calls("DescribeTargetHealth")) > asked, "it asks")
+        targets_are({"State": "healthy"}, initial)
+        time.sleep(7)
+        assert instance.holder() == "i-another", "one target group is not enough"
+        assert len(instance.signals()) == signals
+        targets_are({"State": "healthy"}, {"State": "healthy"})
+        done = boot.result()
+    targets.unlink()
+    assert done.returncode == 0, done.stdout
+    assert instance.holder() == instance.id
+    assert instance.signals()[signals:] == [SUCCESS]
+    assert "<RedirectTargetGroup>: initial\tElb.RegistrationInProgress" in done.stdout
 
 
 # Mail

@@ -98,7 +98,8 @@ def test_a_pair_that_does_not_work_changes_nothing(instance, pair, sentence):
 
 @pytest.mark.exhaustive
 def test_an_instance_that_replaces_this_one_has_the_new_key(instance, start):
-    replacement = start("registry", database_of=instance)
+    replacement = start("registry", database_of=instance, number=1)
+    replacement.create_access_keys(THIRD)
     replacement.store({"RegistryUserKeySecret": ":".join(THIRD)})
     done = replacement.boot()
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,7 +1,7 @@
 """Whatever a parameter accepts arrives byte for byte in bash, in the container and in the database's URI; none is run.
 
-The values take the whole way: Secrets Manager, a boot, the environment file, ``docker run``, the container. So that a
-boot carries hundreds of them, the instance's configuration gets as many further variables, made as its own are.
+The values take the whole way: Secrets Manager or SSM, a boot, the environment file, ``docker run``, the container. So that
+a boot carries hundreds of them, the instance's configuration gets as many further variables, made as its own are.
 ``test_boot.py`` has the same facts for a few values.
 """
 
@@ -46,6 +46,7 @@ STRATEGIES = {
     for field in FIELDS
     if field.free_text and field.name != "AlarmEmail"  # which does not reach the instance
 } | {
+    "RegistryDatabasePassword": st.text(string.ascii_letters + string.digits, min_size=40, max_size=40),
     "QuiltSecretKey": st.text(string.ascii_letters + string.digits, min_size=64, max_size=64),
     "SecretAccessKey": st.text(string.ascii_letters + string.digits + "/+", min_size=40, max_size=40),
 }
@@ -62,22 +63,25 @@ def generated(values: st.SearchStrategy[str]) -> list[str]:
     raise AssertionError(f"hypothesis found {len(found)} different values")
 
 
+PASSWORDS = ("DBPassword", "RegistryDatabasePassword")
+
+
 def variables(name: str, number: int) -> dict[str, str]:
     """Variables that hold a generated value, alone and, for a password, where the database's URI has it."""
     secret = f"{name}{number}"
     uri = {f"URI_{secret}": f"postgresql://quilt:{{{secret}}}@db.example.com:5432/quilt?keepalives_idle=10"}
-    return {f"X_{secret}": f"{{{secret}}}"} | (uri if name == "DBPassword" else {})
+    return {f"X_{secret}": f"{{{secret}}}"} | (uri if name in PASSWORDS else {})
 
 
 @pytest.fixture(scope="module")
 def instance(start: Start) -> Instance:
-    """An instance whose further secrets come from files: thousands of API calls would take minutes."""
+    """An instance whose further values come from files: thousands of API calls would take minutes."""
     instance = start("registry")
     (instance.folder / "values").mkdir()
     instance.run(
         "mv /usr/local/bin/aws /usr/local/bin/aws-of-apis; cat >/usr/local/bin/aws; chmod 755 /usr/local/bin/aws",
         input=f"""#!/bin/sh
-            [ ! -e "{instance.folder}/values/$7" ] || exec cat "{instance.folder}/values/$7"
+            [ ! -e "{instance.folder}/values/$4" ] || exec cat "{instance.folder}/values/$4"
             exec /usr/local/bin/aws-of-apis "$@"
         """,
     )
@@ -86,13 +90,15 @@ def instance(start: Start) -> Instance:
 
 
 def boot_with(instance: Instance, values: dict[str, list[str]]) -> CompletedProcess[str]:
-    """Boot with the values as secrets of the stack, each in variables of its own."""
+    """Boot with the values as secrets or texts of the stack, each in variables of its own."""
     metadata = json.loads((instance.folder / "metadata.json").read_text())
     config = metadata["AWS::CloudFormation::Init"]["config"]["files"]["/opt/quilt/config.json"]["content"]
     for name, some in values.items():
+        is_text = name in config["Texts"]
         for number, value in enumerate(some):
-            (instance.folder / "values" / f"{name}{number}").write_text(json.dumps({"SecretString": value}))
-            config["Secrets"][f"{name}{number}"] = f"{name}{number}"
+            answer = {"Parameter": {"Value": value}} if is_text else {"SecretString": value}
+            (instance.folder / "values" / f"{name}{number}").write_text(json.dumps(answer))
+            config["Texts" if is_text else "Secrets"][f"{name}{number}"] = f"{name}{number}"
             config["Environments"]["registry"] |= variables(name, number)
     instance.write("metadata.json", json.dumps(metadata))
     instance.run(": >/run/programs")
@@ -125,8 +131,9 @@ def test_every_value_arrives_and_none_is_run_or_shown(instance):
     assert {name: in_container[name] for name in expected} == expected
 
     parsed = json.loads(instance.run(f"docker exec registry python3 -c '{IN_SQLALCHEMY}'").stdout)
-    for number, password in enumerate(values["DBPassword"]):
-        assert parsed[f"URI_DBPassword{number}"] == [password, "db.example.com", 5432, "quilt"]
+    for name in PASSWORDS:
+        for number, password in enumerate(values[name]):
+            assert parsed[f"URI_{name}{number}"] == [password, "db.example.com", 5432, "quilt"]
 
     assert instance.run("find / /run /root /opt/quilt /home/ec2-user -maxdepth 1 -name never").stdout == ""
     programs = instance.run("cat /run/programs").stdout
