@@ -186,7 +186,7 @@ DB_INSTANCE_TYPE = Field(
 DB_PASSWORD = Field(
     name="DBPassword",
     label="Database password",
-    description="Password with which the registry reaches its database; nobody types it again.",
+    description="Password of the database's master user, quilt; the instance needs it, and nobody types it again.",
     # 0x21 to 0x7E but not " % / @: RDS refuses the quotation mark, the slash and the at sign, the registry's
     # migrations break on the percent sign.
     pattern=_NO_DYNAMIC_REFERENCE + "[!#$&-.0-?A-~]{8,128}",
