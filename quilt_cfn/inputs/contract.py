@@ -36,9 +36,7 @@ def read_contract(path: Path = CONTRACT_FILE) -> Contract:
 def _calls(fields: Fields) -> list[ContractCall]:
     principals = fields.map("principals", "the logical ID of a user or role", _NAME)
     actions = fields.strings("actions", "an IAM action such as s3:GetObject", _ACTION)
-    resource = fields.string_or_list(
-        "resource", "an ARN as Fn::Sub takes it, a text or a list, or *"
-    )
+    resource = fields.string_or_list("resource", "an ARN as Fn::Sub takes it, a text or a list, or *")
     because = fields.string("because", "who makes the call, and what for")
     return [
         ContractCall(principal, action, resource, because, template)

@@ -71,9 +71,7 @@ def test_where_ses_takes_no_mail_by_smtp_and_only_there_an_smtp_host_is_required
     if region in REGIONS_WITH_SES_SMTP:
         launch_stack(template, DOCUMENTED, region)
         return
-    with pytest.raises(
-        ValidationError, match="Amazon SES takes no mail by SMTP in this Region: fill in the"
-    ):
+    with pytest.raises(ValidationError, match="Amazon SES takes no mail by SMTP in this Region: fill in the"):
         launch_stack(template, DOCUMENTED, region)
 
 
