@@ -11,14 +11,14 @@ send() {
   result=$1
   set -- "$id" "$id" "$id"
   [ "$result" = 0 ] || set -- "$id-failed-in-step-$(</run/quilt-step)" "$id" "$id"
-  for unique_id; do
-    timeout --kill-after=10 60 /opt/aws/bin/cfn-signal --exit-code "$result" --id "$unique_id" \
-      --stack "${STACK}" --resource ServerGroup --region "${REGION}" >/run/quilt-signal 2>&1 && return
+  until timeout --kill-after=10 60 /opt/aws/bin/cfn-signal --exit-code "$result" --id "$1" --stack "${STACK}" \
+    --resource ServerGroup --region "${REGION}" >/run/quilt-signal 2>&1; do
     cat /run/quilt-signal
     if grep -q "cannot be signaled" /run/quilt-signal; then return 3; fi
+    shift
+    [ $# != 0 ] || return 1
     sleep 5
   done
-  return 1
 }
 
 # Reads how the boot ended, and sends it. A process of its own, which lives on when the boot is killed; if there is
@@ -33,8 +33,8 @@ report() {
 # Answers every request until nginx does: without a healthy target, the load balancer sends requests here.
 # What a client is still sending is read, because a connection that is closed before is reset, and the answer lost.
 say_starting() {
-  systemctl is-active --quiet quilt-starting || systemd-run --quiet --collect --unit=quilt-starting \
-    --property=DynamicUser=yes --property=AmbientCapabilities=CAP_NET_BIND_SERVICE python3 -c '
+  systemd-run --quiet --collect --unit=quilt-starting --property=DynamicUser=yes \
+    --property=AmbientCapabilities=CAP_NET_BIND_SERVICE python3 -c '
 import asyncio
 async def answer(reader, writer):
     try:
@@ -51,7 +51,7 @@ async def main():
     for port in 80, 8080:
         await asyncio.start_server(answer, "0.0.0.0", port)
     await asyncio.Event().wait()
-asyncio.run(main())'
+asyncio.run(main())' || systemctl is-active --quiet quilt-starting
 }
 
 echo say-starting >/run/quilt-step

@@ -66,10 +66,11 @@ program /usr/local/bin/chronyc <<'END'
 [ ! -e /run/clock ] || echo +0 >/run/clock
 END
 # systemctl starts the engine behind docker, knows the units that systemd-run has started, and starts the watch for the end
-# of an instance that has a life cycle, with shorter pauses. The tests themselves run the refresh.
+# of an instance that has a life cycle, with shorter pauses. The tests themselves run the refresh. With -p, bash does not
+# trace these programs as it does the scripts of a boot.
 ln -s "$folder/lifecycle-state" /run/lifecycle-state
 program /usr/local/bin/systemctl <<'END'
-#!/bin/bash
+#!/bin/bash -p
 echo "$*" >>/run/systemctl
 unset BASH_ENV
 PATH=/usr/bin:/usr/sbin
@@ -100,7 +101,7 @@ esac
 END
 # As an ordinary user who may listen on the ports of services.
 program /usr/local/bin/systemd-run <<'END'
-#!/bin/bash
+#!/bin/bash -p
 unset BASH_ENV
 PATH=/usr/local/bin:/usr/bin:/usr/sbin
 while [[ $1 == --* ]]; do
@@ -115,7 +116,7 @@ echo $! >"$unit"
 END
 # RDS's web server of certificates, to which an address in the Internet leads.
 program /usr/local/bin/curl <<'END'
-#!/bin/bash
+#!/bin/bash -p
 exec /usr/bin/curl "${@/https:\/\/truststore.pki.rds.amazonaws.com/http://127.0.0.1:9000}"
 END
 

@@ -1,7 +1,7 @@
 """Whatever a parameter accepts arrives byte for byte in bash, in the container and in the database's URI; none is run.
 
-The values take the whole way: Secrets Manager or SSM, a boot, the environment file, ``docker run``, the container. So that
-a boot carries hundreds of them, the instance's configuration gets as many further variables, made as its own are.
+The values take the whole way: Secrets Manager or SSM, a boot, the environment file, ``docker run``, the container. One
+boot carries hundreds of them: the instance's configuration gets as many further variables, made as its own are.
 ``test_boot.py`` has the same facts for a few values.
 """
 

@@ -290,10 +290,11 @@ def test_what_is_no_request_disturbs_no_other(starting):
 
 
 def test_the_server_may_listen_on_the_ports_and_is_nobody_else(user_data):
-    assert "--property=DynamicUser=yes --property=AmbientCapabilities=CAP_NET_BIND_SERVICE python3 -c" in user_data.text
+    words = " ".join(user_data.text.replace("\\\n", "").split())
+    assert "--property=DynamicUser=yes --property=AmbientCapabilities=CAP_NET_BIND_SERVICE python3 -c" in words
 
 
-def test_it_is_not_started_twice(user_data):
+def test_it_is_not_started_twice_when_a_boot_starts_over(user_data):
     user_data.program("bin/systemctl", '[ "$*" = "is-active --quiet quilt-starting" ]')
     user_data.program("bin/systemd-run", "exit 1")
     assert user_data.run() == 0
@@ -301,5 +302,5 @@ def test_it_is_not_started_twice(user_data):
 
 def test_where_it_cannot_be_started_the_boot_fails_by_name(user_data):
     user_data.program("bin/systemd-run", "exit 1")
-    assert user_data.run() == 1
-    assert user_data.signal() == (1, f"{INSTANCE}-failed-in-step-say-starting")
+    assert user_data.run() != 0
+    assert user_data.signal() == (3, f"{INSTANCE}-failed-in-step-say-starting")

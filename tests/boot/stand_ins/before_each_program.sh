@@ -5,8 +5,9 @@ set -f
 name=${0##*/}
 what='' victim=''
 read -r step </run/quilt-step
-# shellcheck disable=SC2048,SC2086,SC2116  # on one line, however many it had
-call=$(echo $step $name $*)
+# shellcheck disable=SC2048,SC2086  # on one line, however many it had
+call=$(printf '%s ' $step $name $*)
+call=${call% }
 printf '%s\n' "$call" >>/run/programs
 [ ! -s /run/victim ] || read -r what victim </run/victim
 hit() { case $1 in "$victim"*) ;; *) return 1 ;; esac; }
