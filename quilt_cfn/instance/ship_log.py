@@ -8,7 +8,9 @@ from pathlib import Path
 config = json.loads(Path("/opt/quilt/config.json").read_text())
 now = int(time.time())
 stream = "boot-{}-{}".format(Path("/var/lib/cloud/data/instance-id").read_text().strip(), now)
-where = ["--region", config["Region"], "--log-group-name", config["LogGroup"], "--log-stream-name", stream]
+# A connection that is made while the instance's address changes gets no answer; the CLI tries three times.
+where = ["--cli-connect-timeout", "8", "--cli-read-timeout", "8", "--region", config["Region"]]
+where += ["--log-group-name", config["LogGroup"], "--log-stream-name", stream]
 text = Path("/var/log/quilt-boot.log").read_text(errors="replace")[-100000:]
 event = json.dumps([{"timestamp": now * 1000, "message": text}]).encode()
 subprocess.run(["aws", "logs", "create-log-stream", *where], check=True)

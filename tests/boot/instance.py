@@ -34,7 +34,7 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 """Of every program here and on the instance, whatever the test run's own is."""
 PROGRAMS = (
     *("unshare", "nsenter", "pivot_root", "runuser", "usermod", "sysctl", "pkill", "ip", "iptables", "sudo", "openssl"),
-    *("curl", "docker", "podman", "conmon", "runc", "nginx", "haproxy"),
+    *("setpriv", "curl", "docker", "podman", "conmon", "runc", "nginx", "haproxy"),
 )
 FILES = {
     "netavark": "/usr/lib/podman/netavark",
