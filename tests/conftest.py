@@ -17,8 +17,8 @@ from tests.launches import LaunchedStack, launch_stack
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=200)
 settings.load_profile("suite")
 
-# A shell starts background processes with SIGINT ignored, and nohup with SIGHUP, which their children inherit; some tests
-# send these.
+# A shell starts background processes with SIGINT ignored, and nohup with SIGHUP; their children inherit that, and some
+# tests send these.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
