@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +14,9 @@ where = ["--cli-connect-timeout", "8", "--cli-read-timeout", "8", "--region", co
 where += ["--log-group-name", config["LogGroup"], "--log-stream-name", stream]
 text = Path("/var/log/quilt-boot.log").read_text(errors="replace")[-100000:]
 event = json.dumps([{"timestamp": now * 1000, "message": text}]).encode()
-subprocess.run(["aws", "logs", "create-log-stream", *where], check=True)
+created = subprocess.run(["aws", "logs", "create-log-stream", *where], stderr=subprocess.PIPE)
+# The first try made it, if only its answer was lost.
+if created.returncode and b"ResourceAlreadyExists" not in created.stderr:
+    sys.exit(created.stderr.decode() or "aws logs create-log-stream was ended")
 put = ["aws", "logs", "put-log-events", *where, "--log-events", "file:///dev/stdin"]
 subprocess.run(put, input=event, check=True)
