@@ -95,11 +95,13 @@ def test_while_an_instance_boots_it_answers_503_and_after_that_with_content(stac
         own = [answer for answer in answers if answer.client == client]
         (right,) = {answer.kind.status for answer in own}
         changes = [status for status, _ in groupby(answer.status for answer in own if answer.status)]
-        assert changes == [503, right], str(stack.load)
+        # A client that comes late sees content only.
+        assert changes in ([503, right], [right]), str(stack.load)
         # Without an answer while there is nothing yet that could answer, and while nginx takes the ports over.
         first = next(answer for answer in own if answer.status)
         unanswered = [answer.sent for answer in own if not answer.status and answer.sent > first.sent]
-        assert not unanswered or unanswered[-1] - unanswered[0] < 5
+        assert not unanswered or unanswered[-1] - unanswered[0] < 10
+    assert any(answer.status == 503 for answer in answers), str(stack.load)
     assert all(int(answer.retry_after) > 0 for answer in answers if answer.status == 503)
 
 
