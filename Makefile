@@ -9,8 +9,7 @@ PYTEST := $(RUN)/python -m pytest --numprocesses 3 --dist loadfile
 
 template: .venv/ready ; @$(RUN)/quilt-cfn build && $(RUN)/quilt-cfn check
 test: .venv/ready ; @$(PYTEST)
-# In the order of their names, so that the boots begin first: they take longest, and wait most of the time.
-prove: .venv/ready ; @$(PYTEST) --numprocesses 4 --no-loadscope-reorder -m exhaustive
+prove: .venv/ready ; @$(PYTEST) -m exhaustive
 docs: .venv/ready ; @$(RUN)/quilt-cfn docs
 check: .venv/ready ; @$(RUN)/ruff check . && $(RUN)/ruff format --check . && $(RUN)/mypy
 bench: .venv/ready ; @$(RUN)/python -m benchmarks
