@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from troposphere import GetAtt, Ref, Template, ec2
 
+from quilt_cfn.cloudformation.facts.replacement import resource_page
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack.network import Network, named
 
-_REFERENCE = ("https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-eip.html",)
+_REFERENCE = (resource_page("AWS::EC2::EIP"),)
 _ANOTHER_ADDRESS = "replaces the address, and customers have it in their firewalls."
 IMMUTABLE = (
     ImmutableProperty("ServerAddress", "Domain", f"A change {_ANOTHER_ADDRESS}", _REFERENCE),

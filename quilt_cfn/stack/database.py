@@ -11,6 +11,13 @@ from typing import NamedTuple
 
 from troposphere import GetAtt, Ref, Select, Split, Sub, Template, rds
 
+from quilt_cfn.cloudformation.facts.replacement import (
+    IMMUTABILITY,
+    RDS_PROVIDER,
+    TRANSLATOR,
+    UPDATE_HANDLER,
+    resource_page,
+)
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.network import Network, named
@@ -101,36 +108,28 @@ def add_database(t: Template, network: Network, groups: SecurityGroups, release:
     )
 
 
-_PROVIDER = "https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds"
-_CODE = "aws-rds-dbinstance/src/main/java/software/amazon/rds/dbinstance"
-_TRANSLATOR = f"{_PROVIDER}/blob/3c0c770a8544e6c16eaccb803fbb59a07220476d/{_CODE}/Translator.java"
-_UPDATE = f"{_PROVIDER}/blob/3c0c770a8544e6c16eaccb803fbb59a07220476d/{_CODE}/UpdateHandler.java"
-_IMMUTABILITY = f"{_PROVIDER}/blob/0c01667c88b6a2d60897ccd7108ae2f6e007fdb7/{_CODE}/util/ImmutabilityHelper.java"
-_REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-"
-
-
 def immutable_properties(release: Release) -> tuple[ImmutableProperty, ...]:
     """What must never change about the database, its subnet group and its parameter group."""
     settings = f"DatabaseSettings{release.postgres}"
-    instance, subnet_group, parameter_group = (
-        f"{_REFERENCE}{kind}.html" for kind in ("dbinstance", "dbsubnetgroup", "dbparametergroup")
+    instance, subnet_group, parameter_group = map(
+        resource_page, ("AWS::RDS::DBInstance", "AWS::RDS::DBSubnetGroup", "AWS::RDS::DBParameterGroup")
     )
     return (
         ImmutableProperty(
             "Database",
             "DBSnapshotIdentifier",
             "Setting it, or another one, later restores a new database in place of this one; clearing it does nothing.",
-            (_IMMUTABILITY, f"{_PROVIDER}/pull/351"),
+            (IMMUTABILITY, f"{RDS_PROVIDER}/pull/351"),
         ),
-        ImmutableProperty("Database", "Engine", "Another engine replaces the database.", (_IMMUTABILITY,)),
+        ImmutableProperty("Database", "Engine", "Another engine replaces the database.", (IMMUTABILITY,)),
         ImmutableProperty(
             "Database",
             "EngineLifecycleSupport",
             "CloudFormation refuses an update that changes it. With extended support no major version is forced on the "
             "database, and a snapshot is restored as it was; it is charged only after the end of standard support.",
             (
-                _UPDATE,
-                f"{_PROVIDER}/pull/538",
+                UPDATE_HANDLER,
+                f"{RDS_PROVIDER}/pull/538",
                 "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/extended-support-creating-db-instance.html",
             ),
         ),
@@ -139,20 +138,20 @@ def immutable_properties(release: Release) -> tuple[ImmutableProperty, ...]:
             "DBName",
             "Absent: a name that is added later replaces the database, and a restore would send it. The boot creates "
             "the registry's database.",
-            (instance, _TRANSLATOR),
+            (instance, TRANSLATOR),
         ),
         ImmutableProperty(
             "Database",
             "MasterUsername",
             "Another name replaces the database. A restore ignores it, so it is there with and without a snapshot: "
             "added when the snapshot's name is cleared, it would replace the restored database by an empty one.",
-            (instance, _TRANSLATOR),
+            (instance, TRANSLATOR),
         ),
         ImmutableProperty(
             "Database",
             "StorageEncrypted",
             "A change replaces the database. A restore ignores it: the snapshot decides.",
-            (instance, _TRANSLATOR),
+            (instance, TRANSLATOR),
         ),
         ImmutableProperty(
             "Database",
@@ -171,7 +170,7 @@ def immutable_properties(release: Release) -> tuple[ImmutableProperty, ...]:
             "Database",
             "AvailabilityZone",
             "Absent: RDS chooses. A change replaces the database, and Multi-AZ is refused beside it.",
-            (_IMMUTABILITY,),
+            (IMMUTABILITY,),
         ),
         ImmutableProperty(
             "Database",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from troposphere import GetAtt, Ref, Template, iam
 from troposphere.logs import LogGroup
 
+from quilt_cfn.cloudformation.facts.replacement import resource_page
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.editions import Edition, Signer
 from quilt_cfn.stack import permissions
@@ -23,21 +24,20 @@ _S3_POLICY = "quilt-registry-s3"
 USER_KEY = "RegistryUserKey"
 """The secret that holds the access key of the IAM user."""
 
-_REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-"
 IMMUTABLE = (
     ImmutableProperty(
         "RegistryUser",
         "UserName",
         "Absent: a generated name, so that two stacks fit into one account. Another name replaces the user and its "
         "access key, and every URL that it signed dies.",
-        (f"{_REFERENCE}user.html",),
+        (resource_page("AWS::IAM::User"),),
     ),
-    ImmutableProperty("RegistryUserKey", "UserName", "It follows the user.", (f"{_REFERENCE}accesskey.html",)),
+    ImmutableProperty("RegistryUserKey", "UserName", "It follows the user.", (resource_page("AWS::IAM::AccessKey"),)),
     ImmutableProperty(
         "RegistryUserKey",
         "Serial",
         "Absent: a number would replace the key behind the back of `rotate_key.sh`.",
-        (f"{_REFERENCE}accesskey.html",),
+        (resource_page("AWS::IAM::AccessKey"),),
     ),
 )
 """What must never change, in the edition in which a user signs."""

@@ -14,6 +14,7 @@ from troposphere import Base64, FindInMap, GetAtt, Ref, Sub, Template, autoscali
 from troposphere.logs import LogGroup
 
 from quilt_cfn import instance as installed
+from quilt_cfn.cloudformation.facts.replacement import resource_page
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.cloudformation.template.walk import references
 from quilt_cfn.editions import Edition, Signer
@@ -34,9 +35,7 @@ IMMUTABLE = (
         "ServerGroup",
         "AutoScalingGroupName",
         "Absent: a generated name, because CloudFormation can't replace a group that has one of its own.",
-        (
-            "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-autoscaling-autoscalinggroup.html",
-        ),
+        (resource_page("AWS::AutoScaling::AutoScalingGroup"),),
     ),
 )
 """What must never change."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from troposphere import GetAtt, Ref, Template
 from troposphere import elasticloadbalancingv2 as elb
 
+from quilt_cfn.cloudformation.facts.replacement import resource_page
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack.network import Network, named
 from quilt_cfn.stack.parameters import CERTIFICATE_ARN
@@ -23,11 +24,8 @@ _TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 _HEALTH_CHECK_PATH = "/healthcheck"
 
 
-_REFERENCE = (
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-elasticloadbalancingv2-"
-)
-_LOAD_BALANCER = (f"{_REFERENCE}loadbalancer.html",)
-_TARGET_GROUP = (f"{_REFERENCE}targetgroup.html",)
+_LOAD_BALANCER = (resource_page("AWS::ElasticLoadBalancingV2::LoadBalancer"),)
+_TARGET_GROUP = (resource_page("AWS::ElasticLoadBalancingV2::TargetGroup"),)
 _ANOTHER_LOAD_BALANCER = (
     "A change replaces the load balancer: the new one has another DNS name, to which the customer's own records don't "
     "point."

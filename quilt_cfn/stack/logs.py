@@ -10,6 +10,7 @@ from __future__ import annotations
 from troposphere import GetAtt, Ref, Template, ec2, iam
 from troposphere.logs import LogGroup
 
+from quilt_cfn.cloudformation.facts.replacement import resource_page
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.network import Network
@@ -21,7 +22,7 @@ IMMUTABLE = tuple(
         group,
         "LogGroupName",
         "Absent: a generated name. A group that is kept and has a fixed one would make the next launch fail.",
-        ("https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-loggroup.html",),
+        (resource_page("AWS::Logs::LogGroup"),),
     )
     for group in ("RegistryLogs", "NetworkLogs")
 )

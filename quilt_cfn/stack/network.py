@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from troposphere import Cidr, GetAtt, GetAZs, Ref, Select, Sub, Tags, Template, ec2
 
+from quilt_cfn.cloudformation.facts.replacement import resource_page
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack.parameters import AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2, VPC_CIDR
 
@@ -16,15 +17,14 @@ _SUBNET_HOST_BITS = 8  # /24: 251 usable addresses
 _SUBNETS = 3
 _ZONES = (AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2)
 
-_REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-"
-_SUBNET = (f"{_REFERENCE}subnet.html",)
+_SUBNET = (resource_page("AWS::EC2::Subnet"),)
 IMMUTABLE = (
     ImmutableProperty(
         "Vpc",
         "CidrBlock",
         "Another range replaces the VPC and everything in it, the database included. A parameter, because nobody else "
         "knows with which networks it is to be peered.",
-        (f"{_REFERENCE}vpc.html",),
+        (resource_page("AWS::EC2::VPC"),),
     ),
     *(
         ImmutableProperty(subnet, name, why, _SUBNET)

@@ -11,13 +11,12 @@ from typing import Any
 
 from troposphere import Ref, Sub, Template, secretsmanager, ssm
 
+from quilt_cfn.cloudformation.facts.replacement import resource_page
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack.identity import USER_KEY, UserKey
 from quilt_cfn.stack.parameters import DB_PASSWORD, SMTP_DEFAULT_SENDER, SMTP_PASSWORD, SMTP_USERNAME, TEAM_NAME
 
-_SECRET = (
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-secret.html"
-)
+_SECRET = resource_page("AWS::SecretsManager::Secret")
 _REGENERATED = "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2210"
 _UNNAMED = (
     "Absent: Secrets Manager reserves the name of a deleted secret for up to 30 days, and another name replaces the "

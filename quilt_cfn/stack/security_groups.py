@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from troposphere import Ref, Template, ec2
 
+from quilt_cfn.cloudformation.facts.replacement import resource_page
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack.network import Network
 from quilt_cfn.stack.parameters import HTTPS_INPUT_CIDR, SMTP_PORT, SSH_INPUT_CIDR
@@ -32,7 +33,7 @@ IMMUTABLE = tuple(
         group,
         name,
         why,
-        ("https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html",),
+        (resource_page("AWS::EC2::SecurityGroup"),),
     )
     for group in ("DatabaseSecurityGroup", "SshSecurityGroup", "ServerSecurityGroup", "ElbSecurityGroup")
     for name, why in {

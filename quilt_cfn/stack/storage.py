@@ -12,22 +12,22 @@ from typing import NamedTuple
 
 from troposphere import GetAtt, If, Ref, Template, s3
 
+from quilt_cfn.cloudformation.facts.replacement import resource_page
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.network import named
 from quilt_cfn.stack.parameters import EXISTING_BUCKET, PACKAGE_BUCKET
 from quilt_cfn.stack.pseudo_parameters import arn
 
-_REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-"
 IMMUTABLE = (
     ImmutableProperty(
         "Bucket",
         "BucketName",
         "Another name makes an empty bucket beside this one, and the registry no longer finds its packages; this one "
         "stays in the account with every object.",
-        (f"{_REFERENCE}bucket.html",),
+        (resource_page("AWS::S3::Bucket"),),
     ),
-    ImmutableProperty("BucketPolicy", "Bucket", "It follows the bucket.", (f"{_REFERENCE}bucketpolicy.html",)),
+    ImmutableProperty("BucketPolicy", "Bucket", "It follows the bucket.", (resource_page("AWS::S3::BucketPolicy"),)),
 )
 """What must never change."""
 

@@ -15,10 +15,19 @@ from quilt_cfn.cloudformation.facts.package_data import file_of
 
 _REGION = "us-east-1"
 _DOCS = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
-_RDS = "https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds/blob"
+
+RDS_PROVIDER = "https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds"
 _DATABASE = "aws-rds-dbinstance/src/main/java/software/amazon/rds/dbinstance"
-_TRANSLATOR = f"{_RDS}/3c0c770a8544e6c16eaccb803fbb59a07220476d/{_DATABASE}/Translator.java"
-_IMMUTABILITY = f"{_RDS}/0c01667c88b6a2d60897ccd7108ae2f6e007fdb7/{_DATABASE}/util/ImmutabilityHelper.java"
+TRANSLATOR = f"{RDS_PROVIDER}/blob/3c0c770a8544e6c16eaccb803fbb59a07220476d/{_DATABASE}/Translator.java"
+UPDATE_HANDLER = f"{RDS_PROVIDER}/blob/3c0c770a8544e6c16eaccb803fbb59a07220476d/{_DATABASE}/UpdateHandler.java"
+IMMUTABILITY = f"{RDS_PROVIDER}/blob/0c01667c88b6a2d60897ccd7108ae2f6e007fdb7/{_DATABASE}/util/ImmutabilityHelper.java"
+"""The source of the provider of AWS::RDS::DBInstance, at the commits that were read: what it sends, what replaces."""
+
+
+def resource_page(resource_type: str) -> str:
+    """AWS's page about a resource type, which says of each property what an update of it does."""
+    return f"{_DOCS}/aws-resource-{resource_type.removeprefix('AWS::').replace('::', '-').lower()}.html"
+
 
 STATEFUL_TYPES = {
     "AWS::AutoScaling::AutoScalingGroup": "its instances",
@@ -51,11 +60,11 @@ class InPlace(NamedTuple):
 _MODIFIED = InPlace(
     "`Translator.modifyDbInstanceRequest` sends what changed to ModifyDBInstance; `ImmutabilityHelper.isChangeMutable` "
     "does not look at it.",
-    (_TRANSLATOR, _IMMUTABILITY),
+    (TRANSLATOR, IMMUTABILITY),
 )
 _ROLLING = InPlace(
     "The group stays; its UpdatePolicy replaces the instances.",
-    (f"{_DOCS}/aws-attribute-updatepolicy.html", f"{_DOCS}/aws-resource-autoscaling-autoscalinggroup.html"),
+    (f"{_DOCS}/aws-attribute-updatepolicy.html", resource_page("AWS::AutoScaling::AutoScalingGroup")),
 )
 IN_PLACE = {
     ("AWS::RDS::DBInstance", "AutoMinorVersionUpgrade"): _MODIFIED,
@@ -72,7 +81,7 @@ CLEARED_IN_PLACE = {
     ("AWS::RDS::DBInstance", "DBSnapshotIdentifier"): InPlace(
         "It may be cleared: `ImmutabilityHelper.isDBSnapshotIdentifierMutable` is true if the desired identifier is "
         "empty. Another one replaces the database.",
-        (_IMMUTABILITY, "https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds/pull/351"),
+        (IMMUTABILITY, f"{RDS_PROVIDER}/pull/351"),
     ),
 }
 """The same for those that may only be removed."""
