@@ -49,40 +49,33 @@ def pages(templates: Path) -> dict[str, str]:
     from quilt_cfn.commands.explanations import FAMILIES
     from quilt_cfn.delivery.marketplace.usage import usage_instructions
 
-    marketplace = read_template(templates / MARKETPLACE.file)
+    editions = {name: read_template(templates / edition.file).data for name, edition in EDITIONS.items()}
     return {
-        "docs/decisions.md": _decisions(templates),
+        "docs/decisions.md": _decisions(editions),
         "docs/rules.md": rules.page(FAMILIES),
-        "docs/lifecycle.md": _lifecycle(templates),
-        "marketplace/usage-instructions.txt": f"{usage_instructions(marketplace.data)}\n",
+        "docs/lifecycle.md": _lifecycle(editions),
+        "marketplace/usage-instructions.txt": f"{usage_instructions(editions[MARKETPLACE.name])}\n",
     }
 
 
-def _decisions(templates: Path) -> str:
+def _decisions(editions: dict[str, dict[str, Any]]) -> str:
     """What was decided for ten years: the text beside the stack, and what its modules declare."""
     from quilt_cfn.cloudformation.describe.decisions import page
-    from quilt_cfn.cloudformation.template.read import read_template
     from quilt_cfn.inputs.release import read_release
     from quilt_cfn.stack.immutable import immutable_properties
 
     text = _DECISIONS.read_text(encoding="utf-8")
-    editions = {name: read_template(templates / edition.file).data for name, edition in EDITIONS.items()}
     return page(text, editions, immutable_properties(read_release()))
 
 
-def _lifecycle(templates: Path) -> str:
+def _lifecycle(editions: dict[str, dict[str, Any]]) -> str:
     """What happens to a stack when something fails or is deleted: what is common to the editions, and what differs."""
     from quilt_cfn.cloudformation.describe.lifecycle import report
     from quilt_cfn.cloudformation.launch import evaluate
-    from quilt_cfn.cloudformation.template.read import read_template
-    from quilt_cfn.editions import EDITIONS
     from quilt_cfn.inputs.contract import read_contract
 
     every_option = read_contract().parameter_sets["options"]
-    launches = {
-        edition.name: evaluate(read_template(templates / edition.file).data, every_option)
-        for edition in EDITIONS.values()
-    }
+    launches = {name: evaluate(template, every_option) for name, template in editions.items()}
     return "\n".join(
         [
             "# What happens to a stack",

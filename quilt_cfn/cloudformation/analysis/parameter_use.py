@@ -7,7 +7,7 @@ from typing import Any
 
 from quilt_cfn.cloudformation.launch import Launch, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
-from quilt_cfn.cloudformation.template.walk import Path, entries
+from quilt_cfn.cloudformation.template.walk import Path, entries, references
 
 
 def ref_target(value: Any) -> str | None:
@@ -31,6 +31,12 @@ def parameter_behind(launch: Launch, value: Any) -> str | None:
     """The name of the parameter whose unchanged value this is; None for other values."""
     names = [origin.name for origin in origins_of(value) if origin.source == "parameter"]
     return names[0] if len(names) == 1 and launch.parameters.get(names[0]) == value else None
+
+
+def parameters_in(launch: Launch, written: Any) -> list[str]:
+    """The parameters to which a part of a template refers, as it is written there, each once and in order."""
+    names = (as_text(each.name) for each in references(written))
+    return [*dict.fromkeys(name for name in names if declaration(launch, name))]
 
 
 def parameter_uses(launch: Launch) -> Iterator[tuple[Path, str]]:

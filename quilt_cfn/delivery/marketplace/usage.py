@@ -16,12 +16,17 @@ from typing import Any
 
 from quilt_cfn.cloudformation.analysis.instances import files, instances, scripts
 from quilt_cfn.cloudformation.analysis.network import INTERNET, NOWHERE, SecurityGroupRule, network_of
-from quilt_cfn.cloudformation.analysis.parameter_use import declaration, declared_parameters, parameter_behind
+from quilt_cfn.cloudformation.analysis.parameter_use import (
+    declaration,
+    declared_parameters,
+    parameter_behind,
+    parameters_in,
+)
 from quilt_cfn.cloudformation.analysis.traffic import ELB
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.cloudformation.launch.values import origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, is_true, map_at
-from quilt_cfn.cloudformation.template.walk import entries, references
+from quilt_cfn.cloudformation.template.walk import entries
 from quilt_cfn.errors import UserError
 
 DATABASE = "AWS::RDS::DBInstance"
@@ -379,7 +384,7 @@ def _settings(launch: Launch, key: str) -> list[str]:
 def _parameters_for(launch: Launch, key: str) -> list[str]:
     """The parameters from which the values of a key come, wherever it is in the resources."""
     written = _values(map_at(launch.template, "Resources"), key)
-    return [*dict.fromkeys(each.name for each in references(written) if declaration(launch, each.name))]
+    return parameters_in(launch, written)
 
 
 def _home(launch: Launch) -> str:

@@ -7,13 +7,13 @@ for them. They are found in the template as it is written, because each of them 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from quilt_cfn.cloudformation.analysis.fact import Fact, enumerated
 from quilt_cfn.cloudformation.analysis.lifecycle.losses import losses
 from quilt_cfn.cloudformation.analysis.lifecycle.retained import ON_DELETION, retained_and_deleted
+from quilt_cfn.cloudformation.analysis.parameter_use import parameters_in
 from quilt_cfn.cloudformation.launch import Launch
-from quilt_cfn.cloudformation.template.coerce import as_text, map_at
+from quilt_cfn.cloudformation.template.coerce import map_at
 from quilt_cfn.cloudformation.template.walk import entries, references
 
 SNAPSHOTS = {
@@ -41,11 +41,11 @@ def restorable(launch: Launch) -> Iterator[Fact]:
         resource_type = launch.type_of(name)
         if resource_type in SNAPSHOTS:
             declared = map_at(launch.template, "Resources", name, "Properties")
-            parameters = _parameters(launch, declared.get(SNAPSHOTS[resource_type]))
+            parameters = parameters_in(launch, declared.get(SNAPSHOTS[resource_type]))
             if parameters:
                 given = f"{enumerated(parameters)}: the name of the snapshot"
                 for key, value in ASKED_FOR.get(resource_type, {}).items():
-                    for parameter in _parameters(launch, declared.get(key)):
+                    for parameter in parameters_in(launch, declared.get(key)):
                         given += f"; {parameter}: {value}"
                 place = ("Properties", SNAPSHOTS[resource_type])
                 decided = DECIDED_BY_SNAPSHOT.get(resource_type, "")
@@ -59,7 +59,7 @@ def restorable(launch: Launch) -> Iterator[Fact]:
 
 
 def _bucket(launch: Launch, name: str) -> Iterator[Fact]:
-    named = _parameters(launch, map_at(launch.template, "Resources", name, "Properties").get("BucketName"))
+    named = parameters_in(launch, map_at(launch.template, "Resources", name, "Properties").get("BucketName"))
     instead = [each for each in _alternatives(launch, name) if each not in named]
     free = f" {enumerated(named)}: a name that is free." if named else ""
     if instead:
@@ -83,11 +83,5 @@ def _alternatives(launch: Launch, name: str) -> list[str]:
         if path[-1] == "Fn::If" and isinstance(value, list) and len(value) == 3:
             for branch, other in ((value[1], value[2]), (value[2], value[1])):
                 if {each.name for each in references(other)} & {name}:
-                    found |= dict.fromkeys(_parameters(launch, branch))
+                    found |= dict.fromkeys(parameters_in(launch, branch))
     return list(found)
-
-
-def _parameters(launch: Launch, declared: Any) -> list[str]:
-    """The parameters that a part of a template refers to."""
-    declarations = map_at(launch.template, "Parameters")
-    return list(dict.fromkeys(as_text(each.name) for each in references(declared) if each.name in declarations))
