@@ -19,6 +19,7 @@ from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.address import add_address
 from quilt_cfn.stack.alarms import add_alarms
 from quilt_cfn.stack.database import add_database
+from quilt_cfn.stack.database_logs import add_database_logs
 from quilt_cfn.stack.dns import add_dns_records
 from quilt_cfn.stack.environment import add_environments
 from quilt_cfn.stack.identity import add_instance_profile, add_signing_user
@@ -35,6 +36,7 @@ from quilt_cfn.stack.rules import add_rules
 from quilt_cfn.stack.secrets import add_secrets, add_texts
 from quilt_cfn.stack.security_groups import add_security_groups
 from quilt_cfn.stack.storage import add_bucket
+from quilt_cfn.stack.success import add_success_rule
 
 __all__ = ["BUILDERS", "build", "immutable_properties"]
 
@@ -59,13 +61,14 @@ def build(edition: Edition, release: Release) -> TemplateDict:
     profile = add_instance_profile(t, edition, bucket, logs, secrets, texts, address)
 
     database = add_database(t, network, groups, release)
-    protection = add_protection(t, database)
+    protection, database_logs = add_protection(t, database), add_database_logs(t, database)
+    after_success = add_success_rule(t, protection, database_logs)
 
     environments = add_environments(t, edition, release, database, bucket, load_balancer, address)
     values = {"Secrets": secrets, "Texts": texts}
     template = add_launch_template(t, edition, release, groups, profile, logs, environments, values)
     group = add_server_group(t, network, load_balancer, template)
-    add_alarms(t, load_balancer, database, protection)
+    add_alarms(t, load_balancer, database, after_success)
     add_outputs(t, load_balancer, address)
     ordered = after_the_rest(t.to_dict(), database.resource.title)
     return in_reading_order(after_the_rest(ordered, group.title))

@@ -13,10 +13,10 @@ from troposphere import Ref, Template, cloudwatch, sns
 from quilt_cfn.stack.database import Database
 from quilt_cfn.stack.load_balancer import LoadBalancer
 from quilt_cfn.stack.parameters import ALARM_EMAIL, CERTIFICATE_ARN
-from quilt_cfn.stack.protection import Protection
+from quilt_cfn.stack.success import AfterSuccess
 
 
-def add_alarms(t: Template, load_balancer: LoadBalancer, database: Database, protection: Protection) -> None:
+def add_alarms(t: Template, load_balancer: LoadBalancer, database: Database, after_success: AfterSuccess) -> None:
     """The alarms, and the topic that mails them when there is an address."""
     topic = t.add_resource(
         sns.Topic(
@@ -77,14 +77,14 @@ def add_alarms(t: Template, load_balancer: LoadBalancer, database: Database, pro
         "ProtectionAlarm",
         unprotected,
         "AWS/States/ExecutionsFailed",
-        {"StateMachineArn": protection.state_machine},
+        {"StateMachineArn": after_success.protection},
         **_ANY_IN_FIVE_MINUTES,
     )
     alarm(
-        "ProtectionStartAlarm",
+        "SuccessRuleAlarm",
         unprotected,
         "AWS/Events/FailedInvocations",
-        {"RuleName": protection.rule},
+        {"RuleName": after_success.rule},
         **_ANY_IN_FIVE_MINUTES,
     )
 

@@ -32,6 +32,8 @@ from quilt_cfn.stack.parameters import (
 from quilt_cfn.stack.security_groups import POSTGRES_PORT, SecurityGroups
 
 _MASTER_USER = "quilt"
+LOG_TYPES = ("postgresql", "upgrade")
+"""The logs that RDS writes to CloudWatch Logs; database_logs.py sets how long they are kept."""
 
 
 class Database(NamedTuple):
@@ -94,7 +96,7 @@ def add_database(t: Template, network: Network, groups: SecurityGroups, release:
             # The backups outlive a database that was deleted by mistake, for as many days.
             DeleteAutomatedBackups=False,
             CopyTagsToSnapshot=True,
-            EnableCloudwatchLogsExports=["postgresql", "upgrade"],
+            EnableCloudwatchLogsExports=list(LOG_TYPES),
             Tags=named("database"),
             # protection.py switches deletion protection on once a launch has succeeded. A database protected from
             # the start would keep a failed launch from rolling back.

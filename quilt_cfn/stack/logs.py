@@ -41,13 +41,7 @@ def add_flow_log(t: Template, network: Network) -> None:
         iam.Role(
             "NetworkLogsRole",
             AssumeRolePolicyDocument=permissions.trusts(service("vpc-flow-logs"), only_this_account=True),
-            Policies=[
-                permissions.policy(
-                    "write-flow-log",
-                    permissions.write_logs(GetAtt(group, "Arn")),
-                    permissions.describe_logs(),
-                )
-            ],
+            Policies=[permissions.policy("write-flow-log", permissions.write_flow_log(GetAtt(group, "Arn")))],
         )
     )
     t.add_resource(

@@ -114,9 +114,17 @@ def write_logs(*log_group_arns: Any) -> Statement:
     return _allow([logs.CreateLogStream, logs.PutLogEvents], *log_group_arns)
 
 
-def describe_logs() -> Statement:
-    """What a flow log looks up before it writes; IAM grants it on all log groups or none."""
-    return _allow([logs.DescribeLogGroups, logs.DescribeLogStreams], "*")
+def write_flow_log(log_group_arn: Any) -> Statement:
+    """What a flow log calls. AWS's user guide lists more, on all resources; AWS's CDK gives this much, and it does.
+
+    https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/aws-ec2/lib/vpc-flow-logs.ts
+    """
+    return _allow([logs.CreateLogStream, logs.DescribeLogStreams, logs.PutLogEvents], log_group_arn)
+
+
+def expire_logs(*log_group_arns: Any) -> Statement:
+    """Create exactly these log groups, and set how long they keep what is in them."""
+    return _allow([logs.CreateLogGroup, logs.PutRetentionPolicy], *log_group_arns)
 
 
 def be_managed() -> Statement:
@@ -163,17 +171,21 @@ def take_address(allocation_id: Any) -> tuple[Statement, ...]:
 
 
 def protect_stack() -> Statement:
-    """Switch on termination protection of this stack, and look up its resources."""
-    actions = [cloudformation.UpdateTerminationProtection, cloudformation.DescribeStackResource]
-    return _allow(actions, Ref("AWS::StackId"))
+    """Switch on termination protection of this stack."""
+    return _allow([cloudformation.UpdateTerminationProtection], Ref("AWS::StackId"))
+
+
+def look_up_resources() -> Statement:
+    """Ask for the physical IDs of this stack's resources."""
+    return _allow([cloudformation.DescribeStackResource], Ref("AWS::StackId"))
 
 
 def modify_database(database_arn: Any) -> Statement:
     return _allow([rds.ModifyDBInstance], database_arn)
 
 
-def start_execution(state_machine_arn: Any) -> Statement:
-    return _allow([states.StartExecution], state_machine_arn)
+def start_execution(*state_machine_arns: Any) -> Statement:
+    return _allow([states.StartExecution], *state_machine_arns)
 
 
 def _refuse(bucket: s3_resources.Bucket, *conditions: Any) -> Statement:

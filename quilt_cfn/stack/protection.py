@@ -2,36 +2,30 @@
 
 Once a launch or an update has succeeded, nothing is deleted before somebody switched the stack's termination protection
 off: CloudFormation refuses the deletion as a whole. The database's own deletion protection holds beside it. Until then
-nothing keeps a failed launch from rolling back. CloudFormation sends an event at the end of each operation, and a
-state machine reacts to it; the instance needs no permission for any of this.
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacks-event-types.html
+nothing keeps a failed launch from rolling back. A state machine switches both on; success.py starts it.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from troposphere import GetAtt, Ref, Template, events, iam, stepfunctions
+from troposphere import GetAtt, Ref, Template, iam, stepfunctions
 
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.database import Database
 from quilt_cfn.stack.pseudo_parameters import arn, service
+from quilt_cfn.stack.state_machines import DATABASE_ID, find_database
 
 
-class Protection(NamedTuple):
-    """What the alarms need to know."""
-
-    state_machine: Ref
-    rule: Ref
-
-
-def add_protection(t: Template, database: Database) -> Protection:
-    """An EventBridge rule, the state machine that it starts, and a role for each."""
+def add_protection(t: Template, database: Database) -> Ref:
+    """The state machine, and its role."""
     role = t.add_resource(
         iam.Role(
             "ProtectionRole",
             AssumeRolePolicyDocument=permissions.trusts(service("states"), only_this_account=True),
-            Policies=[permissions.policy("protect-stack", permissions.protect_stack())],
+            Policies=[
+                permissions.policy("protect-stack", permissions.protect_stack(), permissions.look_up_resources())
+            ],
         )
     )
     # A policy of its own: everything else here is created before the database, to whose ARN it gives permission.
@@ -52,34 +46,12 @@ def add_protection(t: Template, database: Database) -> Protection:
             Definition={"StartAt": "ProtectStack", "States": _states(database)},
         )
     )
-    starter = t.add_resource(
-        iam.Role(
-            "ProtectionRuleRole",
-            AssumeRolePolicyDocument=permissions.trusts(service("events"), only_this_account=True),
-            Policies=[permissions.policy("start-protection", permissions.start_execution(Ref(state_machine)))],
-        )
-    )
-    rule = t.add_resource(
-        events.Rule(
-            "ProtectionRule",
-            EventPattern={
-                "source": ["aws.cloudformation"],
-                "detail-type": ["CloudFormation Stack Status Change"],
-                "detail": {
-                    "stack-id": [Ref("AWS::StackId")],
-                    "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]},
-                },
-            },
-            Targets=[events.Target(Id="protect", Arn=Ref(state_machine), RoleArn=GetAtt(starter, "Arn"))],
-        )
-    )
-    return Protection(Ref(state_machine), Ref(rule))
+    return Ref(state_machine)
 
 
 def _states(database: Database) -> dict[str, Any]:
     """First the stack, then the database, which is protected even where the stack can't be.
 
-    The database's identifier is looked up, so that the state machine can be created, or fail, before the database.
     CloudFormation takes the protection of a nested stack only at its root stack.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-protect-stacks.html
     """
@@ -93,19 +65,12 @@ def _states(database: Database) -> dict[str, Any]:
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.StackError", "Next": "FindDatabase"}],
             "Next": "FindDatabase",
         },
-        "FindDatabase": {
-            "Type": "Task",
-            "Resource": arn("states:::aws-sdk:cloudformation:describeStackResource"),
-            "Parameters": {"StackName": Ref("AWS::StackName"), "LogicalResourceId": database.resource.title},
-            "ResultPath": "$.Database",
-            "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 20, "MaxAttempts": 4}],
-            "Next": "ProtectDatabase",
-        },
+        "FindDatabase": find_database(database, "ProtectDatabase"),
         "ProtectDatabase": {
             "Type": "Task",
             "Resource": arn("states:::aws-sdk:rds:modifyDBInstance"),
             "Parameters": {
-                "DbInstanceIdentifier.$": "$.Database.StackResourceDetail.PhysicalResourceId",
+                "DbInstanceIdentifier.$": DATABASE_ID,
                 "DeletionProtection": True,
             },
             "ResultPath": "$.Database",

@@ -25,7 +25,7 @@ def test_a_registry_that_stopped_reporting_is_a_registry_that_is_down(stack):
 
 
 def test_a_single_failed_attempt_to_protect_the_stack_is_an_alarm_and_silence_is_none(stack):
-    for name in ("ProtectionAlarm", "ProtectionStartAlarm"):
+    for name in ("ProtectionAlarm", "SuccessRuleAlarm"):
         alarm = stack.properties(name)
         assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
             "Sum",
@@ -43,7 +43,7 @@ def test_every_alarm_is_about_this_stacks_own_resources(stack):
         "<SitesTargetGroup.TargetGroupFullName>",
         "<Database>",
         "<Protection>",
-        "<ProtectionRule>",
+        "<SuccessRule>",
         DOCUMENTED["CertificateArn"],
     }
 

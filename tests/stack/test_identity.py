@@ -11,8 +11,6 @@ from tests.launches import launch_stack
 # https://docs.aws.amazon.com/service-authorization/latest/reference: these actions know no resource to narrow them to.
 NO_RESOURCE_LEVEL = {
     "elasticloadbalancing:DescribeTargetHealth",
-    "logs:DescribeLogGroups",
-    "logs:DescribeLogStreams",
     "ssm:UpdateInstanceInformation",
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",
@@ -75,6 +73,14 @@ def test_the_instance_reads_its_own_secrets_and_texts_and_writes_its_own_log(sta
     assert logs == {("logs:CreateLogStream", "<RegistryLogs.Arn>"), ("logs:PutLogEvents", "<RegistryLogs.Arn>")}
 
 
+def test_a_flow_log_writes_to_its_own_group_and_reads_no_other(stack):
+    (permitted,) = stack.permissions("NetworkLogsRole").values()
+    assert permitted == {
+        (f"logs:{operation}", "<NetworkLogs.Arn>")
+        for operation in ("CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+    }
+
+
 def test_the_instance_takes_no_address_but_the_stacks_and_gives_it_to_no_instance_but_the_stacks(stack):
     (policy,) = [each for each in stack.properties("ServerRole")["Policies"] if each["PolicyName"] == "quilt-server"]
     here = "arn:aws:ec2:us-east-1:111122223333"
@@ -110,7 +116,8 @@ def test_no_statement_is_wider_than_iam_makes_it(stack):
         ("ServerRole", ["ec2.amazonaws.com"]),
         ("NetworkLogsRole", ["vpc-flow-logs.amazonaws.com"]),
         ("ProtectionRole", ["states.amazonaws.com"]),
-        ("ProtectionRuleRole", ["events.amazonaws.com"]),
+        ("DatabaseLogsRole", ["states.amazonaws.com"]),
+        ("SuccessRuleRole", ["events.amazonaws.com"]),
     ],
 )
 def test_a_role_can_be_assumed_by_its_service_alone(stack, role, services):
@@ -126,4 +133,5 @@ def test_there_are_no_other_identities(edition, stack):
         name for name, each in stack.resources.items() if each["Type"] in ("AWS::IAM::User", "AWS::IAM::Role")
     }
     user = {"RegistryUser"} if edition == "registry" else set()
-    assert identities == {"ServerRole", "NetworkLogsRole", "ProtectionRole", "ProtectionRuleRole"} | user
+    roles = {"ServerRole", "NetworkLogsRole", "ProtectionRole", "DatabaseLogsRole", "SuccessRuleRole"}
+    assert identities == roles | user

@@ -19,6 +19,7 @@ def test_after_the_database_there_is_little_that_can_fail(template):
         "ServerTemplate",
         "ServerGroup",
         "ProtectionDatabasePolicy",
+        "DatabaseLogsPolicy",
         "DatabaseStorageAlarm",
     }
 

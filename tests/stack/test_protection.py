@@ -1,29 +1,15 @@
-"""Stack and database are protected from deletion after every success, and never before the first one."""
+"""Stack and database are protected from deletion by a state machine, and never before the first success."""
 
 from __future__ import annotations
 
 import pytest
 
-from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.cloudformation.launch.evaluator import STACK
-from tests.launches import DOCUMENTED
 
 
 @pytest.fixture
 def states(stack):
     return stack.properties("Protection")["Definition"]["States"]
-
-
-def test_success_of_this_stack_starts_the_protection(stack):
-    rule = stack.properties("ProtectionRule")
-    pattern = rule["EventPattern"]
-    assert pattern["source"] == ["aws.cloudformation"]
-    assert pattern["detail-type"] == ["CloudFormation Stack Status Change"]
-    assert pattern["detail"]["status-details"] == {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}
-    (stack_id,) = pattern["detail"]["stack-id"]
-    assert f":stack/{STACK}/" in stack_id, "no other stack's success"
-    (target,) = rule["Targets"]
-    assert (target["Arn"], target["RoleArn"]) == ("<Protection>", "<ProtectionRuleRole.Arn>")
 
 
 def test_the_stack_is_protected_first_and_the_database_even_if_that_fails(stack, states):
@@ -53,7 +39,7 @@ def test_an_execution_that_could_not_protect_the_stack_fails_so_that_the_alarm_s
     assert not paths & {error, "$"}, "nothing overwrites the error"
 
 
-def test_each_of_the_two_roles_may_do_its_part_on_exact_arns(stack):
+def test_its_role_may_do_this_on_exact_arns(stack):
     (of_stack,) = stack.permissions("ProtectionRole").values()
     assert {action for action, _ in of_stack} == {
         "cloudformation:UpdateTerminationProtection",
@@ -65,16 +51,6 @@ def test_each_of_the_two_roles_may_do_its_part_on_exact_arns(stack):
     (of_database,) = policy["PolicyDocument"]["Statement"]
     assert policy["Roles"] == ["<ProtectionRole>"]
     assert (of_database["Action"], of_database["Resource"]) == (["rds:ModifyDBInstance"], ["<Database.DBInstanceArn>"])
-    (of_rule,) = stack.permissions("ProtectionRuleRole").values()
-    assert of_rule == {("states:StartExecution", "<Protection>")}
-
-
-def test_it_is_ready_long_before_the_stack_is(template):
-    """EventBridge needs a short while until a new rule takes effect."""
-    launch = evaluate(template, DOCUMENTED)
-    assert {"ProtectionRule", "Protection", "ProtectionRole"} <= launch.before("Database") & launch.before(
-        "ServerGroup"
-    )
 
 
 def test_nothing_is_protected_while_a_launch_may_still_roll_back(stack):

@@ -205,14 +205,15 @@ def commands(script: str) -> tuple[tuple[str, str], ...]:
 
 
 def _of_flow_logs(launch: Launch) -> Iterator[ApiCall]:
-    """https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html documents what a flow log calls."""
+    """https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html lists what a flow log may call. To write
+    to a group that is there it needs no more than AWS's CDK grants:
+    https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/aws-ec2/lib/vpc-flow-logs.ts."""
     for name, properties in launch.of_type("AWS::EC2::FlowLog").items():
         role = identity_of(launch, properties.get("DeliverLogsPermissionArn"))
         group = _target(launch, properties.get("LogGroupName") or properties.get("LogDestination"))
         if role:
-            for operation in ("CreateLogStream", "PutLogEvents", "DescribeLogGroups", "DescribeLogStreams"):
-                targets = () if operation.startswith("Describe") else group
-                yield ApiCall(role, f"logs:{operation}", targets, f"the flow log {name} calls it")
+            for operation in ("CreateLogStream", "PutLogEvents", "DescribeLogStreams"):
+                yield ApiCall(role, f"logs:{operation}", group, f"the flow log {name} calls it")
 
 
 def _of_targets(launch: Launch) -> Iterator[ApiCall]:

@@ -108,8 +108,8 @@ def test_who_protects_the_stack_calls_for_this_stack_and_this_database(edition, 
         ("cloudformation:DescribeStackResource", stack),
         ("rds:ModifyDBInstance", ("<Database>",)),
     }
-    starting = {call[1:3] for call in api_calls(launch, EMPTY_CONTRACT) if call.caller == "ProtectionRuleRole"}
-    assert starting == {("states:StartExecution", ("<Protection>",))}
+    starting = {call[1:3] for call in api_calls(launch, EMPTY_CONTRACT) if call.caller == "SuccessRuleRole"}
+    assert starting == {("states:StartExecution", (f"<{name}>",)) for name in ("Protection", "DatabaseLogs")}
 
 
 def test_a_script_that_reads_a_file_with_an_access_key_calls_with_that():

@@ -80,7 +80,7 @@ def test_the_signer_of_urls_needs_what_its_urls_do(edition, seeded, action):
     [
         ("ServerRole", "secretsmanager:GetSecretValue"),
         ("ProtectionRole", "cloudformation:UpdateTerminationProtection"),
-        ("ProtectionRuleRole", "states:StartExecution"),
+        ("SuccessRuleRole", "states:StartExecution"),
         ("ServerRole", "elasticloadbalancing:DescribeTargetHealth"),
         ("ServerRole", "ec2:AssociateAddress"),
     ],
@@ -144,8 +144,14 @@ def test_the_rotation_of_keys_stores_the_new_one(edition, seeded):
 
 def test_a_state_machine_that_its_starter_may_not_start_is_found(edition, seeded):
     arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:another"
-    statement(seeded, "ProtectionRuleRole", "states:StartExecution")["Resource"] = [{"Fn::Sub": arn}]
-    assert findings(edition, seeded) == {("P01", "ProtectionRuleRole")}
+    statement(seeded, "SuccessRuleRole", "states:StartExecution")["Resource"] = [{"Fn::Sub": arn}]
+    assert findings(edition, seeded) == {("P01", "SuccessRuleRole")}
+
+
+def test_a_log_group_of_the_database_that_its_expiry_may_not_touch_is_found(edition, seeded):
+    (allowed,) = seeded["Resources"]["DatabaseLogsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    allowed["Resource"].pop()
+    assert findings(edition, seeded) == {("P01", "DatabaseLogsRole")}
 
 
 def test_a_policy_of_its_own_resource_allows_as_well(edition, seeded):
@@ -239,8 +245,8 @@ def test_objects_are_not_their_bucket(edition, seeded):
 
 def test_a_resource_of_the_wrong_type_is_reported(edition, seeded):
     arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${Protection.Name}"
-    statement(seeded, "ProtectionRuleRole", "states:StartExecution")["Resource"] = [{"Fn::Sub": arn}]
-    assert findings(edition, seeded) == {("P04", "ProtectionRuleRole")}
+    statement(seeded, "SuccessRuleRole", "states:StartExecution")["Resource"] = [{"Fn::Sub": arn}]
+    assert findings(edition, seeded) == {("P04", "SuccessRuleRole")}
 
 
 @pytest.mark.parametrize(
@@ -259,9 +265,9 @@ def test_a_malformed_statement_is_found(edition, seeded, broken):
 
 
 def test_two_statements_of_one_name_are_found(edition, seeded):
-    for action in ("logs:PutLogEvents", "logs:DescribeLogStreams"):
-        statement(seeded, "NetworkLogsRole", action)["Sid"] = "FlowLog"
-    assert findings(edition, seeded) == {("P04", "NetworkLogsRole")}
+    for action in ("logs:PutLogEvents", "elasticloadbalancing:DescribeTargetHealth"):
+        statement(seeded, "ServerRole", action)["Sid"] = "Boot"
+    assert findings(edition, seeded) == {("P04", "ServerRole")}
 
 
 def test_a_policy_of_a_bucket_is_read_too(edition, seeded):
@@ -291,7 +297,7 @@ def test_a_service_that_its_role_does_not_trust_is_found(edition, seeded, role, 
     assert findings(edition, seeded) == {("P05", role)}
 
 
-@pytest.mark.parametrize(("role", "other"), [("ProtectionRole", "events"), ("ProtectionRuleRole", "states")])
+@pytest.mark.parametrize(("role", "other"), [("ProtectionRole", "events"), ("SuccessRuleRole", "states")])
 def test_a_state_machine_and_the_rule_that_starts_it_have_a_role_each(edition, seeded, role, other):
     trust(seeded, role)["Principal"]["Service"] = [f"{other}.amazonaws.com"]
     assert findings(edition, seeded) == {("P05", role)}

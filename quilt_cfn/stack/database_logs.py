@@ -1,0 +1,94 @@
+"""The expiry of the logs that RDS writes to CloudWatch Logs.
+
+RDS makes their log groups itself, with names of its own, and keeps what is in them for ever. So a state machine sets
+their retention after each success of the stack: by then the database has been there for a while. A group that RDS
+needs later, such as that of upgrades, is made in advance. The groups stay when the stack is deleted, and expire.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import GetAtt, Ref, Sub, Template, iam, stepfunctions
+
+from quilt_cfn.stack import permissions
+from quilt_cfn.stack.database import LOG_TYPES, Database
+from quilt_cfn.stack.parameters import LOG_RETENTION_DAYS
+from quilt_cfn.stack.pseudo_parameters import arn, service
+from quilt_cfn.stack.state_machines import DATABASE_ID, find_database
+
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Concepts.PostgreSQL.html
+_GROUP = "/aws/rds/instance/{}/{}"
+
+
+def add_database_logs(t: Template, database: Database) -> Ref:
+    """The state machine, and its role, which may touch exactly these log groups."""
+    role = t.add_resource(
+        iam.Role(
+            "DatabaseLogsRole",
+            AssumeRolePolicyDocument=permissions.trusts(service("states"), only_this_account=True),
+            Policies=[permissions.policy("find-database", permissions.look_up_resources())],
+        )
+    )
+    # A policy of its own: everything else here is created before the database, whose name is in those of the groups.
+    t.add_resource(
+        iam.PolicyType(
+            "DatabaseLogsPolicy",
+            PolicyName="expire-logs",
+            Roles=[Ref(role)],
+            PolicyDocument=permissions.document(
+                permissions.expire_logs(*(_group_arn(database, log_type) for log_type in LOG_TYPES))
+            ),
+        )
+    )
+    state_machine = t.add_resource(
+        stepfunctions.StateMachine(
+            "DatabaseLogs",
+            RoleArn=GetAtt(role, "Arn"),
+            Definition={"StartAt": "FindDatabase", "States": _states(database)},
+        )
+    )
+    return Ref(state_machine)
+
+
+def _group_arn(database: Database, log_type: str) -> Sub:
+    """A log group's ARN, as a policy has it: CloudWatch Logs asks for permission on what comes after the group's name.
+
+    https://github.com/cloudposse/terraform-aws-cicd/issues/33 has such a message.
+    """
+    name = _GROUP.format(f"${{{database.resource.title}}}", log_type)
+    return arn(f"logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:{name}:*")
+
+
+def _states(database: Database) -> dict[str, Any]:
+    """The groups one after the other: each is made if it isn't there, then its retention is set."""
+    states = {"FindDatabase": find_database(database, f"Create_{LOG_TYPES[0]}")}
+    for log_type, following in zip(LOG_TYPES, (*LOG_TYPES[1:], None), strict=True):
+        group = {"LogGroupName.$": f"States.Format('{_GROUP.format('{}', log_type)}', {DATABASE_ID})"}
+        states[f"Create_{log_type}"] = {
+            "Type": "Task",
+            "Resource": arn("states:::aws-sdk:cloudwatchlogs:createLogGroup"),
+            "Parameters": group,
+            "ResultPath": "$.Created",
+            "Retry": [
+                {"ErrorEquals": ["CloudWatchLogs.ResourceAlreadyExistsException"], "MaxAttempts": 0},
+                {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 20, "MaxAttempts": 4},
+            ],
+            # The group is there already; if it isn't, the next state fails.
+            "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.NotCreated", "Next": f"Expire_{log_type}"}],
+            "Next": f"Expire_{log_type}",
+        }
+        states[f"Expire_{log_type}"] = {
+            "Type": "Task",
+            "Resource": arn("states:::aws-sdk:cloudwatchlogs:putRetentionPolicy"),
+            # CloudFormation makes a text of a number's parameter, and the API takes a number.
+            # https://github.com/aws/serverless-application-model/issues/1616
+            "Parameters": {
+                **group,
+                "RetentionInDays.$": Sub(f"States.MathAdd(${{{LOG_RETENTION_DAYS.name}}}, 0)"),
+            },
+            "ResultPath": "$.Expires",
+            "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 20, "MaxAttempts": 4}],
+            **({"Next": f"Create_{following}"} if following else {"End": True}),
+        }
+    return states
