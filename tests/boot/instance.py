@@ -42,6 +42,7 @@ FILES = {
     "a PostgreSQL server": "/usr/lib/postgresql/*/bin/initdb",
     "libfaketime": FAKETIME,
     "AWS's cfn-init (bin/set-up-boot-tests .venv-boot)": f"{TOOLS}/ready",
+    "uwsgi (bin/set-up-boot-tests .venv-boot)": f"{TOOLS}/registry/bin/uwsgi",
 }
 FEATURES = {
     "file systems in memory": "mount -t tmpfs tmpfs /tmp && mkdir /tmp/upper /tmp/work /tmp/root /tmp/cgroup",
@@ -127,7 +128,8 @@ class Instance:
         self.environments: dict[str, dict[str, str]] = config["content"]["Environments"]
         images = {name: value for name, value in self.environments["stack"].items() if name.endswith("_IMAGE")}
         database = "elsewhere" if database_of else "here"
-        settings = {**images, "DISK": disk, "DATABASE": database, "STACK": str(self.common)}
+        mail = {name: self.environments["registry"][name] for name in ("SMTP_HOST", "SMTP_PORT")}
+        settings = {**images, **mail, "DISK": disk, "DATABASE": database, "STACK": str(self.common)}
         self.write("instance-id", self.id)
         self.write("metadata.json", metadata)
         self.write("user-data", _with_known_attributes(stack.user_data))
@@ -147,6 +149,9 @@ class Instance:
         self.create_buckets({self.environments["registry"]["PACKAGE_BUCKET_NAME"]: "us-east-1"})
         self.renew_credentials("ASIAFIRST")
         self.refuse()
+        self.smtp_user = {"Username": stack.parameters["SmtpUsername"], "Password": stack.parameters["SmtpPassword"]}
+        self.answer_mail()
+        self.write("mail-commands", "")
         if self.common == self.folder:
             self.write("stack-status", "CREATE_IN_PROGRESS")
             self.write("address.json", json.dumps({"holder": None}))
@@ -278,6 +283,14 @@ END
         """Answer signals with this error from now on, or those whose ID has this pattern in it."""
         error = {"Status": status, "Code": code, "Message": message, "UniqueId": unique_id}
         self.write("signal-error.json", json.dumps(error))
+
+    def answer_mail(self, refuses: str = "", seconds: float = 0) -> None:
+        """The command of SMTP that the mail service refuses from now on, and how long it takes for each answer."""
+        self.write("mail.json", json.dumps({**self.smtp_user, "Refuses": refuses, "Seconds": seconds}))
+
+    def mail_commands(self) -> list[str]:
+        """Every command that the mail service got; AUTH without what it says."""
+        return (self.folder / "mail-commands").read_text().splitlines()
 
     def create_access_keys(self, *pairs: tuple[str, str]) -> None:
         """The access keys that IAM knows from now on: ID and secret."""

@@ -141,7 +141,7 @@ echo '{"default": [{"type": "insecureAcceptAnything"}]}' >/etc/containers/policy
 
 # The images under their real names: each is a few links into /usr, the stand-ins, and Python's packages in /venv.
 image=$(mktemp -d)
-mkdir -p "$image"/{dev,etc/nginx,home/quilt/scripts,opt,proc,root,run,stand-ins,sys,tmp,usr,venv,var/{lib,log}/nginx}
+mkdir -p "$image"/{dev,etc/nginx,home/{catalog,quilt/scripts},opt,proc,root,run,stand-ins,sys,tmp,usr,venv,var/{lib,log}/nginx}
 chmod 755 "$image"
 chmod 1777 "$image/tmp"
 ln -s usr/bin usr/lib usr/lib64 usr/sbin "$image"
@@ -152,12 +152,16 @@ printf '%s\n' root:x:0:0::/root:/bin/sh quilt:x:1234:1234::/home/quilt:/bin/sh n
 printf '%s\n' root:x:0: quilt:x:1234: nogroup:x:65534: www-data:x:33: >"$image/etc/group"
 install -m 755 "$stand_ins/create_admin.py" "$image/home/quilt/scripts"
 install -m 755 "$stand_ins/flask.py" "$image/opt/flask"
+printf '<title>catalog</title>' >"$image/home/catalog/index.html"
+printf 'quilt%.0s' {1..20000} >"$image/home/catalog/script.js"
 tar -C "$image" -cf /tmp/image.tar .
 make_image() { podman import --quiet "${@:2}" /tmp/image.tar "$1" >/dev/null; }
 make_image "$REGISTRY_IMAGE" --change 'ENV PATH=/venv/bin:/opt:/usr/sbin:/usr/bin' --change 'USER quilt' \
-    --change 'ENV SQLALCHEMY_SILENCE_UBER_WARNING=1' --change 'WORKDIR /home/quilt' --change 'CMD ["python3", "/stand-ins/registry.py"]'
-make_image "$CATALOG_IMAGE" --change 'CMD ["/usr/bin/python3", "/stand-ins/catalog.py"]'
-make_image "$NGINX_IMAGE" --change 'ENV PATH=/usr/sbin:/usr/bin'
+    --change 'ENV SQLALCHEMY_SILENCE_UBER_WARNING=1' --change 'WORKDIR /home/quilt' \
+    --change 'CMD ["python3", "/venv/bin/uwsgi", "--ini", "/stand-ins/uwsgi.ini"]'
+nginx=(--change 'ENV PATH=/usr/sbin:/usr/bin')
+make_image "$CATALOG_IMAGE" "${nginx[@]}" --change 'CMD ["nginx", "-c", "/stand-ins/catalog.conf", "-g", "daemon off;"]'
+make_image "$NGINX_IMAGE" "${nginx[@]}"
 
 # AWS, at the address of the metadata service and, for what is called by name, on a port of the loopback interface.
 ip link set lo up
@@ -166,6 +170,19 @@ sysctl --quiet net.ipv4.ip_forward=1
 iptables --table nat --append OUTPUT --destination 169.254.169.254 --protocol tcp --dport 80 \
     --jump REDIRECT --to-ports 9000
 /usr/bin/python3 "$stand_ins/aws_apis.py" "$folder" "$STACK" &
+
+# The mail service, under the name that the stack has for it.
+ip address add 10.42.3.1/32 dev lo
+echo "10.42.3.1 $SMTP_HOST" >>/etc/hosts
+openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj "/CN=$SMTP_HOST" \
+    -keyout /run/mail.pem -out /run/mail.crt 2>/dev/null
+cat /run/mail.crt >>/run/mail.pem
+program /usr/local/bin/mail-service <<END
+#!/bin/sh
+exec /usr/bin/python3 -SE $stand_ins/mail.py $folder 10.42.3.1 $SMTP_PORT /run/mail.pem
+END
+mail-service &
+echo $! >/run/mail.pid
 
 if [ "$DATABASE" = elsewhere ]; then
     touch "$folder/ready"

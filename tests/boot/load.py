@@ -15,7 +15,7 @@ PAUSE = 0.04
 """Seconds between two requests of a client."""
 TIMEOUT = 10.0
 CLIENTS_OF_EACH_KIND = 2
-UPLOAD = 4 * [b"x" * 4096]
+UPLOAD = [b'"', *(4 * [b"x" * 4096]), b'"']
 UPLOAD_SECONDS = 1.0
 """How long the body of a POST takes."""
 

@@ -17,9 +17,8 @@ if len(password) < 8 or password != again:
     print("Failure: password")
     sys.exit(2)
 with sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"]).begin() as database:
-    database.execute("create table if not exists admins (name text, mail text)")
     if database.execute("select count(*) from admins where name = %s", (name,)).scalar():
         print("Failure: this user exists")
         sys.exit(2)
-    database.execute("insert into admins values (%s, %s)", (name, mail))
+    database.execute("insert into admins values (%s, %s, %s)", (name, mail, password))
 print("Success.")

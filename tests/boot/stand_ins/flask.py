@@ -14,6 +14,7 @@ import sqlalchemy
 assert sys.argv[1:] == ["db", "upgrade"]
 database = sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"]).connect()
 database.execute("create table if not exists steps (number int, host text)")
+database.execute("create table if not exists admins (name text, mail text, password text)")
 done = database.execute("select count(*) from steps").scalar()
 if database.execute("select to_regclass('refused')").scalar():
     sys.exit("this migration does not fit the data")

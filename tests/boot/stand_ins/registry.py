@@ -1,23 +1,25 @@
-"""The registry: answers requests of the uwsgi protocol on port 9000.
+"""The registry, which uwsgi runs (uwsgi.ini): what follows is done once, before the workers are made, and again by a reload.
 
-    /healthcheck    as the real one: does not need the database; 500 when an environment variable is missing
+    /healthcheck    does not need the database
+    /api/login      POST: 401 unless the database knows the user with this password
+    /api/push       POST: reads the whole body, which has to be JSON
     /api/packages   a number from the database, over a pool of connections
     /api/mail       the mail service's answer to NOOP
     /api/key        the access key that URLs would be signed with
     anything else   the request's and the environment's variables
 
-https://uwsgi-docs.readthedocs.io/en/latest/Protocol.html
+While a variable is missing uwsgi has no application, and answers everything with 500, as the real one does. The file
+import-seconds beside the AWS configuration says how long all that the real one imports takes.
 """
 
 import json
 import os
 import re
-import signal
 import smtplib
-import socket
-import threading
-from functools import cache
+import time
 from pathlib import Path
+
+import sqlalchemy
 
 REQUIRED = {
     "SQLALCHEMY_DATABASE_URI",
@@ -38,67 +40,66 @@ def key_id():
     """From the environment, or from the shared credentials file; read once, as the real client does."""
     if "AWS_ACCESS_KEY_ID" in os.environ:
         return os.environ["AWS_ACCESS_KEY_ID"] if os.environ["AWS_SECRET_ACCESS_KEY"] else None
-    return re.search("aws_access_key_id=(.*)", Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).read_text())[1]
+    return re.search("aws_access_key_id ?= ?(.*)", Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).read_text())[1]
 
 
-def reload(*_):
-    global key
-    key = key_id()
-    print("reloading", flush=True)
+def health(_):
+    return "200 OK", "ok"
 
 
-@cache
-def database():
-    import sqlalchemy  # late: it takes a third of a second, and the health check does not need it
-
-    return sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"])
-
-
-def packages():
-    with database().connect() as connection:
-        return str(connection.execute("select count(*) from steps").scalar())
+def login(body):
+    user = json.loads(body)
+    with database.connect() as connection:
+        known = connection.execute(
+            "select count(*) from admins where (name, password) = (%s, %s)", (user["username"], user["password"])
+        ).scalar()
+    return ("200 OK", "a token") if known else ("401 Unauthorized", "Login attempt failed")
 
 
-def mail():
+def push(body):
+    return "200 OK", str(len(json.loads(body)))
+
+
+def packages(_):
+    with database.connect() as connection:
+        return "200 OK", str(connection.execute("select count(*) from steps").scalar())
+
+
+def mail(_):
     with smtplib.SMTP(os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"]), timeout=5) as service:
-        return str(service.noop()[0])
+        return "200 OK", str(service.noop()[0])
 
 
-def health():
-    if not os.environ.keys() >= REQUIRED:
-        raise LookupError("no python application found")
-    return "ok"
+def signing_key(_):
+    return "200 OK", key
 
 
-def answer(request):
-    paths = {"/healthcheck": health, "/api/packages": packages, "/api/mail": mail, "/api/key": lambda: key}
-    body = paths.get(request["REQUEST_URI"], lambda: json.dumps([request, dict(os.environ)]))
+PATHS = {
+    "/healthcheck": health,
+    "/api/login": login,
+    "/api/push": push,
+    "/api/packages": packages,
+    "/api/mail": mail,
+    "/api/key": signing_key,
+}
+
+
+def application(request, start_response):
+    body = request["wsgi.input"].read()
     try:
-        return "200 OK", body()
+        if request["PATH_INFO"] in PATHS:
+            status, answer = PATHS[request["PATH_INFO"]](body)
+        else:
+            texts = {name: value for name, value in request.items() if isinstance(value, str)}
+            status, answer = "200 OK", json.dumps([texts, dict(os.environ)])
     except Exception as error:
-        return "500 Internal Server Error", type(error).__name__
+        status, answer = "500 Internal Server Error", type(error).__name__
+    start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(answer.encode())))])
+    return [answer.encode()]
 
 
-def serve(connection):
-    with connection, connection.makefile("rwb") as stream:
-        size = int.from_bytes(stream.read(4)[1:3], "little")
-        data = stream.read(size)
-        words = []
-        while data:
-            length = int.from_bytes(data[:2], "little")
-            words.append(data[2 : 2 + length].decode())
-            data = data[2 + length :]
-        request = dict(zip(words[::2], words[1::2], strict=True))
-        # A connection that is closed with something unread is reset, and the answer lost.
-        stream.read(int(request.get("CONTENT_LENGTH") or 0))
-        status, body = answer(request)
-        stream.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body.encode())}\r\n\r\n{body}".encode())
-
-
+assert os.environ.keys() >= REQUIRED
+import_seconds = Path("/etc/quilt/aws/import-seconds")
+time.sleep(float(import_seconds.read_text()) if import_seconds.exists() else 0)
 key = key_id()
-signal.signal(signal.SIGHUP, reload)
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-print("the registry is up", flush=True)
-listener = socket.create_server(("0.0.0.0", 9000))
-while True:
-    threading.Thread(target=serve, args=(listener.accept()[0],)).start()
+database = sqlalchemy.create_engine(os.environ["SQLALCHEMY_DATABASE_URI"])
