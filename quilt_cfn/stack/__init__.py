@@ -69,7 +69,7 @@ def build(edition: Edition, release: Release) -> TemplateDict:
     template = add_launch_template(t, edition, release, groups, profile, logs, environments, values)
     group = add_server_group(t, network, load_balancer, template)
     add_alarms(t, load_balancer, database, after_success)
-    add_outputs(t, load_balancer, address)
+    add_outputs(t, load_balancer, address, logs, bucket, user_key)
     ordered = after_the_rest(t.to_dict(), database.resource.title)
     return in_reading_order(after_the_rest(ordered, group.title))
 

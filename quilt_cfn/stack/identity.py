@@ -44,8 +44,9 @@ IMMUTABLE = (
 
 
 class UserKey(NamedTuple):
-    """The access key of the IAM user that signs URLs."""
+    """The IAM user that signs URLs, and its access key."""
 
+    user: Ref
     id: Ref
     secret: GetAtt
 
@@ -62,7 +63,7 @@ def add_signing_user(t: Template, edition: Edition, bucket: PackageBucket) -> Us
         )
     )
     key = t.add_resource(iam.AccessKey("RegistryUserKey", UserName=Ref(user), Status="Active"))
-    return UserKey(id=Ref(key), secret=GetAtt(key, "SecretAccessKey"))
+    return UserKey(user=Ref(user), id=Ref(key), secret=GetAtt(key, "SecretAccessKey"))
 
 
 def add_instance_profile(

@@ -6,7 +6,12 @@ partition; each comes from a pseudo parameter.
 
 from __future__ import annotations
 
-from troposphere import Sub
+from typing import Any
+
+from troposphere import FindInMap, Ref, Sub
+
+CONSOLE_HOSTS = "ConsoleHosts"
+"""The mapping from the partition to the host of its console."""
 
 
 def service(name: str) -> str:
@@ -26,3 +31,9 @@ def endpoint(name: str, scheme: str = "") -> Sub:
 def arn(rest: str) -> Sub:
     """An ARN of this partition from what comes after ``arn:partition:``."""
     return Sub(f"arn:${{AWS::Partition}}:{rest}")
+
+
+def console(page: str, **values: Any) -> Sub:
+    """The address of a page of the console in this Region; ``values`` are for ``${Name}`` in it."""
+    host = FindInMap(CONSOLE_HOSTS, Ref("AWS::Partition"), "Host")
+    return Sub(f"https://${{AWS::Region}}.${{Console}}/{page}", Console=host, **values)
