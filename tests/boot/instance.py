@@ -14,11 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.boot.control_groups import control_group, controllers
 from tests.launches import LaunchedStack
 
 if TYPE_CHECKING:
@@ -47,13 +49,13 @@ FILES = {
 FEATURES = {
     "file systems in memory": "mount -t tmpfs tmpfs /tmp && mkdir /tmp/upper /tmp/work /tmp/root /tmp/cgroup",
     "overlay file systems": "mount -t overlay overlay -o lowerdir=/,upperdir=/tmp/upper,workdir=/tmp/work /tmp/root",
-    "version 2 of control groups": "mount -t cgroup2 cgroup2 /tmp/cgroup",
+    "control groups": "mount -t cgroup2 cgroup2 /tmp/cgroup",
     "virtual network devices": "ip link add one type veth peer two",
     "network address translation": "iptables --table nat --list-rules",
 }
 """What the kernel has to allow root in new namespaces -> a command that tries it."""
 
-NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--net", "--uts", "--ipc")
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--net", "--uts", "--ipc", "--cgroup")
 
 COMMANDS_TRACED = f"BASH_ENV={STAND_INS}/at_each_command.sh"
 PROGRAMS_TRACED = "PATH=/run/traced:/usr/local/bin:/usr/bin:/usr/sbin"
@@ -117,6 +119,7 @@ class Instance:
         common: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.ends = ExitStack()
         self.common: Path = common or (database_of.common if database_of else folder)
         self.number, self.network = number, network
         self.id, self.address = f"{INSTANCE_ID[:-1]}{number:x}", f"10.42.0.{10 + number}"
@@ -130,6 +133,8 @@ class Instance:
         database = "elsewhere" if database_of else "here"
         mail = {name: self.environments["registry"][name] for name in ("SMTP_HOST", "SMTP_PORT")}
         settings = {**images, **mail, "DISK": disk, "DATABASE": database, "STACK": str(self.common)}
+        settings["CONTROLLERS"] = f"'{' '.join(controllers())}'"
+        self.control_group = f"boot-test-{os.getpid()}-{folder.name}"
         self.write("instance-id", self.id)
         self.write("metadata.json", metadata)
         self.write("user-data", _with_known_attributes(stack.user_data))
@@ -157,7 +162,9 @@ class Instance:
             self.write("address.json", json.dumps({"holder": None}))
 
     def __enter__(self) -> Instance:
-        command: list[str | Path] = [*NAMESPACES, "--kill-child", "bash", HERE / "instance.sh", self.folder]
+        enter = self.ends.enter_context(control_group(self.control_group))
+        start = " ".join([*NAMESPACES, "--kill-child", "bash", str(HERE / "instance.sh"), str(self.folder)])
+        command = ["sh", "-c", f"{enter}exec {start}"]
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT, cwd="/")
         self.wait_for(lambda: (self.folder / "ready").exists(), "the instance is up")
@@ -171,10 +178,11 @@ class Instance:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
+        self.ends.close()
 
     def run(self, command: str, user: str = "root", **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a bash command on the instance, as if over SSH."""
-        enter = ["nsenter", "--target", self.init, "--mount", "--pid", "--net", "--uts", "--ipc"]
+        enter = ["nsenter", "--target", self.init, "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup"]
         path = "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
         shell = ["env", "-i", path, "runuser", "--user", user, "--", "env", path, "bash", "-c", command]
         return _run(*enter, *shell, cwd="/", **options)

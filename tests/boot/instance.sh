@@ -23,7 +23,15 @@ if [ "${2:-}" != inside ]; then
     # Programs name shared memory after their process number, and another instance has the same numbers.
     mount -t tmpfs tmpfs "$root/dev/shm"
     mount -t sysfs sysfs "$root/sys"
-    mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+    if [ "$CONTROLLERS" ]; then
+        mount -t tmpfs tmpfs "$root/sys/fs/cgroup"
+        for controller in $CONTROLLERS; do
+            mkdir "$root/sys/fs/cgroup/$controller"
+            mount -t cgroup -o "$controller" cgroup "$root/sys/fs/cgroup/$controller"
+        done
+    else
+        mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+    fi
     mount -t tmpfs tmpfs "$root/run"
     # The overlay shows only the file system of /, and these may lie on others.
     for path in "$checkout" "$folder" "$STACK"; do

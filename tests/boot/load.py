@@ -14,7 +14,6 @@ from tests.boot.network import GATEWAY, Network
 PAUSE = 0.04
 """Seconds between two requests of a client."""
 TIMEOUT = 10.0
-CLIENTS_OF_EACH_KIND = 2
 UPLOAD = [b'"', *(4 * [b"x" * 4096]), b'"']
 UPLOAD_SECONDS = 1.0
 """How long the body of a POST takes."""
@@ -50,23 +49,26 @@ class Answer(NamedTuple):
 
 
 class Load:
-    """``with Load(...) as load``: constant load through the load balancer, by clients of each kind.
+    """``with Load(...) as load``: constant load by clients of each kind, on the load balancer or another address.
 
     Half of them keep their connection as long as the server lets them, the others make a new one for each request.
     An idle connection that ends without "Connection: close" in the answer before is a lost request: the next
     one may be under way already.
     """
 
-    def __init__(self, network: Network, kinds: list[Kind]) -> None:
+    def __init__(
+        self, network: Network, kinds: list[Kind], address: str = GATEWAY, clients_of_each_kind: int = 4
+    ) -> None:
         self.over = False
         self.answers: list[Answer] = []
         self.closed_as_announced: list[float] = []
         """When a server said that it would close a connection."""
-        self.network, self.kinds = network, kinds
+        self.network, self.kinds, self.address = network, kinds, address
+        self.clients_of_each_kind = clients_of_each_kind
         self.threads: list[Thread] = []
 
     def __enter__(self) -> Load:
-        clients = product(self.kinds, (True, False), range(CLIENTS_OF_EACH_KIND))
+        clients = product(self.kinds, (True, False), range(self.clients_of_each_kind // 2))
         for client, (kind, keeps_alive, _) in enumerate(clients):
             self.threads.append(self.network.thread(self._send, client, kind, keeps_alive))
         return self
@@ -89,6 +91,10 @@ class Load:
         """The requests that were sent after a time.monotonic() and failed."""
         return [each for each in self.lost() if each.sent > moment]
 
+    def has_answer(self, body: str) -> bool:
+        """Whether somebody got this body."""
+        return any(each.body == body.encode() for each in self.answers)
+
     def _send(self, client: int, kind: Kind, keeps_alive: bool) -> None:
         connection: HTTPConnection | None = None
         while not self.over:
@@ -96,7 +102,7 @@ class Load:
             status, error, body, retry_after = 0, "", b"", ""
             try:
                 if connection is None:
-                    connection = HTTPConnection(GATEWAY, kind.port, timeout=TIMEOUT)
+                    connection = HTTPConnection(self.address, kind.port, timeout=TIMEOUT)
                     connection.connect()
                     connection.auto_open = 0
                 response = request(connection, kind, keeps_alive)

@@ -122,6 +122,22 @@ def test_the_load_balancers_health_check_is_answered_by_address(booted):
         assert instance.get("10.42.0.17", "/healthcheck") == (200, "ok")
 
 
+@pytest.mark.parametrize("host", [REGISTRY, CATALOG])
+def test_a_long_query_and_company_wide_cookies_are_answered(instance, host):
+    """6 kB of headers and 4 kB of query, where uwsgi takes 4 kB in all when nobody tells it to take more."""
+    command = f"curl -s -w '%{{stderr}}%{{http_code}}' -H 'Host: {host}' -H 'Cookie: {6000 * 'c'}'"
+    done = instance.run(f"{command} 'http://127.0.0.1/api/x?{4000 * 'q'}'")
+    assert done.stderr == "200"
+    assert host == CATALOG or 4000 * "q" in done.stdout
+
+
+@pytest.mark.parametrize("path", ["/", "/script.js"])
+def test_the_catalog_arrives_compressed_where_the_browser_takes_that(instance, path):
+    get = f"curl -s -H 'Host: {CATALOG}' http://127.0.0.1{path}"
+    plain = instance.run(f"{get} | sha256sum").stdout
+    assert instance.run(f"{get} -H 'Accept-Encoding: gzip' | gunzip | sha256sum").stdout == plain
+
+
 @pytest.mark.parametrize(
     ("host", "path"), [("other.example.com", "/"), ("other.example.com", "/healthcheck"), ("10.42.0.17", "/")]
 )

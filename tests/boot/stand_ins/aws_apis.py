@@ -37,6 +37,7 @@ FOLDER, STACK = map(Path, sys.argv[1:])
 INSTANCE = (FOLDER / "instance-id").read_text()
 ADDRESS, OTHER_ADDRESS = "203.0.113.10", "198.51.100.20"
 LOCK = threading.Lock()
+LOG_STREAMS = set()
 
 
 class Refused(Exception):
@@ -143,10 +144,12 @@ class Answer(BaseHTTPRequestHandler):
             raise Refused(500, "InternalFailure", "Internal failure")
         operations = {
             "AssociateAddress": associate_address,
+            "CreateLogStream": create_log_stream,
             "DescribeTargetHealth": describe_target_health,
             "GetParameter": get_parameter,
             "GetSecretValue": get_secret_value,
             "HeadBucket": head_bucket,
+            "PutLogEvents": put_log_events,
             "PutSecretValue": put_secret_value,
         }
         return operations.get(action, lambda call: {})(call)
@@ -195,6 +198,22 @@ def put_secret_value(call):
 def get_parameter(call):
     value = json.loads(read(FOLDER, "texts.json"))[call["Name"]]
     return {"Parameter": {"Name": call["Name"], "Type": "String", "Value": value}}
+
+
+def create_log_stream(call):
+    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogStream.html"""
+    with LOCK:
+        if call["logStreamName"] in LOG_STREAMS:
+            raise Refused(400, "ResourceAlreadyExistsException", "The specified log stream already exists")
+        LOG_STREAMS.add(call["logStreamName"])
+    return {}
+
+
+def put_log_events(call):
+    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html"""
+    if call["logStreamName"] not in LOG_STREAMS:
+        raise Refused(400, "ResourceNotFoundException", "The specified log stream does not exist.")
+    return {}
 
 
 def head_bucket(call):

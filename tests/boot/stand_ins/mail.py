@@ -1,7 +1,7 @@
 """The mail service: mail.py FOLDER ADDRESS PORT CERTIFICATE, a file with the key and the certificate.
 
-FOLDER/mail.json, read at each command, is {"Username", "Password", "Refuses": a command, "Seconds": before each answer}.
-Each command is written to FOLDER/mail-commands, without what AUTH says; what nobody here may do is send mail: DATA.
+FOLDER/mail.json, read at each command: {"Username", "Password", "Refuses": a command, "Seconds": before each answer}.
+Each command is written to FOLDER/mail-commands, without what AUTH says.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""The registry, which uwsgi runs (uwsgi.ini): what follows is done once, before the workers are made, and again by a reload.
+"""The registry, which uwsgi runs (uwsgi.ini): imports this before it makes its workers, and again at a reload.
 
     /healthcheck    does not need the database
     /api/login      POST: 401 unless the database knows the user with this password
