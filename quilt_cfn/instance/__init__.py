@@ -43,7 +43,10 @@ FILES = (
     InstanceFile("steps.sh", "/opt/quilt/steps.sh"),
     InstanceFile("configure.py", "/opt/quilt/configure.py"),
     InstanceFile("database.py", "/opt/quilt/database.py"),
+    InstanceFile("credentials.py", "/opt/quilt/credentials.py"),
+    InstanceFile("try_mail.py", "/opt/quilt/try_mail.py"),
     InstanceFile("ship_log.py", "/opt/quilt/ship_log.py"),
+    InstanceFile("watch.py", "/opt/quilt/watch.py"),
     InstanceFile("start.sh", "/home/ec2-user/start.sh", executable=True, owner="ec2-user"),
     InstanceFile("create_admin.sh", "/home/ec2-user/create_admin.sh", executable=True, owner="ec2-user"),
     InstanceFile("nginx.conf", "/opt/quilt/nginx.conf"),
@@ -52,9 +55,6 @@ FILES = (
     InstanceFile("quilt-termination.service", "/etc/systemd/system/quilt-termination.service"),
 )
 """What every edition's instance gets."""
-
-CREDENTIALS = InstanceFile("credentials.py", "/opt/quilt/credentials.py")
-"""What an instance gets in addition whose role signs URLs."""
 
 ROTATE_KEY = InstanceFile("rotate_key.sh", "/home/ec2-user/rotate_key.sh", executable=True, owner="ec2-user")
 """What an instance gets in addition where an IAM user signs URLs."""

@@ -1,7 +1,7 @@
 """Writes the containers' environment files, from the stack's configuration, its secrets and its texts.
 
 A value that was edited by hand stays until the stack's own value changes. With --restart, the containers are
-restarted when the stack's values changed. No value is ever printed.
+restarted when the stack's values changed; another access key alone is read by a reload. No value is ever printed.
 """
 
 import fcntl
@@ -41,6 +41,12 @@ def merge(old, written, ours):
     return {**ours, **{name: text for name, text in edited.items() if written.get(name) == ours.get(name)}}
 
 
+def without_key(environments):
+    """Environments without the access key, which does not reach the container as variables."""
+    key = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    return {name: {each: lines[each] for each in lines if each not in key} for name, lines in environments.items()}
+
+
 def write(path, text, owner):
     """Replaces a file in one step, readable by its owner only; does nothing if the file has this text."""
     if path.exists() and path.read_text() == text:
@@ -72,7 +78,11 @@ def main(root=Path("/")):
         os.chown(path.parent, owner, owner)
         old = path.read_text().splitlines() if path.exists() else []
         write(path, "\n".join([*merge(old, written.get(environment, {}), ours[environment]).values(), ""]), owner)
-    if ours != written and "--restart" in sys.argv:
+    if "--restart" not in sys.argv or ours == written:
+        pass
+    elif without_key(ours) == without_key(written):
+        subprocess.run([sys.executable, root / "opt/quilt/credentials.py"], check=True)
+    else:
         start = ["runuser", "--user", "ec2-user", "--", home / "start.sh"]
         # The database's user gets its new password before the registry connects with it.
         if ours["database"] != written.get("database"):

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Lets the registry sign with another access key of its IAM user: tries the key, stores it in Secrets Manager, restarts
-# the registry with it. Interrupted anywhere, it can be run again.
+# Lets the registry sign with another access key of its IAM user: tries the key, stores it in Secrets Manager, has the
+# registry reload it, which interrupts no request. Interrupted anywhere, it can be run again.
 set -euo pipefail
 cd "$(dirname "$(readlink --canonicalize "$0")")"
 stop() {
@@ -30,7 +30,7 @@ done
 printf %s "$id:$key" |
   aws secretsmanager put-secret-value --secret-id "$secret" --secret-string file:///dev/stdin >/dev/null
 sudo python3 /opt/quilt/configure.py --restart
-if ! timeout 120 ./start.sh --wait || [ "$(docker exec registry printenv AWS_ACCESS_KEY_ID)" != "$id" ]; then
+if ! ./start.sh --wait || ! docker exec registry grep -qxF "aws_access_key_id=$id" /etc/quilt/aws/credentials; then
   stop "The registry does not answer with this key: see docker logs registry, then run this again."
 fi
 echo "The registry signs with $id. URLs that the old key signed live for 24 hours:"

@@ -18,9 +18,10 @@ lacks() {
 
 # start NAME ENVIRONMENT ARGUMENT...: starts a container with the variables in env/ENVIRONMENT. bash reads that file,
 # because docker would read it by other rules; docker's arguments are their names only, because the process list shows
-# arguments.
+# arguments. An access key is not among them: what a container's environment has, no reload can change.
 start() (
-  names=$(sed -nE 's/^(export )?([A-Za-z_][A-Za-z0-9_]*)=.*/--env=\2/p' "env/$2")
+  names=$(sed -E '/^(export )?AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)=/d' "env/$2" |
+    sed -nE 's/^(export )?([A-Za-z_][A-Za-z0-9_]*)=.*/--env=\2/p')
   set -o allexport
   # shellcheck source=/dev/null
   . "env/$2"
@@ -30,38 +31,54 @@ start() (
   docker run $names --detach --name "$1" --network quilt --restart unless-stopped "${@:3}" >/dev/null
 )
 
-# Docker Hub limits how much an address downloads; six tries take two minutes.
+# Docker Hub limits how often an address asks in a minute, so the pauses take two. A download that stands still is ended.
+# https://docs.docker.com/docker-hub/usage/
 fetch() {
   for image in "$REGISTRY_IMAGE" "$CATALOG_IMAGE" "$NGINX_IMAGE"; do
     for pause in 4 8 16 32 60 0; do
-      if ! lacks image "$image" || docker pull --quiet "$image"; then continue 2; fi
+      if ! lacks image "$image" || timeout --foreground --kill-after=5 120 docker pull --quiet "$image"; then continue 2; fi
       sleep $pause
     done
+    echo "The image $image can't be downloaded: the last answer of its container registry is above." >&2
     exit 1
   done
 }
 
-# once NAME ENVIRONMENT WORD: runs a part of database.py in the registry's image, to its end.
+# once NAME ENVIRONMENT WORD SECONDS: runs a part of database.py in the registry's image, to its end or for so long. The
+# limit is in the container, which would outlive this script; and the database ends what an ended client has begun.
+# https://www.postgresql.org/docs/16/runtime-config-connection.html#GUC-CLIENT-CONNECTION-CHECK-INTERVAL
 once() {
   start "$1" "$2" --restart no --volume "$aws" --volume /opt/quilt/database.py:/etc/quilt/database.py:ro \
-    "$REGISTRY_IMAGE" python3 /etc/quilt/database.py "$3"
+    --env "PGOPTIONS=-c client_connection_check_interval=2000" \
+    "$REGISTRY_IMAGE" timeout --signal=KILL "$4" python3 /etc/quilt/database.py "$3"
   docker logs --follow "$1"
   result=$(docker wait "$1")
+  [ "$result" -ne 137 ] || echo "$1 was ended, because it took $4 seconds or too much memory." >&2
   [ "$result" -eq 0 ] || echo "$1 failed, see above; what ran before goes on running." >&2
   exit "$result"
 }
 
+# answers HOST: whether a site answers, also before the boot lets anybody else in; see nginx.conf.
+answers() { curl -fso /dev/null --max-time 5 -H "Host: $1" http://127.0.0.1:8081/healthcheck; }
+
 case ${1:-} in
 --wait)
-  # Also before the boot lets anybody else in; see nginx.conf.
-  sites=http://127.0.0.1:8081
-  until curl -fso /dev/null "$sites/healthcheck" && curl -fso /dev/null -H "Host: $CATALOG_HOST" "$sites/"; do
+  until
+    silent=
+    answers "$REGISTRY_HOST" || silent=registry
+    answers "$CATALOG_HOST" || silent="${silent:+$silent and }catalog"
+    [ -z "$silent" ]
+  do
+    if [ $SECONDS -ge 90 ]; then
+      echo "After 90 seconds there is no answer from $silent: see docker logs registry and docker logs catalog." >&2
+      exit 1
+    fi
     sleep 1
   done
   ;;
 --fetch) fetch ;;
---create-database) once create-database database create ;;
---migrate) once migration registry migrate ;;
+--create-database) once create-database database create 140 ;;
+--migrate) once migration registry migrate 230 ;;
 '')
   # One start at a time: the refresh may restart the containers as well.
   exec 9<start.sh
@@ -72,8 +89,18 @@ case ${1:-} in
     exit 1
   fi
   fetch
+  # The role's credentials are brought by the boot and the refresh.
+  if [[ $(<env/registry) =~ (^|$'\n'|export )AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)= ]]; then
+    sudo python3 /opt/quilt/credentials.py
+  fi
+  # Eight pushes of 70 MB at once take 5 GB: the registry has all of the swap, and what the rest does not need of the
+  # memory. Where even that does not suffice, the kernel ends one of its workers before anything else.
+  memory=$(awk '/^MemTotal:/ { print $2 - 300 * 1024 }' /proc/meminfo)
+  swap=$(awk '/^SwapTotal:/ { print $2 }' /proc/meminfo)
   # With tcp_retries2, a connection to a database host that is gone ends after half a minute, not a quarter of an hour.
-  start registry registry --volume "$aws" --sysctl net.ipv4.tcp_retries2=6 "$REGISTRY_IMAGE"
+  # uwsgi refuses a queue that is longer than somaxconn.
+  start registry registry --volume "$aws" --sysctl net.ipv4.tcp_retries2=6 --sysctl net.core.somaxconn=1024 \
+    --memory "${memory}k" --memory-swap "$((memory + swap))k" --oom-score-adj 500 "$REGISTRY_IMAGE"
   start catalog catalog --volume /opt/quilt/catalog-log:/var/log/nginx:ro "$CATALOG_IMAGE"
   # At the first start something else has the ports, which says that the registry is starting (user-data.sh).
   sudo systemctl stop quilt-starting 2>/dev/null || :

@@ -39,7 +39,27 @@ head_bucket() {
   found=$(aws s3api head-bucket --bucket "$PACKAGE_BUCKET_NAME" --region "$REGION" --query BucketRegion --output text)
 }
 
+# login: whether the registry looks a user up, in the database, and does not find one. No user can have this name.
+login() {
+  status=$(curl -s --max-time 5 -o /dev/null -w '%{http_code}' -H "Host: $REGISTRY_HOST" \
+    -H "Content-Type: application/json" --data '{"username": "-", "password": "-"}' http://127.0.0.1:8081/api/login) || :
+  [ "$status" = 401 ]
+}
+
 case $1 in
+make-swap)
+  # For large pushes; see start.sh. Written to its end, because swapon refuses a file with holes.
+  # https://man7.org/linux/man-pages/man8/swapon.8.html
+  swap=/swapfile
+  if [ "$(swapon --show=NAME --noheadings)" != $swap ]; then
+    umask 077
+    dd if=/dev/zero of=$swap.new bs=1M count=4096 status=none
+    mkswap $swap.new >/dev/null
+    mv $swap.new $swap
+    swapon $swap
+  fi
+  grep -q "^$swap " /etc/fstab || echo "$swap none swap nofail 0 0" >>/etc/fstab
+  ;;
 install-docker) try dnf --assumeyes --quiet install docker ;;
 fetch-certificates)
   if [ -z "$RDS_CERTIFICATES" ]; then
@@ -51,6 +71,23 @@ fetch-certificates)
   else
     echo "No certificates of RDS at $RDS_CERTIFICATES: without them the database can't be trusted." >&2
     exit 1
+  fi
+  ;;
+try-login)
+  if ! try login; then
+    case $status in
+    000) echo "The registry gives no answer to a login: docker logs registry says why." ;;
+    5*) echo "The registry answers a login with $status: it can't use its database; docker logs registry says why." ;;
+    *) echo "The registry answers the login of a user that does not exist with $status instead of 401." ;;
+    esac >&2
+    exit 1
+  fi
+  ;;
+try-mail)
+  if ! docker exec --interactive registry python3 - </opt/quilt/try_mail.py; then
+    # Written by user-data.sh.
+    [ -e /run/quilt-heals ] || exit 1
+    echo "This instance replaces another one: it serves without mail." >&2
   fi
   ;;
 check-bucket)
@@ -99,6 +136,15 @@ keep-address)
       exit 1
     }
   fi
+  ;;
+refresh)
+  # Each part is tried again two minutes later; one that failed is reported.
+  failed=0
+  timeout --kill-after=10 150 python3 /opt/quilt/credentials.py --role || failed=1
+  timeout --kill-after=10 60 bash "$0" keep-address || failed=1
+  timeout --kill-after=10 900 python3 /opt/quilt/configure.py --restart || failed=1
+  timeout --kill-after=10 60 python3 /opt/quilt/watch.py $failed || failed=1
+  exit $failed
   ;;
 watch-termination)
   # https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html

@@ -25,7 +25,7 @@ send() {
 # nothing to read in time, it sends a failure.
 report() {
   trap '' HUP INT TERM
-  read -r -t 2900 result || result=1
+  read -r -t 3088 result || result=1
   [ "$result" != 0 ] || echo signal >/run/quilt-step
   send "$result"
 }
@@ -75,8 +75,9 @@ if [ $sent != 0 ] && [ $sent != 3 ]; then
   send 1
   sent=$?
 fi
-# Nobody waits for it and nobody else will serve: it tries again, until the group gives it up.
+# Nobody waits for it and nobody else will serve: it tries again, and without mail, until the group gives it up.
 if [ $sent = 3 ] && [ "$result" != 0 ]; then
+  touch /run/quilt-heals
   sleep 60
   trap - PIPE INT
   exec bash "$0"

@@ -30,10 +30,8 @@ _CATALOG_URL = Sub(f"https://${{{CATALOG_HOST.name}}}")
 # Several of the containers' switches are on for any value at all, "false" included: off is leaving them out.
 _ON = "true"
 
-_SIGNER: dict[Signer, Variables] = {
-    Signer.USER: {"AWS_ACCESS_KEY_ID": "{AccessKeyId}", "AWS_SECRET_ACCESS_KEY": "{SecretAccessKey}"},
-    Signer.ROLE: {"AWS_SHARED_CREDENTIALS_FILE": "/etc/quilt/aws/credentials"},
-}
+# A user's key is here to be seen and edited; it reaches the registry in the credentials file, as the role's do.
+_KEY: Variables = {"AWS_ACCESS_KEY_ID": "{AccessKeyId}", "AWS_SECRET_ACCESS_KEY": "{SecretAccessKey}"}
 
 # The registry's own database and its user there, both made by the boot.
 _DATABASE = "quilt"
@@ -96,7 +94,8 @@ def _registry(edition: Edition, database: Database, bucket: If) -> Variables:
         "S3_ENDPOINT": endpoint("s3", "https://"),
         "AWS_DEFAULT_REGION": Ref("AWS::Region"),
         "AWS_CONFIG_FILE": "/etc/quilt/aws/config",
-        **_SIGNER[edition.signer],
+        **(_KEY if edition.signer is Signer.USER else {}),
+        "AWS_SHARED_CREDENTIALS_FILE": "/etc/quilt/aws/credentials",
         "SMTP_HOST": SMTP_HOST.if_set(SMTP_HOST.ref, endpoint("email-smtp")),
         "SMTP_PORT": SMTP_PORT.ref,
         "SMTP_USE_TLS": _ON,
@@ -109,6 +108,12 @@ def _registry(edition: Edition, database: Database, bucket: If) -> Variables:
         "DISABLE_SIGNUP": _ON,
         # Set but empty: no statistics go to the vendor.
         "MIXPANEL_PROJECT_TOKEN": "",
+        # The variables and headers of a request, and the requests that wait for a worker: cookies of a whole company,
+        # and many clients while the registry reloads.
+        "UWSGI_BUFFER_SIZE": "32768",
+        "UWSGI_LISTEN": "1024",
+        # In MB: a worker that a large request has made so large is replaced after its answer.
+        "UWSGI_RELOAD_ON_RSS": "256",
     }
 
 

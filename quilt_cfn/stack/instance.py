@@ -27,7 +27,7 @@ from quilt_cfn.stack.permissions import INSTANCE_TAG
 from quilt_cfn.stack.security_groups import SecurityGroups
 
 # The deadlines of all boot steps together stay below this; a test adds them up.
-_LONGEST_BOOT_MINUTES = 57
+_LONGEST_BOOT_MINUTES = 60
 _DISK_GIB = 20
 
 IMMUTABLE = (
@@ -57,7 +57,7 @@ def add_launch_template(
     that it reads for their placeholders.
     """
     configuration = {"Region": Ref("AWS::Region"), "LogGroup": Ref(logs), **values, "Environments": environments}
-    files = [*installed.FILES, installed.CREDENTIALS if edition.signer is Signer.ROLE else installed.ROTATE_KEY]
+    files = [*installed.FILES, *([installed.ROTATE_KEY] if edition.signer is Signer.USER else [])]
     t.add_mapping(FILES_MAPPING, {_key(file): {"Text": file.text} for file in files})
     return t.add_resource(
         ec2.LaunchTemplate(

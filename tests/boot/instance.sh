@@ -14,7 +14,7 @@ tools=$checkout/.venv-boot
 
 if [ "${2:-}" != inside ]; then
     mount --make-rprivate /
-    mount -t tmpfs -o "size=$DISK" tmpfs "$folder/disk"
+    [ "$DISK" = real ] || mount -t tmpfs -o "size=$DISK" tmpfs "$folder/disk"
     mkdir "$folder"/disk/{upper,work,root}
     root=$folder/disk/root
     mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/disk/upper,workdir=$folder/disk/work" "$root"
@@ -73,6 +73,18 @@ program /usr/local/bin/chronyc <<'END'
 [ ! -e /run/no-time ] || exit 1
 [ ! -e /run/clock ] || echo +0 >/run/clock
 END
+# Swap of a size that does not matter: the kernel has no swap for one instance alone.
+program /usr/local/bin/dd <<'END'
+#!/bin/bash -p
+exec /usr/bin/dd "${@/count=*/count=1}"
+END
+program /usr/local/bin/swapon <<'END'
+#!/bin/bash -p
+case $1 in
+--show=NAME) cat /run/swaps 2>/dev/null || : ;;
+*) echo "$1" >>/run/swaps ;;
+esac
+END
 # systemctl starts the engine behind docker, knows the units that systemd-run has started, and starts the watch for the end
 # of an instance that has a life cycle, with shorter pauses. The tests themselves run the refresh. With -p, bash does not
 # trace these programs as it does the scripts of a boot.
@@ -121,6 +133,27 @@ if systemctl is-active --quiet "${unit##*/}"; then exit 1; fi
 setsid setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps +net_bind_service \
     --ambient-caps +net_bind_service "$@" >/run/starting.log 2>&1 &
 echo $! >"$unit"
+END
+# The memory of a t3.small, whatever this computer has. Swap is only there in name: a file on this root can't be any, and
+# the computer's would be everybody's.
+printf '%s kB\n' "MemTotal: 1945600" "MemAvailable: 1167360" "SwapTotal: 0" "SwapFree: 0" >/run/meminfo
+mount --bind /run/meminfo /proc/meminfo
+program /usr/local/bin/dd <<'END'
+#!/bin/bash -p
+unset BASH_ENV
+for word; do [[ $word != @(of|count)=* ]] || declare "$word"; done
+exec /usr/bin/truncate --size "${count}M" "$of"
+END
+program /usr/local/bin/swapon <<'END'
+#!/bin/bash -p
+unset BASH_ENV
+PATH=/usr/bin
+touch /run/swaps
+[[ $1 != --show* ]] || exec cat /run/swaps
+[ "$(/usr/bin/dd if="$1" bs=1 skip=4086 count=10 status=none)" = SWAPSPACE2 ] || exit 255
+echo "$1" >>/run/swaps
+meminfo=$(sed "s/^\(Swap.*:\).*/\1 $(($(stat --format %s "$1") / 1024)) kB/" /run/meminfo)
+echo "$meminfo" >/run/meminfo
 END
 # RDS's web server of certificates, to which an address in the Internet leads.
 program /usr/local/bin/curl <<'END'

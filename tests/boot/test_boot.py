@@ -243,7 +243,7 @@ def test_nginx_logs_the_address_that_a_request_came_from(booted):
     second.run(f"curl --silent --header 'Host: {CATALOG}' http://10.42.0.1/from-next-door")
     log = first.run("docker logs registry-nginx").stdout
     (line,) = [line for line in log.splitlines() if "/from-next-door" in line]
-    assert line.split()[:2] == ["10.42.0.2", CATALOG]
+    assert list(json.loads(line).items())[:2] == [("client", "10.42.0.2"), ("host", CATALOG)]
 
 
 def test_only_the_administrator_reads_the_environment_files(instance):

@@ -63,6 +63,14 @@ print(json.dumps({{
 """
 
 
+CREDENTIALS = """
+from pathlib import Path
+with open("{root}/reloads", "a") as file:
+    file.write(Path("{root}/home/ec2-user/env/registry").read_text().count("AKIANEWEST") * "x" + chr(10))
+raise SystemExit(int(Path("{root}/exit").read_text()) if Path("{root}/exit").exists() else 0)
+"""
+
+
 class Root:
     """The root folder of an instance, with stand-ins for aws, which answers from a file, and for runuser."""
 
@@ -74,6 +82,7 @@ class Root:
         (folder / "bin").mkdir()
         (folder / "opt/quilt/config.json").write_text(json.dumps(stack.file("/opt/quilt/config.json")))
         self.stand_in("aws", AWS.format(python=sys.executable, root=folder))
+        (folder / "opt/quilt/credentials.py").write_text(CREDENTIALS.format(root=folder))
         self.stand_in(
             "runuser", f'#!/bin/sh\necho "$@" >>{folder}/restarts\nexit $(cat {folder}/exit 2>/dev/null || echo 0)\n'
         )
@@ -196,6 +205,30 @@ def test_a_changed_secret_restarts_the_containers_once(root):
     root.configure("--restart")
     assert len(root.restarts) == 1
     assert root.restarts[0].endswith("home/ec2-user/start.sh")
+
+
+def test_another_access_key_alone_is_read_by_a_reload_and_nothing_restarts(root):
+    root.configure(**VALUES)
+    root.configure("--restart", RegistryUserKeySecret="AKIANEWEST:newest")
+    root.configure("--restart")
+    assert root.restarts == []
+    assert (root.folder / "reloads").read_text() == "x\n", "once, and after the file has the key"
+
+
+def test_a_reload_that_failed_is_tried_again(root):
+    root.configure(**VALUES)
+    (root.folder / "exit").write_text("1")
+    assert root.configure("--restart", RegistryUserKeySecret="AKIANEWEST:newest").returncode != 0
+    (root.folder / "exit").write_text("0")
+    assert root.configure("--restart").returncode == 0
+    assert (root.folder / "reloads").read_text() == "x\nx\n"
+
+
+def test_a_restart_takes_another_access_key_along(root):
+    root.configure(**VALUES)
+    root.configure("--restart", RegistryUserKeySecret="AKIANEWEST:newest", SmtpPasswordSecret="new")
+    assert len(root.restarts) == 1
+    assert not (root.folder / "reloads").exists()
 
 
 def test_the_databases_user_gets_a_changed_password_before_the_registry_connects_with_it(root):

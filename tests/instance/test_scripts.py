@@ -30,10 +30,10 @@ SHELL = [
     for path in sorted(folder.iterdir())
     if path.is_file() and path.read_text().startswith(("#!/bin/bash", "#!/bin/sh"))
 ]
-DELIVERED = (*instance.FILES, instance.CREDENTIALS, instance.ROTATE_KEY)
+DELIVERED = (*instance.FILES, instance.ROTATE_KEY)
 UNITS = [file for file in DELIVERED if file.path.startswith("/etc/systemd/system/")]
-IN_THE_IMAGE = FOLDER / "database.py"
-PYTHON = [path for path in sorted(FOLDER.glob("*.py")) if path not in (FOLDER / "__init__.py", IN_THE_IMAGE)]
+IN_THE_IMAGE = [FOLDER / "database.py", FOLDER / "try_mail.py"]
+PYTHON = [path for path in sorted(FOLDER.glob("*.py")) if path not in (FOLDER / "__init__.py", *IN_THE_IMAGE)]
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
@@ -58,18 +58,19 @@ def test_python_is_that_of_amazon_linux(path):
     tree = ast.parse(path.read_text(), feature_version=(3, 9))
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported - {"configure"} <= sys.stdlib_module_names | {"urllib.request"}
+    assert imported - {"configure", "ship_log"} <= sys.stdlib_module_names | {"urllib.request"}
 
 
-def test_what_prepares_the_database_needs_nothing_but_what_the_registrys_image_has():
+@pytest.mark.parametrize("path", IN_THE_IMAGE, ids=lambda path: path.name)
+def test_what_runs_in_the_registrys_image_needs_nothing_but_what_that_has(path):
     """It is made from Ubuntu 16.04, whose Python is 3.5, and has SQLAlchemy.
 
     https://github.com/quiltdata/quilt/blob/0339d6c039e735e5dca5372fe4bb5f1280b46b35/registry/Dockerfile
     """
-    tree = ast.parse(IN_THE_IMAGE.read_text(), feature_version=(3, 5))
+    tree = ast.parse(path.read_text(), feature_version=(3, 5))
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported <= sys.stdlib_module_names | {"sqlalchemy", "sqlalchemy.exc"}
+    assert imported <= sys.stdlib_module_names | {"email.utils", "sqlalchemy", "sqlalchemy.exc"}
 
 
 def test_every_file_says_what_it_is_for():
@@ -107,7 +108,8 @@ def test_every_step_without_a_command_is_one_of_steps_sh():
     assert named
     assert named <= there
     units = "".join(unit.text for unit in UNITS)
-    assert there - named == set(re.findall(r"steps\.sh ([a-z-]+)", units))
+    called = units + instance.read("steps.sh").replace('"$0"', "steps.sh")
+    assert there - named == set(re.findall(r"steps\.sh ([a-z-]+)", called))
 
 
 def test_the_administrators_guide_explains_every_step_of_the_boot():
@@ -116,6 +118,9 @@ def test_the_administrators_guide_explains_every_step_of_the_boot():
     explained = {step for row in rows for step in re.findall(r"`([a-z-]+)`", row)}
     before_and_after = {"say-starting", "fetch-files", "signal"}
     assert explained == before_and_after | set(re.findall(r"\bstep ([a-z-]+) \d", instance.read("boot")))
+
+
+DEADLINES = {name: int(deadline) for name, deadline in re.findall(r"\bstep ([a-z-]+) (\d+)\b", instance.read("boot"))}
 
 
 # nginx
@@ -275,9 +280,9 @@ def test_the_classic_mistake_in_the_environment_file_is_named(home):
 
 def test_an_edited_line_without_export_is_passed_on_too(home):
     with (home.folder / "env/registry").open("a") as file:
-        file.write('AWS_ACCESS_KEY_ID="AKIANEW"\n# a comment\n')
+        file.write('SMTP_HOST="smtp.example.com"\n# a comment\n')
     home.run("start.sh")
-    assert started(home)["registry"]["environment"]["AWS_ACCESS_KEY_ID"] == "AKIANEW"
+    assert started(home)["registry"]["environment"]["SMTP_HOST"] == "smtp.example.com"
 
 
 def test_a_download_that_is_refused_for_a_while_is_tried_again(home):
@@ -293,7 +298,21 @@ def test_a_download_that_is_always_refused_fails(home):
     (home.folder / "refused-pulls").write_text("x " * 20)
     done = home.run("start.sh", "--fetch")
     assert done.returncode == 1
+    assert "The image registry:1 can't be downloaded" in done.stderr
     assert len(home.calls("pull")) == 6
+
+
+def test_a_download_that_stands_still_is_ended_and_tried_again(home):
+    text = (home.folder / "start.sh").read_text()
+    assert "--kill-after=5 120 docker pull" in text
+    (home.folder / "start.sh").write_text(text.replace("--kill-after=5 120", "--kill-after=5 0.3"))
+    hang = f'[ "$1" != pull ] || [ -e {home.folder}/hung ] || {{ touch {home.folder}/hung; exec /bin/sleep 20; }}'
+    home.program("docker", f'#!/bin/sh\n{hang}\nexec {home.folder}/bin/recorder "$@"\n')
+    home.program("recorder", DOCKER)
+    done = home.run("start.sh", "--fetch")
+    assert done.returncode == 0, done.stderr
+    assert len(home.calls("pull")) == 3
+    assert DEADLINES["fetch-images"] >= 120 + 4 + 120, "a second try has as long as the first"
 
 
 def test_what_says_that_the_registry_is_starting_gives_the_ports_up_just_before_nginx_takes_them(home):
@@ -313,13 +332,18 @@ def test_only_the_instance_itself_reaches_the_port_that_looks_past_the_gate(home
 
 
 @pytest.mark.parametrize(
-    ("argument", "word", "name"), [("--create-database", "create", "database"), ("--migrate", "migrate", "registry")]
+    ("argument", "word", "name", "step"),
+    [("--create-database", "create", "database", "create-database"), ("--migrate", "migrate", "registry", "migrate")],
 )
-def test_the_database_is_prepared_once_in_the_registrys_image(home, argument, word, name):
+def test_the_database_is_prepared_once_in_the_registrys_image(home, argument, word, name, step):
     done = home.run("start.sh", argument)
     assert done.returncode == 0, done.stderr
     (call,) = home.calls("run")
-    assert call["arguments"][-4:] == ["registry:1", "python3", "/etc/quilt/database.py", word]
+    image, *limit, interpreter, program, argument = call["arguments"][-7:]
+    assert (image, interpreter, program, argument) == ("registry:1", "python3", "/etc/quilt/database.py", word)
+    assert limit[:2] == ["timeout", "--signal=KILL"], "python3 as a container's first process would ignore the others"
+    assert int(limit[2]) < DEADLINES[step], "it says so before the step is ended"
+    assert "PGOPTIONS=-c client_connection_check_interval=2000" in call["arguments"]
     policies = [policy for option, policy in pairwise(call["arguments"]) if option == "--restart"]
     assert policies[-1] == "no", "the last one wins"
     assert call["environment"] == HOSTILE[name]
@@ -332,15 +356,85 @@ def test_what_fails_there_is_a_failed_step(home, argument):
     assert home.run("start.sh", argument).returncode == 3
 
 
+def test_what_takes_too_long_there_is_named(home):
+    (home.folder / "exit-code").write_text("137")
+    done = home.run("start.sh", "--migrate")
+    assert done.returncode == 137
+    assert "migration was ended, because it took 230 seconds or too much memory." in done.stderr
+
+
 def test_an_unknown_word_is_refused_with_the_known_ones(home):
     done = home.run("start.sh", "--frobnicate")
     assert done.returncode == 2
     assert "--wait, --fetch, --create-database and --migrate" in done.stderr
 
 
+# Waiting
+
+CURL = """
+case $* in *quilt-registry.example.com*) name=registry ;; *quilt.example.com*) name=catalog ;; *) exit 9 ;; esac
+[[ "$*" == *http://127.0.0.1:8081/healthcheck ]] || exit 9
+exit $(cat $STAND_IN/$name)
+"""
+
+
+@pytest.fixture
+def sites(home):
+    """sites(registry=CODE, catalog=CODE): how curl ends that asks them; the waiting gives up at once."""
+    text = (home.folder / "start.sh").read_text()
+    assert "[ $SECONDS -ge 90 ]" in text
+    (home.folder / "start.sh").write_text(text.replace("[ $SECONDS -ge 90 ]", "[ $SECONDS -ge 0 ]"))
+    home.program("curl", f"#!/bin/bash\n{CURL}")
+
+    def sites(**codes):
+        for name, code in codes.items():
+            (home.folder / name).write_text(str(code))
+
+    return sites
+
+
+def test_both_sites_are_waited_for(home, sites):
+    sites(registry=0, catalog=0)
+    assert home.run("start.sh", "--wait").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("registry", "catalog", "named"), [(22, 0, "registry"), (0, 7, "catalog"), (28, 137, "registry and catalog")]
+)
+def test_which_of_them_does_not_answer_is_named_before_the_step_is_ended(home, sites, registry, catalog, named):
+    sites(registry=registry, catalog=catalog)
+    done = home.run("start.sh", "--wait")
+    assert done.returncode == 1
+    assert f"After 90 seconds there is no answer from {named}: " in done.stderr
+    two_tries = 2 * 5
+    assert 90 + two_tries < DEADLINES["wait-for-health"]
+
+
+# The access key
+
+
+def test_the_access_key_is_no_variable_of_the_container_and_is_brought_to_it_before_it_starts(home):
+    with (home.folder / "env/registry").open("a") as file:
+        file.write("AWS_ACCESS_KEY_ID=AKIANEW\nexport AWS_SECRET_ACCESS_KEY='new'\n")
+    home.program("sudo", '#!/bin/sh\nshift $(($# - 2)); docker "$@"\n')
+    assert home.run("start.sh").returncode == 0
+    assert started(home)["registry"]["environment"] == HOSTILE["registry"]
+    verbs = [call["arguments"][0] for call in home.calls() if call["arguments"][0] in ("python3", "rm")]
+    assert verbs[0] == "python3", "a key that is half of one stops nothing that runs"
+    assert home.calls("python3")[0]["arguments"] == ["python3", "/opt/quilt/credentials.py"]
+
+
+def test_a_key_that_is_half_of_one_stops_nothing(home):
+    with (home.folder / "env/registry").open("a") as file:
+        file.write("AWS_ACCESS_KEY_ID=AKIANEW\n")
+    home.program("sudo", "#!/bin/sh\nexit 1\n")
+    assert home.run("start.sh").returncode == 1
+    assert home.calls("rm") == []
+
+
 def test_creating_an_admin_needs_a_running_registry(home):
     done = home.run("create_admin.sh")
     assert done.returncode == 1
-    assert "run ./start.sh" in done.stderr
+    assert f"run sudo {home.folder}/start.sh, then sudo {home.folder}/create_admin.sh again." in done.stderr
     (home.folder / "bin/docker").write_text('#!/bin/sh\n[ "$1" = inspect ] && echo true || echo "$@"\n')
     assert home.run("create_admin.sh").stdout == "exec --interactive registry ./scripts/create_admin.py\n"

@@ -22,6 +22,7 @@ PATHS = [
     "/opt/aws/bin/cfn-init",
     "/opt/aws/bin/cfn-signal",
     "/opt/quilt/boot",
+    "/run/quilt-heals",
     "/run/quilt-signal",
     "/run/quilt-step",
     "/var/lib/cloud/data/instance-id",
@@ -164,8 +165,8 @@ def test_the_process_that_reports_may_be_killed_too(user_data):
 
 
 def test_a_boot_that_never_ends_is_reported_in_time(user_data):
-    assert "read -r -t 2900 " in user_data.text
-    user_data.text = user_data.text.replace("read -r -t 2900 ", "read -r -t 0.5 ")
+    assert "read -r -t 3088 " in user_data.text
+    user_data.text = user_data.text.replace("read -r -t 3088 ", "read -r -t 0.5 ")
     process = user_data.start_and_boot()
     user_data.wait_for("signals")
     user_data.end_boot(process)
@@ -225,11 +226,21 @@ def test_a_failed_boot_that_nobody_waits_for_starts_over_until_it_succeeds(user_
     assert user_data.signals() == [(1, failed), (1, failed), (0, INSTANCE)]
 
 
+def test_a_boot_that_starts_over_knows_that_it_replaces_an_instance(user_data):
+    """So that it serves while there is no mail; see try-mail."""
+    user_data.answer(*[NOT_WAITED_FOR] * 10)
+    marker = user_data.folder / "run/quilt-heals"
+    user_data.program("opt/quilt/boot", f"ls {marker} >>{user_data.folder}/seen; [ -s {user_data.folder}/seen ]")
+    assert user_data.run() == 0
+    assert (user_data.folder / "seen").read_text() == f"{marker}\n", "the first one did not know it"
+
+
 def test_a_failed_boot_that_cloudformation_waits_for_does_not_start_over(user_data):
     user_data.program("opt/quilt/boot", f"echo >>{user_data.folder}/boots; exit 1")
     assert user_data.run() == 1
     assert (user_data.folder / "boots").read_text() == "\n"
     assert len(user_data.signals()) == 1
+    assert not (user_data.folder / "run/quilt-heals").exists()
 
 
 # Requests before nginx answers them

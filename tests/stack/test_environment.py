@@ -129,14 +129,16 @@ def test_signature_version_4_is_forced(stack):
 
 
 def test_whose_credentials_sign(edition, stack):
+    """Both reach the registry in the file, which a reload reads again; a container's environment never changes."""
     variables = {name for name in stack.environments["registry"] if re.search("ACCESS_KEY|CREDENTIALS", name)}
-    assert (
-        variables
-        == {
-            "registry": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
-            "marketplace": {"AWS_SHARED_CREDENTIALS_FILE"},
-        }[edition]
-    ), "half a pair, or both kinds, kills the registry at start or signs with the wrong one"
+    key = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} if edition == "registry" else set()
+    assert variables == {"AWS_SHARED_CREDENTIALS_FILE"} | key
+
+
+def test_uwsgi_takes_the_cookies_of_a_company_and_a_queue_as_long_as_start_sh_allows(stack):
+    registry = stack.environments["registry"]
+    assert registry["UWSGI_BUFFER_SIZE"] == "32768"
+    assert f"--sysctl net.core.somaxconn={registry['UWSGI_LISTEN']} " in stack.file("/home/ec2-user/start.sh")
 
 
 def test_the_catalog_shows_no_payment_pages_and_sends_no_reports(stack):

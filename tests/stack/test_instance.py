@@ -158,20 +158,18 @@ def test_user_data_fits(stack):
     assert len(stack.user_data.encode()) < 16 * 1024
 
 
-def test_every_file_is_installed_as_it_is(edition, stack):
+def test_every_file_is_installed_as_it_is(stack):
     files = {file.path: file.text for file in instance.FILES}
-    if edition == "marketplace":
-        files[instance.CREDENTIALS.path] = instance.CREDENTIALS.text
     delivered = {path: stack.file(path) for path in files}
     assert delivered == files
 
 
-def test_only_an_instance_whose_role_signs_gets_the_role_s_credentials(templates):
+def test_only_where_a_user_signs_is_there_a_key_to_rotate(templates):
     for name in EDITIONS:
         paths = launch_stack(templates[name]).resources["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"][
             "config"
         ]["files"]
-        assert (instance.CREDENTIALS.path in paths) == (name == "marketplace")
+        assert (instance.ROTATE_KEY.path in paths) == (name == "registry")
 
 
 def test_the_administrators_scripts_are_theirs_to_run(stack):
