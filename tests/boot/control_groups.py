@@ -23,7 +23,7 @@ def controllers() -> list[str]:
 
 @contextmanager
 def control_group(name: str) -> Iterator[str]:
-    """A group of this name in every hierarchy, which is removed at the end; gives shell by which a process enters it."""
+    """A group in every hierarchy, which is removed at the end; gives the shell commands that enter it."""
     groups = [ROOT / controller / name for controller in controllers()]
     for group in groups:
         group.mkdir()

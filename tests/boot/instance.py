@@ -20,7 +20,7 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.boot.control_groups import control_group, controllers
+from tests.boot.control_groups import control_group, controllers, limit_memory
 from tests.launches import LaunchedStack
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 """Of every program here and on the instance, whatever the test run's own is."""
 PROGRAMS = (
     *("unshare", "nsenter", "pivot_root", "runuser", "usermod", "sysctl", "pkill", "ip", "iptables", "sudo", "openssl"),
-    *("setpriv", "curl", "docker", "podman", "conmon", "runc", "nginx", "haproxy"),
+    *("setpriv", "pgrep", "mkswap", "curl", "docker", "podman", "conmon", "runc", "nginx", "haproxy"),
 )
 FILES = {
     "netavark": "/usr/lib/podman/netavark",
@@ -103,7 +103,8 @@ def _run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[st
 class Instance:
     """A running instance that has not booted yet; ``with Instance(...)`` ends it and whatever runs on it.
 
-    ``disk`` is its size, as mount writes it; with ``database_of``, another instance, it has no database of its own.
+    ``disk`` is its size, as mount writes it, or "real" where it shall not take memory; ``memory`` is what all of it may
+    use, in MiB, and the swap beside it; with ``database_of``, another instance, it has no database of its own.
     Instances of one stack differ by their ``number``, and have the ``network`` and the folder ``common`` in common, by
     default that of the instance with the database.
     """
@@ -117,6 +118,7 @@ class Instance:
         number: int = 0,
         network: Network | None = None,
         common: Path | None = None,
+        memory: tuple[int, int] | None = None,
     ) -> None:
         self.folder = folder
         self.ends = ExitStack()
@@ -134,6 +136,7 @@ class Instance:
         mail = {name: self.environments["registry"][name] for name in ("SMTP_HOST", "SMTP_PORT")}
         settings = {**images, **mail, "DISK": disk, "DATABASE": database, "STACK": str(self.common)}
         settings["CONTROLLERS"] = f"'{' '.join(controllers())}'"
+        self.memory = memory
         self.control_group = f"boot-test-{os.getpid()}-{folder.name}"
         self.write("instance-id", self.id)
         self.write("metadata.json", metadata)
@@ -163,6 +166,8 @@ class Instance:
 
     def __enter__(self) -> Instance:
         enter = self.ends.enter_context(control_group(self.control_group))
+        if self.memory:
+            limit_memory(self.control_group, *self.memory)
         start = " ".join([*NAMESPACES, "--kill-child", "bash", str(HERE / "instance.sh"), str(self.folder)])
         command = ["sh", "-c", f"{enter}exec {start}"]
         with (self.folder / "log").open("wb") as log:
@@ -182,7 +187,23 @@ class Instance:
 
     def run(self, command: str, user: str = "root", **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a bash command on the instance, as if over SSH."""
-        enter = ["nsenter", "--target", self.init, "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup"]
+        # What it starts counts as the instance's.
+        join = f"echo $$ >/sys/fs/cgroup/memory/{self.control_group}/cgroup.procs; " if self.memory else ""
+        enter = [
+            "sh",
+            "-c",
+            f'{join}exec "$@"',
+            "sh",
+            "nsenter",
+            "--target",
+            self.init,
+            "--mount",
+            "--pid",
+            "--net",
+            "--uts",
+            "--ipc",
+            "--cgroup",
+        ]
         path = "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
         shell = ["env", "-i", path, "runuser", "--user", user, "--", "env", path, "bash", "-c", command]
         return _run(*enter, *shell, cwd="/", **options)

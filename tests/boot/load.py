@@ -14,7 +14,7 @@ from tests.boot.network import GATEWAY, Network
 PAUSE = 0.04
 """Seconds between two requests of a client."""
 TIMEOUT = 10.0
-UPLOAD = [b'"', *(4 * [b"x" * 4096]), b'"']
+UPLOAD = [b'{"contents": {"children": {}}, "more": "', *(4 * [b"x" * 4096]), b'"}']
 UPLOAD_SECONDS = 1.0
 """How long the body of a POST takes."""
 
