@@ -18,6 +18,7 @@ from quilt_cfn.editions import EDITIONS, Edition
 from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.address import add_address
 from quilt_cfn.stack.alarms import add_alarms
+from quilt_cfn.stack.dashboard import add_dashboard
 from quilt_cfn.stack.database import add_database
 from quilt_cfn.stack.database_logs import add_database_logs
 from quilt_cfn.stack.dns import add_dns_records
@@ -27,11 +28,13 @@ from quilt_cfn.stack.immutable import immutable_properties
 from quilt_cfn.stack.instance import add_launch_template, add_server_group
 from quilt_cfn.stack.load_balancer import add_load_balancer
 from quilt_cfn.stack.logs import add_flow_log, add_registry_logs
+from quilt_cfn.stack.metrics import add_metrics
 from quilt_cfn.stack.network import add_network
 from quilt_cfn.stack.order import after_the_rest
 from quilt_cfn.stack.outputs import add_outputs
 from quilt_cfn.stack.parameters import add_form
 from quilt_cfn.stack.protection import add_protection
+from quilt_cfn.stack.queries import add_queries
 from quilt_cfn.stack.rules import add_rules
 from quilt_cfn.stack.secrets import add_secrets, add_texts
 from quilt_cfn.stack.security_groups import add_security_groups
@@ -58,6 +61,8 @@ def build(edition: Edition, release: Release) -> TemplateDict:
     user_key = add_signing_user(t, edition, bucket)
     secrets, texts = add_secrets(t, user_key), add_texts(t)
     logs = add_registry_logs(t)
+    add_metrics(t, logs)
+    add_queries(t, logs)
     profile = add_instance_profile(t, edition, bucket, logs, secrets, texts, address)
 
     database = add_database(t, network, groups, release)
@@ -68,8 +73,9 @@ def build(edition: Edition, release: Release) -> TemplateDict:
     values = {"Secrets": secrets, "Texts": texts}
     template = add_launch_template(t, edition, release, groups, profile, logs, environments, values)
     group = add_server_group(t, network, load_balancer, template)
-    add_alarms(t, load_balancer, database, after_success)
-    add_outputs(t, load_balancer, address, logs, bucket, user_key)
+    alarms = add_alarms(t, load_balancer, database, after_success, group)
+    dashboard = add_dashboard(t, alarms, load_balancer, database, group, logs)
+    add_outputs(t, load_balancer, address, logs, bucket, user_key, dashboard)
     ordered = after_the_rest(t.to_dict(), database.resource.title)
     return in_reading_order(after_the_rest(ordered, group.title))
 

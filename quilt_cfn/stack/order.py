@@ -5,6 +5,7 @@ fails, CloudFormation deletes what it has begun and takes the final snapshot tha
 for; RDS refuses that while the database is being created, and the rollback would end in ROLLBACK_FAILED.
 
 The group of instances comes last: nothing that fails beside it makes CloudFormation replace an instance that works.
+Only alarms and the dashboard, which watch its instances, come after it.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ def add_outputs(
     logs: LogGroup,
     bucket: PackageBucket,
     user_key: UserKey | None,
+    dashboard: Ref,
 ) -> None:
     """What leads on from here: names to publish, pages to open, the first command to run."""
     t.add_mapping(CONSOLE_HOSTS, {partition: {"Host": host} for partition, host in CONSOLES.items()})
@@ -53,6 +54,10 @@ def add_outputs(
             "Page that opens a shell on the instance without SSH: choose the instance with the name of this stack and "
             "-server behind it, then Start session",
             console("systems-manager/session-manager/start-session?region=${AWS::Region}"),
+        ),
+        "DashboardUrl": (
+            "Page with the alarms and graphs of this stack: look here first when people report trouble",
+            console("cloudwatch/home?region=${AWS::Region}#dashboards:name=${Dashboard}", Dashboard=dashboard),
         ),
         "LogGroup": (
             "Log of the instance and its containers: look here, in CloudWatch Logs, when something does not work",

@@ -6,6 +6,10 @@ from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.stack.order import after_the_rest
 from tests.launches import DOCUMENTED, after
 
+WATCHES_THE_INSTANCES = {"UnhealthyAlarm", "RefreshAlarm", "InstanceStatusAlarm", "CpuCreditsAlarm", "Dashboard"}
+"""It refers to the group, or would be an alarm while there is no instance. A permission that somebody lacks is noticed
+earlier, but for that to make dashboards: other alarms are created before."""
+
 
 def test_everything_else_is_created_before_the_database_or_after_it(template):
     stack = evaluate(template, DOCUMENTED | {"AlarmEmail": "a@example.com", "HostedZoneId": "Z0123456789"})
@@ -20,14 +24,19 @@ def test_after_the_database_there_is_little_that_can_fail(template):
         "ServerGroup",
         "ProtectionDatabasePolicy",
         "DatabaseLogsPolicy",
+        "DatabaseCpuAlarm",
+        "DatabaseMemoryAlarm",
+        "DatabaseConnectionsAlarm",
         "DatabaseStorageAlarm",
+        *WATCHES_THE_INSTANCES,
     }
 
 
-def test_the_instances_come_last(template):
+def test_the_instances_come_last_but_for_what_watches_them(template):
     """Nothing that fails beside them makes a rollback replace an instance that works."""
     stack = evaluate(template, DOCUMENTED | {"AlarmEmail": "a@example.com", "HostedZoneId": "Z0123456789"})
-    assert stack.before("ServerGroup") == set(stack.resources) - {"ServerGroup"}
+    assert after(stack, "ServerGroup") == WATCHES_THE_INSTANCES
+    assert stack.before("ServerGroup") == set(stack.resources) - {"ServerGroup"} - WATCHES_THE_INSTANCES
 
 
 def test_what_may_not_exist_is_waited_for_by_a_reference_where_it_exists():

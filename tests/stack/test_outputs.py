@@ -19,11 +19,12 @@ def test_they_are_these_in_the_order_in_which_one_needs_them(edition, template):
         "RegistryUrl",
         "AdminCommand",
         "SessionManagerUrl",
+        "DashboardUrl",
         "LogGroup",
         "PackageBucketName",
         *(["RegistryUserName"] if edition == "registry" else []),
     ]
-    assert [name for name in template["Outputs"] if name != "DashboardUrl"] == names
+    assert [*template["Outputs"]] == names
 
 
 def test_the_urls_are_those_of_the_two_host_names(stack):
