@@ -36,13 +36,16 @@ class Launch:
         """The value of something written as in a template, such as ``{"Fn::Sub": "${Bucket.Arn}/*"}``."""
         return self._evaluator.compute(fragment, ())
 
+    def prepare_with(self, other: Mapping[str, Any]) -> PreparedLaunch | None:
+        """The launch in which these parameter values replace or join its own; None if CloudFormation refuses it."""
+        try:
+            return prepare(self.template, {**self.parameter_values, **other}, self.region, allow_missing=True)
+        except ValidationError:
+            return None
+
     def refuses(self, other: Mapping[str, Any]) -> bool:
         """Whether CloudFormation would refuse the launch if these parameter values replaced or joined its own."""
-        try:
-            prepare(self.template, {**self.parameter_values, **other}, self.region, allow_missing=True)
-        except ValidationError:
-            return True
-        return False
+        return self.prepare_with(other) is None
 
     def type_of(self, logical_id: str | None) -> str:
         """The type of a resource; empty if it is not created, and for None."""
