@@ -22,6 +22,8 @@ from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.network import Network, named
 from quilt_cfn.stack.parameters import (
+    BACKUP_KEY_ID,
+    BACKUP_REGION,
     BACKUP_RETENTION_DAYS,
     DB_INSTANCE_TYPE,
     DB_PASSWORD,
@@ -29,6 +31,7 @@ from quilt_cfn.stack.parameters import (
     DB_STORAGE,
     MAINTENANCE_WINDOW,
 )
+from quilt_cfn.stack.pseudo_parameters import arn
 from quilt_cfn.stack.security_groups import POSTGRES_PORT, SecurityGroups
 
 _MASTER_USER = "quilt"
@@ -95,6 +98,14 @@ def add_database(t: Template, network: Network, groups: SecurityGroups, release:
             BackupRetentionPeriod=BACKUP_RETENTION_DAYS.ref,
             # The backups outlive a database that was deleted by mistake, for as many days.
             DeleteAutomatedBackups=False,
+            # RDS wants a key of that Region for the copy of an encrypted database, and CloudFormation starts the copy
+            # last, also of a restored one. Each of these changes in place.
+            # https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds/pull/516 and /601
+            AutomaticBackupReplicationRegion=BACKUP_REGION.if_set(BACKUP_REGION.ref),
+            AutomaticBackupReplicationKmsKeyId=BACKUP_KEY_ID.if_set(
+                arn(f"kms:${{{BACKUP_REGION.name}}}:${{AWS::AccountId}}:key/${{{BACKUP_KEY_ID.name}}}")
+            ),
+            AutomaticBackupReplicationRetentionPeriod=BACKUP_REGION.if_set(BACKUP_RETENTION_DAYS.ref),
             CopyTagsToSnapshot=True,
             EnableCloudwatchLogsExports=list(LOG_TYPES),
             Tags=named("database"),

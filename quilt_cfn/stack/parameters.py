@@ -46,7 +46,7 @@ class Field(NamedTuple):
 
     @property
     def is_set_condition(self) -> str:
-        """The name of the condition that holds when a field that may stay empty was filled in."""
+        """The name of the condition that holds when an optional field was filled in."""
         return f"Has{self.name}"
 
     def if_set(self, value: Any, otherwise: Any = NoValue) -> If:
@@ -55,8 +55,8 @@ class Field(NamedTuple):
 
     @property
     def optional(self) -> bool:
-        """Whether the field may be left empty."""
-        return self.default == ""
+        """Whether its default, an empty text or 0, says that nothing was chosen."""
+        return self.default in ("", 0)
 
     def declaration(self) -> Parameter:
         """The parameter as the template declares it."""
@@ -84,7 +84,10 @@ class Group(NamedTuple):
 
 
 _HOST = r"([a-z0-9][a-z0-9-]{0,62}(?<!-)\.)+[a-z]{2,63}"  # RFC 1035, 2.3.1, lower case
-_MAIL = rf"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@{_HOST}"
+# In names that only mail programs look up, upper case does no harm.
+_HOST_IN_ANY_CASE = _HOST.replace("a-z", "A-Za-z")
+# At most 64 characters before the at sign: RFC 5321, 4.5.3.1.1.
+_MAIL = rf"(?![^@]{{65}})[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@{_HOST_IN_ANY_CASE}"
 _PARTITION = "aws(-cn|-us-gov|-eusc|-iso(-[bef])?)?"
 _REGION = "[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"
 _ACCOUNT = "[0-9]{12}"
@@ -97,11 +100,14 @@ _BUCKET = (
     "(?<!-)(?<!-s3alias)(?<!--ol-s3)(?<!--x-s3)(?<!--table-s3)(?<!-an)"
 )
 _BUCKET_RULES = (
-    "3 to 63 lower-case letters, digits and hyphens, not at an end; not beginning with xn--, sthree- or "
-    "amzn-s3-demo-, nor ending in -s3alias, --ol-s3, --x-s3, --table-s3 or -an"
+    "3 to 63 lower-case letters, digits and hyphens, without a hyphen at either end. The name can't begin with xn--, "
+    "sthree- or amzn-s3-demo-, nor end in -s3alias, --ol-s3, --x-s3, --table-s3 or -an"
 )
+_KEY_ID = "(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 # CloudFormation would replace such a text by what it points to, wherever the value ends up.
 _NO_DYNAMIC_REFERENCE = r"(?!.*\{\{resolve:)"
+_NOT_RESOLVE = "and nowhere two opening braces followed by resolve:"
+_MAIL_SECRET_RULES = f"1 to 256 letters without accents, digits and punctuation marks; no spaces, {_NOT_RESOLVE}."
 # Letters, digits and combining marks of the scripts that companies write their names in; no symbols, no controls, no
 # direction marks. The test holds every character of these ranges against the Unicode database.
 _LETTERS = (
@@ -117,7 +123,7 @@ _PUNCTUATION = r"\x20&.,:!#+()/_\u2019-"
 CATALOG_HOST = Field(
     name="CatalogHost",
     label="Host name of the catalog",
-    description="Host name at which people open the catalog, for example quilt.example.com.",
+    description="Host name at which people will open the catalog in a browser, for example quilt.example.com.",
     pattern=_HOST,
     lengths=(4, 128),
     constraint="A host name in lower case such as quilt.example.com, without https://, port or path.",
@@ -126,7 +132,8 @@ REGISTRY_HOST = Field(
     name="RegistryHost",
     label="Host name of the registry",
     description=(
-        "Another host name, at which the quilt command will reach the registry, for example quilt-registry.example.com."
+        "A second host name, at which the quilt command will reach the registry, for example "
+        "quilt-registry.example.com."
     ),
     pattern=_HOST,
     lengths=(4, 128),
@@ -135,7 +142,9 @@ REGISTRY_HOST = Field(
 CERTIFICATE_ARN = Field(
     name="CertificateArn",
     label="Certificate",
-    description="ARN of an issued ACM certificate in this Region that covers both host names.",
+    description=(
+        "ARN of a certificate for both host names in Certificate Manager, in this Region and with the status Issued."
+    ),
     pattern=(
         rf"arn:{_PARTITION}:acm:{_REGION}:{_ACCOUNT}:certificate/"
         "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -145,10 +154,10 @@ CERTIFICATE_ARN = Field(
 )
 HOSTED_ZONE_ID = Field(
     name="HostedZoneId",
-    label="Route 53 hosted zone (optional)",
+    label="Route 53 hosted zone",
     description=(
-        "If Route 53 serves your domain, the ID of its hosted zone: it then gets the records of both host names. "
-        "Empty: you create the two CNAME records."
+        "If Route 53 serves your domain, the ID of its hosted zone: the stack then makes the records of both host "
+        "names. Empty: you create two CNAME records after the launch."
     ),
     pattern="(Z[A-Z0-9]{3,31})?",
     constraint="The ID of a hosted zone, such as Z0123456789ABCDEFGHIJ, or empty.",
@@ -158,48 +167,66 @@ PACKAGE_BUCKET = Field(
     name="PackageBucket",
     label="Bucket to create",
     description=(
-        "Name of the S3 bucket to create for package data, unique in all of AWS. Never change it; "
-        "the bucket stays when the stack is deleted."
+        "Name for the S3 bucket that is created for package data; nobody else in AWS may have it. Never change it in "
+        "an update. The bucket stays when the stack is deleted."
     ),
     pattern=_BUCKET,
     constraint=f"{_BUCKET_RULES}.",
 )
 EXISTING_BUCKET = Field(
     name="ExistingBucket",
-    label="Bucket that exists already (optional)",
+    label="Bucket of the earlier registry",
     description=(
-        "The bucket of an earlier registry, in this account and Region: the registry then works with that one, and "
-        "the bucket to create stays empty. Empty: the bucket to create."
+        "A bucket that exists already in this account and Region: the registry works with this one, and the bucket to "
+        "create stays empty. Empty: the registry works with the bucket to create."
     ),
     pattern=f"({_BUCKET})?",
     lengths=(0, 63),
-    constraint=f"{_BUCKET_RULES}; or empty.",
+    constraint=f"{_BUCKET_RULES}. Or empty.",
     default="",
+)
+OLD_VERSION_DAYS = Field(
+    name="OldVersionDays",
+    label="Days to keep old versions of objects",
+    description=(
+        "What was overwritten or deleted in the bucket is deleted for good after so many days. 0: every version is "
+        "kept for ever. Only for the bucket that this stack creates; an existing bucket keeps its own rules."
+    ),
+    type="Number",
+    values=(0, 7, 14, 30, 60, 90, 180, 365, 730, 1825, 3650),
+    default=0,
 )
 DB_INSTANCE_TYPE = Field(
     name="DBInstanceType",
-    label="Database instance class",
-    description="db.t3.small below 1000 users, db.m5.large for very active registries.",
+    label="Size of the database",
+    description="RDS instance class: db.t3.small below 1000 users, db.m5.large for very active registries.",
     values=DB_INSTANCE_CLASSES,
     default="db.t3.small",
 )
 DB_PASSWORD = Field(
     name="DBPassword",
     label="Database password",
-    description="Password of the database's master user, quilt; the instance needs it, and nobody types it again.",
+    description=(
+        "A password for the administrator of the new database. Choose a long one; only the instance needs it, and "
+        "nobody has to type it again."
+    ),
     # 0x21 to 0x7E but not " % / @: RDS refuses the quotation mark, the slash and the at sign, the registry's
     # migrations break on the percent sign.
     pattern=_NO_DYNAMIC_REFERENCE + "[!#$&-.0-?A-~]{8,128}",
     lengths=(8, 128),
-    constraint='8 to 128 ASCII letters, digits and punctuation marks but " % / @, and no dynamic reference.',
+    constraint=(
+        '8 to 128 letters without accents, digits and punctuation marks, but not " % / or @; no spaces, '
+        f"{_NOT_RESOLVE}."
+    ),
     secret=True,
     free_text=True,
 )
 DB_STORAGE = Field(
     name="DBStorage",
-    label="Database storage in GiB",
+    label="Storage of the database in GiB",
     description=(
-        "Storage to begin with; it grows by itself. With a snapshot to restore: at least its size. Never lower it."
+        "Storage to begin with; it grows by itself. For a snapshot, at least as much as it has. Never lower it in an "
+        "update."
     ),
     type="Number",
     default=20,
@@ -209,26 +236,50 @@ MAINTENANCE_WINDOW = Field(
     name="MaintenanceWindow",
     label="Weekly hour for maintenance (UTC)",
     description=(
-        "In this hour RDS installs minor versions of PostgreSQL and restarts the database. Backups are made every day "
-        "in the hour after."
+        "In this hour RDS installs minor versions of PostgreSQL and restarts the database: the registry is away for "
+        "minutes. Backups are made every day in the hour after."
     ),
     values=MAINTENANCE_WINDOWS,
     default="sun:04:00-sun:05:00",
 )
 BACKUP_RETENTION_DAYS = Field(
     name="BackupRetentionDays",
-    label="Days to keep database backups",
+    label="Days to keep backups of the database",
     description="The database can be restored to any second of so many days.",
     type="Number",
     default=14,
     limits=(1, 35),
 )
+BACKUP_REGION = Field(
+    name="BackupRegion",
+    label="Region for a copy of the backups",
+    description=(
+        "RDS copies the database's backups to this other Region, which costs storage and transfer; give the key in "
+        "that Region too. Empty: no copy."
+    ),
+    pattern=f"({_REGION})?",
+    lengths=(0, 32),
+    constraint="The name of another Region such as eu-west-1, or empty.",
+    default="",
+)
+BACKUP_KEY_ID = Field(
+    name="BackupKeyId",
+    label="Key for that copy",
+    description=(
+        "ID of a symmetric KMS key of this account in that Region, which encrypts the copy there. If you change it, "
+        "delete the copies that have the old key first. Empty: no copy."
+    ),
+    pattern=f"({_KEY_ID})?",
+    lengths=(0, 36),
+    constraint="The ID of a key as KMS shows it, such as 1234abcd-12ab-34cd-56ef-1234567890ab, or empty.",
+    default="",
+)
 DB_SNAPSHOT_IDENTIFIER = Field(
     name="DBSnapshotIdentifier",
-    label="Snapshot to restore (optional)",
+    label="Snapshot of the earlier database",
     description=(
-        "Name or ARN of an earlier registry's database snapshot; empty: an empty database. "
-        "It may be cleared later; never set it in an update, that would replace the database."
+        "Name or ARN of the snapshot to restore. Empty: the registry begins with an empty database. It may be cleared "
+        "later; never set it in an update, which would replace the database."
     ),
     pattern=f"({_SNAPSHOT})?",
     lengths=(0, 400),
@@ -237,50 +288,59 @@ DB_SNAPSHOT_IDENTIFIER = Field(
 )
 INSTANCE_TYPE = Field(
     name="InstanceType",
-    label="EC2 instance type",
-    description="t3.small below 1000 users, m5.large for very active registries.",
+    label="Size of the instance",
+    description="EC2 instance type: t3.small below 1000 users, m5.large for very active registries.",
     values=INSTANCE_TYPES,
     default="t3.small",
 )
 KEY_NAME = Field(
     name="KeyName",
     label="Key pair",
-    description="EC2 key pair for SSH to the instance as ec2-user.",
+    description="EC2 key pair with which administrators connect to the instance by SSH, as the user ec2-user.",
     type="AWS::EC2::KeyPair::KeyName",
 )
 SSH_INPUT_CIDR = Field(
     name="SshInputCIDR",
     label="Addresses that may use SSH",
-    description="IPv4 range that may SSH to the instance; for a single address add /32, for example 198.51.100.7/32.",
+    description=(
+        "IPv4 addresses from which administrators connect: a range such as 198.51.100.0/24, or one address with /32 "
+        "behind it, such as 198.51.100.7/32. Not everybody."
+    ),
     pattern=_IPV4_RANGE,
-    constraint="An IPv4 range from /8 to /32, such as 198.51.100.0/24.",
+    constraint="A range of IPv4 addresses from /8 to /32, such as 198.51.100.0/24 or 198.51.100.7/32.",
 )
 HTTPS_INPUT_CIDR = Field(
     name="HttpsInputCIDR",
     label="Addresses that may use the registry",
-    description="IPv4 range that may reach catalog and registry over HTTPS; 0.0.0.0/0 is everybody.",
+    description=(
+        "IPv4 addresses that may open catalog and registry, as one range. 0.0.0.0/0: everybody, who still has to log "
+        "in."
+    ),
     pattern=rf"0\.0\.0\.0/0|{_IPV4_RANGE}",
-    constraint="0.0.0.0/0, or an IPv4 range from /8 to /32, such as 198.51.100.0/24.",
+    constraint="0.0.0.0/0, or a range of IPv4 addresses from /8 to /32, such as 198.51.100.0/24.",
     default="0.0.0.0/0",
 )
 VPC_CIDR = Field(
     name="VpcCidr",
-    label="Addresses of the VPC",
+    label="Addresses of the network to create",
     description=(
-        "Private IPv4 range of the VPC to create; choose one that no network to be peered with it uses. "
-        "Never change it in an update, that would replace the network and everything in it."
+        "Private IPv4 addresses for the VPC. Take others if you will connect it with a network that has these. "
+        "Never change it in an update: that would replace the network and everything in it."
     ),
     # Not 172.17 to 172.31, where Docker makes the networks of its containers.
     pattern=rf"(10\.{_OCTET}|172\.16|192\.168)\.{_OCTET}\.0/(1[6-9]|20)",
-    constraint="A range from /16 to /20 in 10.0.0.0/8, 172.16.0.0/16 or 192.168.0.0/16, such as 10.42.0.0/16.",
+    constraint=(
+        "A range from /16 to /20 that begins with 10., 172.16. or 192.168. and has 0 as the last number, such as "
+        "10.42.0.0/16."
+    ),
     default="10.42.0.0/16",
 )
 AVAILABILITY_ZONE_1 = Field(
     name="AvailabilityZone1",
-    label="First Availability Zone (optional)",
+    label="First Availability Zone",
     description=(
-        "Zone of the instance and of one private subnet, for example us-east-1a; give both zones or none. "
-        "Empty: the Region's first zone. Never change it in an update to another zone."
+        "Zone of the instance, for example us-east-1a; fill in both zones or none. Empty: the Region's first zone. "
+        "Never change it to another zone in an update."
     ),
     pattern=f"({_REGION}[a-z])?",
     lengths=(0, 32),
@@ -289,10 +349,10 @@ AVAILABILITY_ZONE_1 = Field(
 )
 AVAILABILITY_ZONE_2 = Field(
     name="AvailabilityZone2",
-    label="Second Availability Zone (optional)",
+    label="Second Availability Zone",
     description=(
-        "Zone of the other private subnet, for example us-east-1b; RDS wants two zones. "
-        "Empty: the Region's second zone. Never change it in an update to another zone."
+        "Another zone, for example us-east-1b, because RDS wants two to choose from. Empty: the Region's second zone. "
+        "Never change it to another zone in an update."
     ),
     pattern=f"({_REGION}[a-z])?",
     lengths=(0, 32),
@@ -302,44 +362,47 @@ AVAILABILITY_ZONE_2 = Field(
 SMTP_DEFAULT_SENDER = Field(
     name="SmtpDefaultSender",
     label="Sender address",
-    description="From address of the registry's mail, which your mail service has to allow.",
+    description="Address from which the registry sends its mail; your mail service has to allow it.",
     pattern=_MAIL,
     lengths=(6, 254),
-    constraint="One plain mail address such as quilt@example.com.",
+    constraint="One plain mail address such as quilt@example.com, with at most 64 characters before the @.",
     free_text=True,
 )
 SMTP_USERNAME = Field(
     name="SmtpUsername",
     label="SMTP user name",
-    description="User name at the mail service; for Amazon SES, the SMTP user name that its console created.",
+    description="User name at the mail service. Of Amazon SES: the SMTP user name that its console created.",
     pattern=_NO_DYNAMIC_REFERENCE + "[!-~]{1,256}",
     lengths=(1, 256),
-    constraint="1 to 256 ASCII letters, digits and punctuation marks, and no dynamic reference.",
+    constraint=_MAIL_SECRET_RULES,
     free_text=True,
 )
 SMTP_PASSWORD = Field(
     name="SmtpPassword",
     label="SMTP password",
-    description="Password at the mail service; for Amazon SES, the SMTP password, not a secret access key.",
+    description="Password at the mail service. Of Amazon SES: the SMTP password, which is no secret access key.",
     pattern=_NO_DYNAMIC_REFERENCE + "[!-~]{1,256}",
     lengths=(1, 256),
-    constraint="1 to 256 ASCII letters, digits and punctuation marks, and no dynamic reference.",
+    constraint=_MAIL_SECRET_RULES,
     secret=True,
     free_text=True,
 )
 SMTP_HOST = Field(
     name="SmtpHost",
-    label="SMTP host (optional)",
-    description="Host name of the mail service. Empty means Amazon SES in this Region.",
-    pattern=f"({_HOST})?",
+    label="Mail server",
+    description="Host name of your mail service's SMTP server. Empty: Amazon SES in this Region.",
+    pattern=f"({_HOST_IN_ANY_CASE})?",
     lengths=(0, 128),
-    constraint="A host name in lower case such as smtp.example.com, or empty.",
+    constraint="A host name such as smtp.example.com, without a port, or empty.",
     default="",
 )
 SMTP_PORT = Field(
     name="SmtpPort",
-    label="SMTP port",
-    description="Port of the mail service for STARTTLS. EC2 blocks port 25 unless AWS opened it for you.",
+    label="Port of the mail server",
+    description=(
+        "Port at which the mail server takes mail with STARTTLS. 587 is right for Amazon SES and most others; 25 is "
+        "blocked in EC2 unless AWS opened it for you."
+    ),
     type="Number",
     values=(587, 2587, 2525, 25),
     default=587,
@@ -347,7 +410,7 @@ SMTP_PORT = Field(
 TEAM_ID = Field(
     name="TeamId",
     label="Team alias",
-    description="Short alias of the team, one word in lower case: people will write alias:user/package.",
+    description="One short word for the team, which people will write before each package: alias:user/package.",
     pattern="(?!(team|public|anonymous|quilt)(?![a-z]))[a-z]{2,20}",
     constraint="2 to 20 lower-case letters; team, public, anonymous and quilt are reserved.",
 )
@@ -361,69 +424,78 @@ TEAM_NAME = Field(
     pattern=rf"(?![{_PUNCTUATION}])[A-Za-z0-9{_LETTERS}{_PUNCTUATION}]{{1,64}}(?<!\x20)",
     lengths=(1, 64),
     constraint=(
-        "1 to 64 letters, digits, spaces and & . , : ! # + ( ) / _ - beginning with a letter or digit. "
-        "For an apostrophe use the typographic one."
+        "1 to 64 letters, digits, spaces and & . , : ! # + ( ) / _ - beginning with a letter or digit and not ending "
+        "with a space. For an apostrophe use the curved one."
     ),
     free_text=True,
 )
 LOG_RETENTION_DAYS = Field(
     name="LogRetentionDays",
     label="Days to keep logs",
-    description="How long CloudWatch Logs keeps the registry's logs and the flow log.",
+    description="How long CloudWatch Logs keeps the logs of the registry, its network and its database.",
     type="Number",
     values=(7, 14, 30, 60, 90, 180, 365, 400, 731, 1827, 3653),
     default=90,
 )
 ALARM_EMAIL = Field(
     name="AlarmEmail",
-    label="Address for alarms (optional)",
-    description="Mail address to notify when the registry needs attention; it has to confirm the first mail.",
+    label="Address for alarms",
+    description=(
+        "Mail address to write to when the registry needs attention; it first gets a mail with a link to confirm. "
+        "Empty: the alarms are there, and nobody is told."
+    ),
     pattern=f"({_MAIL})?",
     lengths=(0, 254),
-    constraint="One plain mail address, or empty.",
+    constraint="One plain mail address with at most 64 characters before the @, or empty.",
     default="",
     free_text=True,
 )
 AMI_ID = Field(
     name="AmiId",
     label="Machine image",
-    description="SSM parameter that names the Amazon Machine Image; leave it as it is.",
+    description="Name under which AWS publishes the newest image of Amazon Linux. Leave it as it is.",
     type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
 )
 
+_MAY_STAY = "Optional, may all stay as it is"
 FORM = (
     Group("Team", (TEAM_ID, TEAM_NAME)),
-    Group("Host names", (CATALOG_HOST, REGISTRY_HOST, CERTIFICATE_ARN, HOSTED_ZONE_ID)),
-    Group("Package data", (PACKAGE_BUCKET, EXISTING_BUCKET)),
-    Group("Mail", (SMTP_DEFAULT_SENDER, SMTP_USERNAME, SMTP_PASSWORD, SMTP_HOST, SMTP_PORT)),
+    Group("Host names", (CATALOG_HOST, REGISTRY_HOST, CERTIFICATE_ARN)),
+    Group("Package data", (PACKAGE_BUCKET,)),
+    Group("Mail", (SMTP_DEFAULT_SENDER, SMTP_USERNAME, SMTP_PASSWORD)),
+    Group("Database", (DB_PASSWORD,)),
+    Group("Access to the instance", (KEY_NAME, SSH_INPUT_CIDR)),
+    Group(f"{_MAY_STAY}: sizes", (INSTANCE_TYPE, DB_INSTANCE_TYPE)),
+    Group(f"{_MAY_STAY}: alarms and logs", (ALARM_EMAIL, LOG_RETENTION_DAYS)),
+    Group(f"{_MAY_STAY}: domain and mail service", (HOSTED_ZONE_ID, SMTP_HOST, SMTP_PORT)),
+    Group(f"{_MAY_STAY}: network", (HTTPS_INPUT_CIDR, VPC_CIDR, AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2)),
     Group(
-        "Database",
+        f"{_MAY_STAY}: backups, old versions and storage",
         (
-            DB_PASSWORD,
-            DB_INSTANCE_TYPE,
-            DB_STORAGE,
             BACKUP_RETENTION_DAYS,
+            BACKUP_REGION,
+            BACKUP_KEY_ID,
+            OLD_VERSION_DAYS,
             MAINTENANCE_WINDOW,
-            DB_SNAPSHOT_IDENTIFIER,
+            DB_STORAGE,
         ),
     ),
-    Group("Instance", (KEY_NAME, SSH_INPUT_CIDR, INSTANCE_TYPE, AMI_ID)),
-    Group("Network", (HTTPS_INPUT_CIDR, VPC_CIDR, AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2)),
-    Group("Operations", (ALARM_EMAIL, LOG_RETENTION_DAYS)),
+    Group("Only to recover an earlier registry, else leave it empty", (DB_SNAPSHOT_IDENTIFIER, EXISTING_BUCKET)),
+    Group("Do not change: machine image", (AMI_ID,)),
 )
-"""The form from top to bottom; every parameter of every edition."""
+"""The form from top to bottom; every parameter of every edition. What has to be filled in comes first."""
 
 FIELDS = tuple(field for group in FORM for field in group.fields)
 
 
 def add_form(t: Template, release: Release) -> None:
-    """The parameters, the console's groups and labels, and a condition for each that may be left empty."""
+    """The parameters, the console's groups and labels, and a condition for each optional one."""
     for each in FIELDS:
         parameter = t.add_parameter(each.declaration())
         if each is AMI_ID:
             parameter.Default = release.ami_default
         if each.optional:
-            t.add_condition(each.is_set_condition, Not(Equals(each.ref, "")))
+            t.add_condition(each.is_set_condition, Not(Equals(each.ref, str(each.default))))
     t.set_metadata(
         {
             "AWS::CloudFormation::Interface": {

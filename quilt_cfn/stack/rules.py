@@ -19,6 +19,8 @@ from quilt_cfn.cloudformation.facts.regional_gaps import (
 from quilt_cfn.stack.parameters import (
     AVAILABILITY_ZONE_1,
     AVAILABILITY_ZONE_2,
+    BACKUP_KEY_ID,
+    BACKUP_REGION,
     CATALOG_HOST,
     DB_INSTANCE_TYPE,
     EXISTING_BUCKET,
@@ -54,19 +56,32 @@ def add_rules(t: Template) -> None:
         "The bucket to create can't be the one that exists already: give it another name.",
         Equals(PACKAGE_BUCKET.ref, EXISTING_BUCKET.ref),
     )
-    no_first, no_second = (Equals(field.ref, "") for field in (AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2))
-    _refuse(
+    _refuse_one_alone(
         t,
         "ZonesTogether",
         "One Availability Zone is given without the other: fill in both, or none for the Region's first two.",
-        Or(And(no_first, Not(no_second)), And(no_second, Not(no_first))),
+        AVAILABILITY_ZONE_1,
+        AVAILABILITY_ZONE_2,
     )
     _refuse(
         t,
         "ZonesDiffer",
         "The two Availability Zones have to be different ones.",
         Equals(AVAILABILITY_ZONE_1.ref, AVAILABILITY_ZONE_2.ref),
-        where=Not(no_first),
+        where=Not(Equals(AVAILABILITY_ZONE_1.ref, "")),
+    )
+    _refuse_one_alone(
+        t,
+        "BackupRegionWithKey",
+        "A copy of the backups needs a Region and a key in that Region: fill in both, or none for no copy.",
+        BACKUP_REGION,
+        BACKUP_KEY_ID,
+    )
+    _refuse(
+        t,
+        "BackupRegionDiffers",
+        "The copy of the backups has to go to another Region than this one.",
+        Equals(BACKUP_REGION.ref, region),
     )
     for family, regions in INSTANCE_FAMILIES_MISSING.items():
         _refuse_family(t, "InstanceTypeOffered", INSTANCE_TYPE, family, regions)
@@ -93,6 +108,11 @@ def _refuse_family(t: Template, name: str, field: Field, family: str, regions: t
         _contains(regions, Ref("AWS::Region")),
         where=_contains(types, field.ref),
     )
+
+
+def _refuse_one_alone(t: Template, name: str, sentence: str, first: Field, second: Field) -> None:
+    no_first, no_second = (Equals(field.ref, "") for field in (first, second))
+    _refuse(t, name, sentence, Or(And(no_first, Not(no_second)), And(no_second, Not(no_first))))
 
 
 def _refuse(t: Template, name: str, sentence: str, situation: Any, where: Any = None) -> None:

@@ -1,9 +1,10 @@
 """The S3 bucket that holds the packages: the stack's own, or one that exists already.
 
-Nothing that happens to the stack loses an object. The bucket survives the stack's deletion and any replacement. Only
-the rollback of a failed first launch deletes it, while it is still empty, so that its name is free for a retry. The
-stack's own bucket is created in any case: whatever is done to ExistingBucket later, no bucket is created, deleted or
-renamed by it.
+Nothing that happens to the stack loses an object, and no object expires. Only OldVersionDays, if somebody sets it, lets
+expire what was overwritten or deleted, in the stack's own bucket. The bucket survives the stack's deletion and any
+replacement. Only the rollback of a failed first launch deletes it, while it is still empty, so that its name is free
+for a retry. The stack's own bucket is created in any case: whatever is done to ExistingBucket later, no bucket is
+created, deleted or renamed by it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from quilt_cfn.cloudformation.facts.replacement import resource_page
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.network import named
-from quilt_cfn.stack.parameters import EXISTING_BUCKET, PACKAGE_BUCKET
+from quilt_cfn.stack.parameters import EXISTING_BUCKET, OLD_VERSION_DAYS, PACKAGE_BUCKET
 from quilt_cfn.stack.pseudo_parameters import arn
 
 IMMUTABLE = (
@@ -82,7 +83,18 @@ def add_bucket(t: Template) -> PackageBucket:
                         Id="forget-incomplete-uploads",
                         Status="Enabled",
                         AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
-                    )
+                    ),
+                    OLD_VERSION_DAYS.if_set(
+                        s3.LifecycleRule(
+                            Id="forget-old-versions",
+                            Status="Enabled",
+                            NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(
+                                NoncurrentDays=OLD_VERSION_DAYS.ref
+                            ),
+                            # The marker of a deleted object goes once no version is left behind it.
+                            ExpiredObjectDeleteMarker=True,
+                        )
+                    ),
                 ]
             ),
             Tags=named("packages"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
+MULTI_REGION_KEY = "mrk-0123456789abcdef0123456789abcdef"
 CERTIFICATE = f"arn:aws:acm:us-east-1:111122223333:certificate/{UUID}"
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 LABEL63 = "a" * 63
@@ -38,6 +39,15 @@ ZONES_REFUSED = [
     "us-east-1a,us-east-1b", "us-east-a", "us_east_1a", "useast1a", "us-east-1-a", "us-east-1-bos-1a", "1a", "zone a",
     "us-east-1ä", "us--east-1a", "-us-east-1a", "us-east-123a", "us-east-1a/b",
 ]  # fmt: skip
+REGIONS_ACCEPTED = [
+    "", "us-east-1", "eu-central-1", "ap-southeast-7", "us-gov-west-1", "cn-north-1", "me-central-1", "sa-east-1", "af-south-1",
+    "il-central-1", "ca-west-1", "mx-central-1", "eu-south-2", "ap-northeast-3", "eusc-de-east-1", "us-west-2", "ap-east-1",
+    "cn-northwest-1", "us-gov-east-1", "eu-isoe-west-1", "eu-west-1",
+]  # fmt: skip
+REGIONS_REFUSED = [
+    "us-east-1a", "US-EAST-1", "us-east", "useast1", "us_east_1", " us-east-1", "us-east-1 ", "us-east-1\n", "1", "us", "us-east-",
+    "-us-east-1", "us--east-1", "us-east-123", "us-east-1,eu-west-1", "eu-west-1/x", "us-east-1ä", "*", "Ireland", "use1", "us-1",
+]  # fmt: skip
 HOSTS_ACCEPTED = [
     "quilt.example.com", "example.com", "a.bc", "quilt-registry.example.com", "q1.example.com", "1.example.com",
     "xn--bcher-kva.example.com", "a-b-c.d-e.example.org", f"{LABEL63}.com", "data.science.team.example.co.uk",
@@ -57,13 +67,15 @@ MAIL_ACCEPTED = [
     "no-reply@mail.example.co.uk", "Quilt@example.com", "0@example.com", "a.b.c.d@example.com", "q-u-i@x-y.example.org",
     "first.last+tag@sub.example.io", "QUILT@example.com", "1.2@3.example.com", "x_y_z@example.museum", "_@example.com",
     "team@data.example.technology", "-a@example.com", f"{'a' * 64}@example.com", "alerts@example.net", "ops@example.de",
+    "quilt@EXAMPLE.com", "Quilt@Mail.Example.COM", f"{'a.' * 31}bc@example.com",
 ]  # fmt: skip
 MAIL_REFUSED = [
     "quilt", "@example.com", "quilt@", "quilt@example", "Quilt <quilt@example.com>", "quilt@example.com, b@example.com",
     "quilt@@example.com", "a@b@example.com", ".quilt@example.com", "quilt.@example.com", "qu..ilt@example.com",
     "quilt@example.com.", "quilt@-example.com", "quilt@192.0.2.1", "quilt@[192.0.2.1]", "o'brien@example.com",
     '"quilt"@example.com', "quilt@exa mple.com", " quilt@example.com", "quilt@example.com\n", "quilt$HOME@example.com",
-    "`id`@example.com", "münz@example.com", "a\\b@example.com", "quilt@EXAMPLE.com", f"a@{'b.' * 126}com",
+    "`id`@example.com", "münz@example.com", "a\\b@example.com", f"a@{'b.' * 126}com", f"{'a' * 65}@example.com",
+    f"{'a.' * 32}b@example.com",
 ]  # fmt: skip
 SECRET_ACCEPTED = [
     "AKIAIOSFODNN7EXAMPLE", "BPJ1wLkn8tTnUlQeQ0/sGYm9S7dFp+4Kxq==", "apikey", "postmaster@mg.example.com", "a", PRINTABLE,
@@ -79,7 +91,7 @@ SECRET_REFUSED = [
 ACCEPTED: dict[str, list[str]] = {
     "CatalogHost": HOSTS_ACCEPTED,
     "RegistryHost": HOSTS_ACCEPTED,
-    "SmtpHost": ["", *HOSTS_ACCEPTED],
+    "SmtpHost": ["", *HOSTS_ACCEPTED, "SMTP.Example.com", "smtp.example.COM", "Quilt.example.com"],
     "SmtpDefaultSender": MAIL_ACCEPTED,
     "AlarmEmail": ["", *MAIL_ACCEPTED],
     "SmtpUsername": SECRET_ACCEPTED,
@@ -119,6 +131,11 @@ ACCEPTED: dict[str, list[str]] = {
         "10.7.32.0/19", "172.16.0.0/16", "172.16.0.0/20", "172.16.240.0/20", "192.168.0.0/16", "192.168.0.0/17", "192.168.16.0/20",
         "192.168.128.0/18", "192.168.224.0/19", "10.200.0.0/16", "10.100.0.0/20", "10.0.240.0/20", "10.249.250.0/20",
     ],
+    "BackupRegion": REGIONS_ACCEPTED,
+    "BackupKeyId": [
+        "", UUID, MULTI_REGION_KEY, "1234abcd-12ab-34cd-56ef-1234567890ab", "00000000-0000-0000-0000-000000000000",
+        "mrk-1234abcd12ab34cd56ef1234567890ab", *(f"{n:08x}-{UUID[9:]}" for n in range(16)),
+    ],
     "AvailabilityZone1": ZONES_ACCEPTED,
     "AvailabilityZone2": ZONES_ACCEPTED,
     "TeamId": [
@@ -134,7 +151,7 @@ ACCEPTED: dict[str, list[str]] = {
 REFUSED: dict[str, list[str]] = {
     "CatalogHost": HOSTS_REFUSED,
     "RegistryHost": HOSTS_REFUSED,
-    "SmtpHost": [host for host in HOSTS_REFUSED if host],
+    "SmtpHost": [host for host in HOSTS_REFUSED if host not in ("", "Quilt.example.com")],
     "SmtpDefaultSender": ["", *MAIL_REFUSED],
     "AlarmEmail": MAIL_REFUSED,
     "SmtpUsername": SECRET_REFUSED,
@@ -173,6 +190,12 @@ REFUSED: dict[str, list[str]] = {
         "", "0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/15", "10.0.0.0/21", "10.0.0.0/24", "10.0.0.1/16", "172.17.0.0/16", "172.31.0.0/16",
         "172.18.0.0/20", "172.16.0.0/12", "192.169.0.0/16", "100.64.0.0/16", "8.8.0.0/16", "10.42.0.0", "10.42.0.0/016", "10.256.0.0/16",
         "10.042.0.0/16", " 10.42.0.0/16", "10.42.0.0/16 ", "10.42.0.0/16\n", "fd00::/16", "127.0.0.0/16", "169.254.0.0/16",
+    ],
+    "BackupRegion": REGIONS_REFUSED,
+    "BackupKeyId": [
+        UUID.upper(), UUID[:-1], f"{UUID}0", f" {UUID}", f"{UUID} ", f"{UUID}\n", UUID.replace("-", ""), UUID.replace("a", "g"), "mrk-",
+        f"mrk-{UUID}", MULTI_REGION_KEY[:-1], f"{MULTI_REGION_KEY}0", MULTI_REGION_KEY.upper(), "alias/backup", "alias/aws/rds", "key",
+        f"arn:aws:kms:eu-west-1:111122223333:key/{UUID}", f"key/{UUID}", f"{UUID},{UUID}", "*", "é", UUID[:8],
     ],
     "AvailabilityZone1": ZONES_REFUSED,
     "AvailabilityZone2": ZONES_REFUSED,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from quilt_cfn.cloudformation.facts.partitions import partition
 from tests.launches import DOCUMENTED, launch_stack
 
 
@@ -59,6 +62,26 @@ def test_backups_and_logs_are_kept_as_the_customer_says(template):
     assert database["BackupRetentionPeriod"] == "35"
     assert database["CopyTagsToSnapshot"] is True
     assert database["EnableCloudwatchLogsExports"] == ["postgresql", "upgrade"]
+
+
+REPLICATION = "AutomaticBackupReplication"
+KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def test_its_backups_stay_in_the_region_unless_the_customer_says_otherwise(stack):
+    assert not [each for each in stack.properties("Database") if each.startswith(REPLICATION)]
+
+
+@pytest.mark.parametrize(("region", "other"), [("us-east-1", "us-west-2"), ("us-gov-west-1", "us-gov-east-1")])
+def test_they_are_copied_to_another_region_under_a_key_of_that_region_and_kept_as_long(template, region, other):
+    values = DOCUMENTED | {"BackupRegion": other, "BackupKeyId": KEY, "BackupRetentionDays": 21}
+    database = launch_stack(template, values, region).properties("Database")
+    assert {name: value for name, value in database.items() if name.startswith(REPLICATION)} == {
+        f"{REPLICATION}Region": other,
+        f"{REPLICATION}KmsKeyId": f"arn:{partition(region)}:kms:{other}:111122223333:key/{KEY}",
+        f"{REPLICATION}RetentionPeriod": "21",
+    }
+    assert database["BackupRetentionPeriod"] == "21"
 
 
 def test_its_subnets_are_two_private_ones_in_two_zones(stack):

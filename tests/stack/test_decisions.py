@@ -86,7 +86,9 @@ def test_what_changes_in_place_by_a_provider_is_conditional_by_its_schema():
 def test_the_database_says_the_same_with_and_without_a_snapshot(template):
     """Only the snapshot's own name depends on it."""
     conditional = {
-        name for name, value in template["Resources"]["Database"]["Properties"].items() if "Fn::If" in str(value)
+        name
+        for name, value in template["Resources"]["Database"]["Properties"].items()
+        if "HasDBSnapshotIdentifier" in str(value)
     }
     assert conditional == {"DBSnapshotIdentifier"}
 

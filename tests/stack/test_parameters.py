@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quilt_cfn.stack import parameters
-from quilt_cfn.stack.parameters import FIELDS, Field
+from quilt_cfn.stack.parameters import FIELDS, FORM, Field
 from tests.launches import DOCUMENTED, refusal
 from tests.stack.form_values import ACCEPTED, REFUSED
 
@@ -53,6 +53,42 @@ def test_says_in_one_sentence_what_it_wants(name):
     sentence = DECLARED[name]["ConstraintDescription"]
     assert sentence.isascii()
     assert len(sentence) < 250
+
+
+def required(field):
+    """Whether somebody has to fill the field in; the machine image's default comes from the release."""
+    return field.default is None and field.name != "AmiId"
+
+
+def test_what_has_to_be_filled_in_comes_first_and_apart():
+    wanted = [{required(field) for field in group.fields} for group in FORM]
+    assert all(len(each) == 1 for each in wanted), "a group has required fields, or optional ones"
+    assert wanted == sorted(wanted, key=lambda each: True not in each), "no required field after an optional one"
+
+
+def test_a_group_that_may_stay_as_it_is_says_so():
+    says = ("may all stay as it is", "else leave it empty", "Do not change")
+    for group in FORM:
+        assert any(words in group.label for words in says) == (not required(group.fields[0])), group.label
+
+
+@pytest.mark.parametrize("field", [field for field in FIELDS if field.default == ""], ids=lambda field: field.name)
+def test_a_field_that_may_stay_empty_says_what_empty_means(field):
+    assert "Empty: " in field.description
+    assert field.constraint.endswith("empty.")
+
+
+JARGON = "CIDR|dynamic reference|ASCII|regex|SSM parameter|prefix list|NoEcho|FQDN|RFC|default value|boolean|null"
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_a_person_can_read_it_aloud(field):
+    for text in (field.label, field.description, field.constraint or "."):
+        assert not re.search(JARGON, text), text
+    assert field.label[0].isupper()
+    assert not field.label.endswith(".")
+    assert field.description.endswith(".")
+    assert len(field.description) <= 250
 
 
 def test_the_documented_examples_are_accepted():

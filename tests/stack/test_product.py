@@ -93,6 +93,8 @@ def test_the_documented_parameters_alone_make_a_complete_stack(template, region,
         {"AvailabilityZone1": "us-east-1c", "AvailabilityZone2": "us-east-1d"},
         {"VpcCidr": "10.0.16.0/20", "HttpsInputCIDR": "203.0.113.0/24"},
         {"DBStorage": 300, "MaintenanceWindow": "wed:20:00-wed:21:00"},
+        {"BackupRegion": "eu-west-1", "BackupKeyId": "1234abcd-12ab-34cd-56ef-1234567890ab"},
+        {"OldVersionDays": 90},
     ],
 )
 def test_every_optional_value_makes_a_complete_stack(template, choice):

@@ -11,6 +11,7 @@ from quilt_cfn.cloudformation.facts.regional_gaps import (
     REGIONS_WITH_SES_SMTP,
     REGIONS_WITHOUT_IMAGES,
 )
+from quilt_cfn.cloudformation.template.walk import entries
 from quilt_cfn.stack.choices import DB_INSTANCE_CLASSES, INSTANCE_TYPES
 from tests.launches import DOCUMENTED, ValidationError, launch_stack
 
@@ -104,6 +105,34 @@ def test_two_different_zones_are_given_or_none(template, first, second, sentence
         return
     with pytest.raises(ValidationError, match=sentence):
         launch_stack(template, values)
+
+
+KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize(
+    ("region", "key", "sentence"),
+    [
+        ("eu-west-1", "", "fill in both, or none for no copy"),
+        ("", KEY, "fill in both, or none for no copy"),
+        ("us-east-1", KEY, "another Region than this one"),
+        ("eu-west-1", KEY, None),
+        ("", "", None),
+    ],
+)
+def test_a_copy_of_the_backups_goes_to_another_region_under_a_key_of_it(template, region, key, sentence):
+    values = DOCUMENTED | {"BackupRegion": region, "BackupKeyId": key}
+    if sentence is None:
+        launch_stack(template, values)
+        return
+    with pytest.raises(ValidationError, match=sentence):
+        launch_stack(template, values)
+
+
+def test_rules_have_no_function_that_works_only_elsewhere(template):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html"""
+    used = {str(path[-1]) for path, _ in entries(template["Rules"]) if str(path[-1]).startswith("Fn::")}
+    assert used <= {"Fn::And", "Fn::Or", "Fn::Not", "Fn::Equals", "Fn::Contains"}
 
 
 def test_every_rule_says_what_to_do(template):

@@ -61,7 +61,23 @@ def test_incomplete_uploads_are_aborted_after_a_week(stack):
     (rule,) = stack.properties("Bucket")["LifecycleConfiguration"]["Rules"]
     assert rule["Status"] == "Enabled"
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
-    assert "Expiration" not in str(rule), "no package data is ever expired"
+
+
+def test_nothing_expires_unless_somebody_wants_that(template, stack):
+    assert template["Parameters"]["OldVersionDays"]["Default"] == 0
+    assert "Expir" not in str(stack.properties("Bucket")["LifecycleConfiguration"])
+
+
+def test_if_somebody_wants_it_old_versions_expire_and_no_object_does(template):
+    for days in template["Parameters"]["OldVersionDays"]["AllowedValues"][1:]:
+        bucket = launch_stack(template, DOCUMENTED | {"OldVersionDays": days}).properties("Bucket")
+        _, rule = bucket["LifecycleConfiguration"]["Rules"]
+        assert rule == {
+            "Id": "forget-old-versions",
+            "Status": "Enabled",
+            "NoncurrentVersionExpiration": {"NoncurrentDays": str(days)},
+            "ExpiredObjectDeleteMarker": True,
+        }
 
 
 def test_the_bucket_outlives_the_stack_but_not_a_failed_first_launch(stack):
