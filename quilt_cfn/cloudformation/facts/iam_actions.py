@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -76,6 +77,18 @@ def is_action(pattern: str) -> bool:
     service, _, name = pattern.lower().partition(":")
     actions = _services().get(service, {"Actions": {}})["Actions"]
     return name in actions or any(map(glob(name).fullmatch, actions))
+
+
+def actions_matching(pattern: str) -> list[str]:
+    """Every action that a pattern such as ``s3:Get*`` matches, in lower case; none for one of all services."""
+    service, _, name = pattern.lower().partition(":")
+    actions = _services().get(service, {"Actions": {}})["Actions"]
+    return [f"{service}:{each}" for each in actions if glob(name).fullmatch(each)]
+
+
+def prefixes() -> Collection[str]:
+    """The prefix of every service in IAM, such as ``ec2``."""
+    return _services().keys()
 
 
 @lru_cache(maxsize=4096)

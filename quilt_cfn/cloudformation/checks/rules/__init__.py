@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from quilt_cfn.cloudformation.checks.rules import (
     boot,
+    buckets,
+    compatibility,
+    cors,
+    embedded,
+    events,
+    keys,
     lifecycle,
     marketplace,
     marketplace_access,
@@ -21,9 +27,12 @@ _FAMILIES = {
     "M": ("AWS Marketplace: what a template needs to be listed", (marketplace, marketplace_access)),
     "R": ("Reachability: which network connections are needed, possible and allowed", (reachability,)),
     "S": ("Secrets and free text: where they must not end", (secrets,)),
-    "L": ("Lifecycle: what a creation, a retry, an update and a deletion run into", (lifecycle, updates)),
-    "P": ("Permissions: what IAM policies allow, and which calls are made", (permissions,)),
-    "W": ("Wiring: values that are valid by their schema and fail in a launch or at boot", (wiring, boot)),
+    "L": ("Lifecycle: what a creation, a retry, an update and a deletion run into", (lifecycle, updates, buckets)),
+    "P": ("Permissions: what IAM policies allow, and which calls are made", (permissions, keys)),
+    "W": (
+        "Wiring: values that are valid by their schema and fail in a launch or at boot",
+        (wiring, boot, compatibility, embedded, events, cors),
+    ),
     "F": ("Parameters: which values they accept", (parameter_constraints,)),
 }
 """Letter -> the title of the family, and the modules with its rules."""

@@ -16,7 +16,8 @@ from quilt_cfn.cloudformation.analysis.grants import (
     identity_of,
     matches_action,
 )
-from quilt_cfn.cloudformation.analysis.policy_documents import policy_documents, policy_errors
+from quilt_cfn.cloudformation.analysis.policy_documents import TRUST, policy_documents, policy_errors
+from quilt_cfn.cloudformation.analysis.wildcards import covers_others, uncalled_actions
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
 from quilt_cfn.cloudformation.launch import Contract, Launch, is_known
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
@@ -109,6 +110,49 @@ def unused_resource(launch: Launch, contract: Contract) -> Iterator[Violation]:
                 actions = ", ".join(dict.fromkeys(call.action for call in own))
                 sentence = f"{_names(grant)} may call {actions} on {as_text(pattern)}, and never does."
                 yield ((*grant.path, "Resource", index), sentence)
+
+
+@rule(
+    "P08",
+    "warning",
+    "Whoever gets the credentials of a user or role can do or reach more than the product does; or anybody can.",
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege",
+)
+def wildcard_wider_than_the_calls(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds actions with a wildcard that match more than what is called, and resources with a wildcard that cover more
+    of their kind than the calls are about. Only checked with a contract that has calls. What the calls leave open
+    themselves is right: the objects of a bucket, the streams of a log group, what only ``*`` allows, and instances
+    with a condition. P02 reports what matches no call, and P03 ``*`` and what covers none. Also finds trust
+    policies that let everybody assume a role, without any condition and in any template.
+
+    Why it is bad: unused permissions help only whoever has stolen the credentials.
+
+    Use instead: the names of the actions, and the whole ARNs of the resources; for one that AWS gives a generated name,
+    a reference to it.
+    """
+    calls, refused = api_calls(launch, contract), _refused(launch, contract)
+    for grant in _checked(launch, contract):
+        own = [call for call in calls if call.caller in grant.identities and grant.covers_action(call.action)]
+        for index, pattern in enumerate(as_list(grant.statement["Action"])):
+            others = uncalled_actions(pattern, own) if any(matches_action(pattern, call.action) for call in own) else []
+            if others:
+                more = f"{others[0]} and {len(others) - 1} others" if others[1:] else others[0]
+                sentence = f"{_names(grant)} may call {as_text(pattern)}, and of these actions nothing calls {more}."
+                yield ((*grant.path, "Action", index), sentence)
+        if not own or any(not call.targets or call[:3] in refused for call in own):
+            continue
+        for index, pattern in enumerate(as_list(grant.statement.get("Resource"))):
+            used = any(covers_resource(launch, pattern, call.action, it) for call in own for it in call.targets)
+            if used and covers_others(launch, pattern, own, "Condition" in grant.statement):
+                actions = ", ".join(dict.fromkeys(call.action for call in own))
+                sentence = f"{_names(grant)} may call {actions} on {as_text(pattern)}, which covers more than is used."
+                yield ((*grant.path, "Resource", index), sentence)
+    for document in policy_documents(launch):
+        for path, statement in document.statements if document.policy_type == TRUST else ():
+            principal = statement.get("Principal")
+            anybody = principal == "*" or "*" in as_list(dict_or_empty(principal).get("AWS"))
+            if anybody and statement.get("Effect") == "Allow" and not statement.get("Condition"):
+                yield (path, f"Everybody, in any account, may assume {path[1]}.")
 
 
 def _checked(launch: Launch, contract: Contract) -> Iterator[Grant]:
