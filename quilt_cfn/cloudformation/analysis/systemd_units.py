@@ -23,12 +23,11 @@ Fault = tuple[int, str]
 def faults(name: str, text: str) -> Iterator[Fault]:
     """Everything that is wrong in the unit file of this name, or in a drop-in for a unit."""
     section = ""
-    found: dict[str, set[str]] = {}
+    keys: set[str] = set()
     for line, entry in _entries(text):
         header = re.fullmatch(r"\[(.*)\]", entry)
         if header:
             section = header[1]
-            found.setdefault(section, set())
             known = DIRECTIVES.get(section)
             if known is None and not section.startswith("X-"):
                 other = meant(section, DIRECTIVES)
@@ -40,10 +39,11 @@ def faults(name: str, text: str) -> Iterator[Fault]:
         elif not section:
             yield line, f"{key} stands before the first section"
         else:
-            found[section].add(key)
+            keys.add(key)
             yield from ((line, sentence) for sentence in _wrong_assignment(section, key, value))
-    if name.endswith(".service") and not {"ExecStart", "ExecStop", "SuccessAction"} & found.get("Service", set()):
-        yield 1, "the service has no ExecStart in a section [Service]"
+    # An empty file masks a unit. https://www.freedesktop.org/software/systemd/man/latest/systemd.unit.html
+    if text.strip() and name.endswith(".service") and keys.isdisjoint(("ExecStart", "ExecStop", "SuccessAction")):
+        yield 1, "the service has no ExecStart"
 
 
 def _entries(text: str) -> Iterator[tuple[int, str]]:
