@@ -171,8 +171,9 @@ def take_address(allocation_id: Any) -> tuple[Statement, ...]:
 
 
 def protect_stack() -> Statement:
-    """Switch on termination protection of this stack."""
-    return _allow([cloudformation.UpdateTerminationProtection], Ref("AWS::StackId"))
+    """Switch on termination protection of this stack, and ask for the physical IDs of its resources."""
+    actions = [cloudformation.UpdateTerminationProtection, cloudformation.DescribeStackResource]
+    return _allow(actions, Ref("AWS::StackId"))
 
 
 def look_up_resources() -> Statement:

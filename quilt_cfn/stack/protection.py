@@ -23,9 +23,7 @@ def add_protection(t: Template, database: Database) -> Ref:
         iam.Role(
             "ProtectionRole",
             AssumeRolePolicyDocument=permissions.trusts(service("states"), only_this_account=True),
-            Policies=[
-                permissions.policy("protect-stack", permissions.protect_stack(), permissions.look_up_resources())
-            ],
+            Policies=[permissions.policy("protect-stack", permissions.protect_stack())],
         )
     )
     # A policy of its own: everything else here is created before the database, to whose ARN it gives permission.

@@ -33,18 +33,21 @@ DATABASE = "AWS::RDS::DBInstance"
 SECRET = "AWS::SecretsManager::Secret"
 PROFILE = "AWS::IAM::InstanceProfile"
 POLICY = "AWS::IAM::Policy"
+CONNECTED_TO = (f"{ELB}::LoadBalancer", "AWS::EC2::EIP")
+"""The types whose outputs have a line each: one can't get in without them. The other outputs speak for themselves."""
 IDENTITIES = {"AWS::IAM::User": "user", "AWS::IAM::Role": "role"}
 DESCRIBED = """
     IAM::User IAM::Role IAM::Policy IAM::InstanceProfile IAM::AccessKey SecretsManager::Secret EC2::Instance
     AutoScaling::AutoScalingGroup EC2::LaunchTemplate EC2::EIP EC2::SecurityGroup EC2::SecurityGroupIngress
     ElasticLoadBalancingV2::LoadBalancer ElasticLoadBalancingV2::Listener ElasticLoadBalancingV2::TargetGroup S3::Bucket
-    S3::BucketPolicy RDS::DBInstance RDS::DBParameterGroup Logs::LogGroup CloudWatch::Alarm SNS::Topic
+    S3::BucketPolicy RDS::DBInstance RDS::DBParameterGroup Logs::LogGroup CloudWatch::Alarm CloudWatch::Dashboard
+    SNS::Topic
 """.split()  # noqa: SIM905 - a list would have a line for each
 """The types of resource that have a sentence, without AWS::."""
 NOT_DESCRIBED = """
     EC2::VPC EC2::Subnet EC2::RouteTable EC2::Route EC2::SubnetRouteTableAssociation EC2::InternetGateway
     EC2::VPCGatewayAttachment EC2::EIPAssociation EC2::FlowLog RDS::DBSubnetGroup Route53::RecordSetGroup Events::Rule
-    StepFunctions::StateMachine SSM::Parameter
+    StepFunctions::StateMachine SSM::Parameter Logs::MetricFilter Logs::QueryDefinition
 """.split()  # noqa: SIM905
 """The types that give no access and hold no secrets or data themselves, and need no sentence; their roles have one."""
 
@@ -101,14 +104,15 @@ def _without_a_sentence(launch: Launch) -> Iterator[str]:
 def _access(launch: Launch) -> Iterator[str]:
     yield "GETTING IN"
     for name, output in launch.outputs.items():
-        # The first clause says what it is.
-        description = re.split("[;:]", as_text(output.get("Description", "")))[0].rstrip(".")
-        yield f"Output {name}: {description}."
+        if {launch.type_of(each) for each in _origins(output.get("Value"))} & set(CONNECTED_TO):
+            # The first clause says what it is.
+            description = re.split("[;:]", as_text(output.get("Description", "")))[0].rstrip(".")
+            yield f"Output {name}: {description}."
     keys = [_shown(launch, each.settings.get("KeyName")) for each in instances(launch)]
-    session = ", or with SSM Session Manager" if "ssmmessages" in _services(launch) else ""
+    session = ", or by SSM Session Manager" if "ssmmessages" in _services(launch) else ""
     home = _home(launch)
-    yield f"Connect to the instance with SSH as {home.removeprefix('/home/')}, key pair {', '.join(keys)}{session}."
-    yield f'First administrator: in {home} run ". env/registry", then "./create_admin.sh".'
+    yield f"Connect to the instance by SSH as {home.removeprefix('/home/')} with key pair {', '.join(keys)}{session}."
+    yield f'First administrator: run "sudo {home}/create_admin.sh" there.'
     for url in _settings(launch, "CATALOG_URL"):
         yield f"Log in at {url}."
 
@@ -150,9 +154,8 @@ def _identities(launch: Launch) -> Iterator[str]:
         attached = [each for each, it in launch.of_type(POLICY).items() if name in _origins(it.get("Roles"))]
         whose = "".join(f" by {each}" for each in profiles) + f", for {users}" * bool(users)
         whose += "".join(f", with {each}" for each in attached)
-        permissions = "; ".join(_permission(launch, each) for each in _statements(launch, name))
-        kind = f"{IDENTITIES[launch.type_of(name)]}{f' of {trusted}' * bool(trusted)}"
-        yield f"{name} ({kind}{whose}): {permissions}."
+        permissions = "; ".join(_permissions(launch, name))
+        yield f"{name} ({f'{trusted} ' * bool(trusted)}{IDENTITIES[launch.type_of(name)]}{whose}): {permissions}."
 
 
 def _trusted(role: Mapping[str, Any]) -> list[str]:
@@ -180,22 +183,34 @@ def _statements(launch: Launch, identity: str) -> Iterator[dict[str, Any]]:
         yield from as_list(policy["PolicyDocument"]["Statement"])
 
 
-def _permission(launch: Launch, statement: Mapping[str, Any]) -> str:
-    """What a statement allows, with each service named once: s3:GetObject, PutObject on PackageBucket/*."""
+def _permissions(launch: Launch, identity: str) -> Iterator[str]:
+    """What each statement allows; the targets of statements about the same actions stand together."""
+    stated = [(_actions(each), _targets(launch, each)) for each in _statements(launch, identity)]
+    return (f"{actions} {', and '.join(targets)}" for actions, targets in _grouped(stated))
+
+
+def _actions(statement: Mapping[str, Any]) -> str:
+    """The actions of a statement, with each service named once: s3:GetObject, PutObject."""
     actions = _grouped(as_text(action).split(":", 1) for action in as_list(statement.get("Action")))
-    what = ", ".join(
+    return ", ".join(
         f"{service}:{', '.join(verbs)}" if len(verbs) <= MOST_NAMED else f"{len(verbs)} actions of {service}"
         for service, verbs in actions
     )
+
+
+def _targets(launch: Launch, statement: Mapping[str, Any]) -> str:
+    """What a statement is about, with its condition: on PackageBucket/*."""
     stack = launch.compute({"Ref": "AWS::StackId"})
-    for key, value in map_at(statement, "Condition", "StringEquals").items():
-        what += f" where {key.rpartition('/')[2]} is {'this stack' if value == stack else value}"
+    where = "".join(
+        f"where {key.rpartition('/')[2]} is {'this stack' if value == stack else value} "
+        for key, value in map_at(statement, "Condition", "StringEquals").items()
+    )
     targets = as_list(statement.get("Resource"))
     secrets = [each for each in targets if launch.type_of(launch.referenced_resource(each) or "") == SECRET]
     if len(targets) == len(secrets) > MOST_NAMED:
-        return f"{what} on {len(secrets)} secrets"
+        return f"{where}on {len(secrets)} secrets"
     shown = ("this stack" if each == stack else _shown(launch, each) for each in targets)
-    return f"{what} on {', '.join(shown)}"
+    return f"{where}on {', '.join(shown)}"
 
 
 def _secrets(launch: Launch) -> Iterator[str]:
@@ -214,16 +229,19 @@ def _secrets(launch: Launch) -> Iterator[str]:
     else:
         yield "No AWS access keys are created or asked for; AWS renews the credentials of roles."
     secrets = launch.of_type(SECRET).items()
-    yield f"In Secrets Manager: {', '.join(f'{name}{_source(name, it)}' for name, it in secrets)}."
-    yield "To rotate one, update the stack, or replace a generated one there; the instance follows within minutes."
+    by_source = _grouped((_source(name, it), name) for name, it in secrets)
+    yield f"In Secrets Manager: {'; '.join(source + ', '.join(names) for source, names in by_source)}."
+    yield "To rotate one, update the stack, or replace a generated one; the instance follows."
     home = _home(launch)
-    yield f"On the instance they are in {home}/env, readable by {home.removeprefix('/home/')} and root."
+    yield f"On the instance: {home}/env, readable by {home.removeprefix('/home/')} and root."
 
 
 def _source(name: str, secret: Mapping[str, Any]) -> str:
-    """Where a secret's value comes from, unless its name says so."""
+    """Where a secret's value comes from, unless its name says so, to stand before the name."""
     sources = sorted(_origins(secret.get("SecretString")))
-    return "" if sources == [name.removesuffix("Secret")] else f" ({', '.join(sources) or 'generated'})"
+    if sources == [name.removesuffix("Secret")]:
+        return ""
+    return f"from {', '.join(sources)}: " if sources else "generated: "
 
 
 def _encryption(launch: Launch) -> Iterator[str]:
@@ -285,18 +303,22 @@ def _data(launch: Launch) -> Iterator[str]:
     for name, properties in databases:
         yield f"Accounts and metadata: {name} ({_shown(launch, properties.get('Engine'))})."
     logs = launch.of_type("AWS::Logs::LogGroup").items()
+    exported = [f"those of {name}" for name, it in databases if it.get("EnableCloudwatchLogsExports")]
     for days, names in _grouped((_shown(launch, it.get("RetentionInDays", "all")), name) for name, it in logs):
-        yield f"Logs, in CloudWatch Logs for {days} days: {', '.join(names)}."
+        yield f"Logs, in CloudWatch Logs for {days} days: {', '.join([*names, *exported])}."
     for name, properties in buckets:
         if dict_or_empty(properties.get("VersioningConfiguration")).get("Status") == "Enabled":
-            yield f"{name} keeps every version of an object."
+            expiry = "".join(f", for {each} days if not 0" for each in _parameters_for(launch, "NoncurrentDays"))
+            yield f"{name} keeps every version of an object{expiry}."
     for name, properties in databases:
         days = _shown(launch, properties.get("BackupRetentionPeriod", "1"))
         if days != "0":
-            yield f"RDS backs {name} up daily and keeps backups for {days} days."
+            others = _parameters_for(launch, "AutomaticBackupReplicationRegion")
+            copy = "".join(f", in {each} too if given" for each in others)
+            yield f"RDS backs {name} up daily and keeps backups for {days} days{copy}."
         for parameter in _parameters_for(launch, "DBSnapshotIdentifier"):
             with_these = " and ".join([parameter, *_parameters_for(launch, "PACKAGE_BUCKET_NAME")])
-            yield f"To restore a snapshot or a point in time, launch a new stack with {with_these}."
+            yield f"To restore a snapshot, launch a stack with {with_these}."
     yield f"When the stack is deleted, {', '.join(_kept(launch))}."
 
 
@@ -312,11 +334,9 @@ def _dependencies(launch: Launch) -> Iterator[str]:
     texts = [text for each in instances(launch) for _, text in scripts(launch, *each.sources)]
     images = dict.fromkeys(image for text in texts for image in IMAGE.findall(text))
     installed = [(each[1], name) for text in texts for each in INSTALL.finditer(text) for name in each[2].split()]
-    if images or installed:
-        yield "At boot the instance downloads what the AMI lacks."
-        yield f"Container images: {', '.join(images)}."
-    for manager, packages in _grouped(dict.fromkeys(installed)):
-        yield f"Packages, with {manager}: {', '.join(packages)}."
+    packages = [f"with {manager} {', '.join(names)}" for manager, names in _grouped(dict.fromkeys(installed))]
+    if images or packages:
+        yield f"Downloaded at boot: {'; '.join([', '.join(images)] * bool(images) + packages)}."
     for url in _settings(launch, "RDS_CERTIFICATES"):
         yield f"Certificates of RDS: {'/'.join(url.split('/')[:3])}."
     for host in dict.fromkeys(_settings(launch, "SMTP_HOST")):
@@ -342,7 +362,8 @@ def _health(launch: Launch) -> Iterator[str]:
     for name in launch.of_type("AWS::AutoScaling::AutoScalingGroup"):
         yield f"{name} replaces an instance that fails."
     mailed = ", ".join(_shown(launch, each) for each in _values(launch.of_type("AWS::SNS::Topic"), "Endpoint"))
-    yield f"{len(launch.of_type('AWS::CloudWatch::Alarm'))} CloudWatch alarms are mailed to {mailed}."
+    shown = "".join(f"; {name} shows them" for name in launch.of_type("AWS::CloudWatch::Dashboard"))
+    yield f"{len(launch.of_type('AWS::CloudWatch::Alarm'))} CloudWatch alarms are mailed to {mailed}{shown}."
 
 
 SECTIONS = (_access, _network, _identities, _secrets, _encryption, _data, _dependencies, _health)
@@ -356,7 +377,7 @@ def _shown(launch: Launch, value: Any) -> str:
         return parameter
     text = re.sub(r"<([\w:]+)(?:\.[\w.]+)?>", r"\1", as_text(value))
     shortened = text.split(":", 5)[5] if text.startswith("arn:") and text.count(":") >= 5 else text
-    return shortened.removeprefix("parameter/")
+    return re.sub("^(parameter/|log-group:)|:[*]$", "", shortened)
 
 
 def _grouped(pairs: Iterable[Sequence[str]]) -> Iterable[tuple[str, list[str]]]:

@@ -34,9 +34,9 @@ def line(template: dict[str, Any], title: str, beginning: str) -> str:
     return found
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
-def test_the_instructions_of_every_edition_are_accepted(edition):
-    assert not list(violations(usage_instructions(TEMPLATES[edition]), USAGE_INSTRUCTIONS))
+def test_the_instructions_are_accepted_by_aws_marketplace(template):
+    """Only those of its own edition are submitted; the other one's access key is refused anyway."""
+    assert not list(violations(usage_instructions(template), USAGE_INSTRUCTIONS))
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
@@ -96,15 +96,17 @@ def test_the_way_in_is_described_with_its_outputs(template):
     lines = paragraph(template, "GETTING IN")
     assert lines[0].startswith("Output LoadBalancerDNSName: Target of both CNAME records")
     assert lines[1].startswith("Output EC2InstanceIp: ")
-    assert lines[2].startswith("Connect to the instance with SSH as ec2-user, key pair KeyName, or with SSM Session")
-    assert lines[-1] == "Log in at https://CatalogHost."
+    assert lines[2].startswith("Connect to the instance by SSH as ec2-user with key pair KeyName, or by SSM Session")
+    command = template["Outputs"]["AdminCommand"]["Value"]
+    assert lines[3] == f'First administrator: run "{command}" there.'
+    assert lines[4:] == ["Log in at https://CatalogHost."]
 
 
 @pytest.mark.parametrize("program", ["create_admin.sh", "rotate_key.sh"])
 def test_the_programs_that_are_named_are_on_the_instance(program):
     server = TEMPLATES[REGISTRY.name]["Resources"]["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]
     assert f"/home/ec2-user/{program}" in {path for config in server.values() for path in config.get("files", {})}
-    assert f"./{program}" in usage_instructions(TEMPLATES[REGISTRY.name])
+    assert f"/{program}" in usage_instructions(TEMPLATES[REGISTRY.name])
 
 
 def test_who_is_let_in_is_described_by_parameter_group_or_range(template):
@@ -123,11 +125,9 @@ def test_who_is_let_in_is_described_by_parameter_group_or_range(template):
 
 def test_a_role_is_described_with_who_uses_it_and_what_it_may_do(template):
     role = line(template, "IAM", "NetworkLogsRole")
-    assert role.startswith("NetworkLogsRole (role of vpc-flow-logs, for NetworkFlowLog): logs:")
-    assert "logs:CreateLogStream, PutLogEvents on NetworkLogs; " in role
-    assert line(template, "IAM", "ServerRole").startswith(
-        "ServerRole (role of ec2 by ServerProfile, for ServerGroup): "
-    )
+    assert role.startswith("NetworkLogsRole (vpc-flow-logs role, for NetworkFlowLog): logs:")
+    assert role.endswith("logs:CreateLogStream, DescribeLogStreams, PutLogEvents on NetworkLogs.")
+    assert line(template, "IAM", "ServerRole").startswith("ServerRole (ec2 role by ServerProfile, for ServerGroup): ")
     policies = template["Resources"]["ServerRole"]["Properties"]["Policies"]
     actions = policies[1]["PolicyDocument"]["Statement"][0]["Action"]
     actions[0] = "s3:PutObjectAcl"
@@ -141,7 +141,13 @@ def test_a_role_is_described_with_its_separate_policies_and_under_which_conditio
         ", with ProtectionDatabasePolicy): cloudformation:UpdateTerminationProtection, DescribeStackResource on this "
         "stack; rds:ModifyDBInstance on Database."
     )
-    assert "AssociateAddress where quilt:stack is this stack on instance/*; " in line(template, "IAM", "ServerRole")
+    assert (
+        "ec2:AssociateAddress on elastic-ip/ServerAddress, network-interface/*, and where quilt:stack is this stack on "
+        "instance/*; "
+    ) in line(template, "IAM", "ServerRole")
+    assert line(template, "IAM", "DatabaseLogsRole").endswith(
+        " on /aws/rds/instance/Database/postgresql, /aws/rds/instance/Database/upgrade."
+    )
 
 
 def test_few_secrets_are_named_where_they_are_read_and_many_are_counted(template):
@@ -166,7 +172,7 @@ def test_a_secret_is_described_with_its_source_unless_its_name_says_it(template)
     }
     secrets = line(template, "KEYS AND SECRETS", "In Secrets Manager: ")
     assert "DBPasswordSecret, " in secrets
-    assert "RegistryDatabasePassword (generated), TokenSecret (TeamId)." in secrets
+    assert "; generated: QuiltSecretKey, RegistryDatabasePassword; from TeamId: TokenSecret." in secrets
 
 
 def test_what_encrypts_stored_data_is_named_and_what_is_not_encrypted(template):
@@ -198,8 +204,11 @@ def test_what_refuses_connections_without_tls_is_named(template):
 
 def test_backups_are_described_as_far_as_there_are_any(template):
     lines = paragraph(template, "DATA AND BACKUP")
-    assert "RDS backs Database up daily and keeps backups for BackupRetentionDays days." in lines
-    assert any("launch a new stack with DBSnapshotIdentifier" in each for each in lines)
+    assert (
+        "RDS backs Database up daily and keeps backups for BackupRetentionDays days, in BackupRegion too if given."
+    ) in lines
+    assert "Bucket keeps every version of an object, for OldVersionDays days if not 0." in lines
+    assert any("launch a stack with DBSnapshotIdentifier" in each for each in lines)
     database = template["Resources"]["Database"]
     database["Properties"] |= {"BackupRetentionPeriod": 0}
     del database["Properties"]["DBSnapshotIdentifier"], database["DeletionPolicy"]
@@ -216,10 +225,10 @@ def test_what_the_boot_downloads_is_named(template):
     steps = template["Mappings"]["Files"]["steps.sh"]
     steps["Text"] = steps["Text"].replace("install docker", "install docker python3-pip")
     lines = paragraph(template, "EXTERNAL DEPENDENCIES")
-    assert lines[1].startswith(
-        "Container images: registry.example.com:5000/quilt/registry:3.0, docker.io/quiltdata/cat"
+    assert lines[0].startswith(
+        "Downloaded at boot: registry.example.com:5000/quilt/registry:3.0, docker.io/quiltdata/cat"
     )
-    assert lines[2] == "Packages, with dnf: docker, python3-pip."
+    assert lines[0].endswith("; with dnf docker, python3-pip.")
 
 
 def test_where_the_databases_certificates_come_from_is_named(template):
@@ -230,7 +239,7 @@ def test_where_the_databases_certificates_come_from_is_named(template):
 def test_both_buckets_are_named_and_how_to_restore(template):
     lines = paragraph(template, "DATA AND BACKUP")
     assert "Packages: S3 bucket Bucket, named PackageBucket, or ExistingBucket if given." in lines
-    assert any(each.endswith("a new stack with DBSnapshotIdentifier and ExistingBucket.") for each in lines)
+    assert any(each.endswith("a stack with DBSnapshotIdentifier and ExistingBucket.") for each in lines)
 
 
 def test_the_mail_service_is_named(template):
@@ -245,10 +254,18 @@ def test_the_mail_service_is_named(template):
 
 def test_health_is_what_the_load_balancer_requests_and_the_alarms(template):
     template["Resources"]["SitesTargetGroup"]["Properties"]["HealthCheckPath"] = "/alive"
-    del template["Resources"]["CertificateAlarm"]
+    del template["Resources"]["CertificateAlarm"], template["Resources"]["Dashboard"]
+    alarms = [each for each in template["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
     assert paragraph(template, "HEALTH") == [
         "Healthy when /alive answers: SitesTargetGroup.",
         "Healthy when /healthcheck answers: RedirectTargetGroup.",
         "ServerGroup replaces an instance that fails.",
-        "4 CloudWatch alarms are mailed to AlarmEmail.",
+        f"{len(alarms)} CloudWatch alarms are mailed to AlarmEmail.",
     ]
+
+
+def test_where_alarms_and_logs_are_seen_is_named(template):
+    assert paragraph(template, "HEALTH")[-1].endswith(" are mailed to AlarmEmail; Dashboard shows them.")
+    assert line(template, "DATA AND BACKUP", "Logs, in CloudWatch Logs for LogRetentionDays days: ").endswith(
+        "NetworkLogs, RegistryLogs, those of Database."
+    )
