@@ -146,10 +146,9 @@ def embedded_files_are_valid(launch: Launch, contract: Contract) -> Iterator[Vio
     """
     for each in embedded(launch):
         for line, wrong in syntax.faults(each.kind, each.file, each.text):
-            # In a language only; "Python 3" is what the analysis needs to know.
+            # "Python 3" matters to the analysis only.
             language = each.kind.partition(" ")[0]
-            place = f"Line {each.line + line} of {each.name}"
-            yield (each.path, f"{place} is no valid {language}: {wrong}.")
+            yield (each.path, f"Line {each.line + line} of {each.name} is not valid ({language}): {wrong}.")
 
 
 @rule(

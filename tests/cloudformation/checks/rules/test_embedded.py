@@ -125,10 +125,8 @@ def test_a_file_that_can_be_read_or_may_be_anything(path):
 
 def test_the_message_says_where_and_what():
     text = "#!/bin/bash\ncat > /opt/a.py <<'EOF'\nimport os\ndef a(:\nEOF\npython3 -c '\nb = 1\n)'\n"
-    assert messages(instance(user_data=text), "W30") == [
-        "Line 4 of the user data is no valid Python: invalid syntax.",
-        "Line 8 of the user data is no valid Python: unmatched ')'.",
-    ]
+    found = [each.partition(":")[0] for each in messages(instance(user_data=text), "W30")]
+    assert found == [f"Line {line} of the user data is not valid (Python)" for line in (4, 8)]
 
 
 @pytest.mark.parametrize(
