@@ -14,8 +14,9 @@ from pathlib import Path
 
 
 def ask(config, *command):
-    """The AWS CLI's answer."""
+    """The AWS CLI's answer. The role's credentials are renewed in the same process: it must not wait for long."""
     command = ["aws", *command, "--region", config["Region"], "--output", "json"]
+    command += ["--cli-connect-timeout", "10", "--cli-read-timeout", "10"]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 

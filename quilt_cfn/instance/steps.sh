@@ -142,7 +142,7 @@ refresh)
   failed=0
   timeout --kill-after=10 150 python3 /opt/quilt/credentials.py --role || failed=1
   timeout --kill-after=10 60 bash "$0" keep-address || failed=1
-  timeout --kill-after=10 900 python3 /opt/quilt/configure.py --restart || failed=1
+  timeout --kill-after=10 600 python3 /opt/quilt/configure.py --restart || failed=1
   timeout --kill-after=10 60 python3 /opt/quilt/watch.py $failed || failed=1
   exit $failed
   ;;

@@ -41,6 +41,7 @@ def attempt():
     socket.getaddrinfo(host, port)
     part = CONNECTION
     service = smtplib.SMTP(host, port, timeout=10)
+    service.ehlo_or_helo_if_needed()
     if value("SMTP_USE_TLS") in ("true", "1"):
         part = STARTTLS
         service.starttls()

@@ -75,6 +75,30 @@ def test_a_migration_that_fails_leaves_the_old_version_serving_and_says_so(insta
     assert instance.healthy()
 
 
+def test_a_migration_that_takes_too_long_is_ended_and_so_is_what_it_does_in_the_database(instance):
+    """Whoever waits for the lock, another instance for example, gets it, although something holds the table."""
+    short = "sed 's/registry migrate 230/registry migrate 5/' start.sh >short.sh && bash short.sh --migrate"
+    assert instance.sql("select to_regclass('steps')") == "steps"
+    holder = threading.Thread(target=instance.sql, args=["begin; lock table steps; select pg_sleep(15)", True])
+    holder.start()
+    instance.wait_for(lambda: locks(instance, "relation") > 0, "the table is locked")
+    began = time.monotonic()
+    done = instance.run(f"cd /home/ec2-user && {short}", user="ec2-user")
+    assert (done.returncode, time.monotonic() - began < 12) == (137, True)
+    assert "migration was ended, because it took 5 seconds" in done.stderr
+    waiting = "select count(*) from pg_stat_activity where usename = 'registry' and wait_event_type = 'Lock'"
+    instance.wait_for(lambda: instance.sql(waiting, True) == "0", "nothing of it waits in the database", 5)
+    assert locks(instance, "advisory") == 0
+    assert locks(instance, "relation") > 0
+    holder.join()
+    assert status_of_packages(instance) == 200
+
+
+def locks(instance: Instance, kind: str) -> int:
+    query = "select count(*) from pg_locks where locktype = '{}' and mode in ('ExclusiveLock', 'AccessExclusiveLock')"
+    return int(instance.sql(query.format(kind), superuser=True))
+
+
 def test_a_database_that_comes_late_is_waited_for(instance):
     instance.run("database stop")
     threading.Timer(4, instance.run, ["database start"]).start()

@@ -56,7 +56,7 @@ class Logs:
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": f"{self.folder}:{os.environ['PATH']}"}
-        program = [sys.executable, self.folder / command[0], *command[1:]]
+        program = [sys.executable, str(self.folder / command[0]), *command[1:]]
         return subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,7 @@ STACK = {
     "ADDRESS": ADDRESS,
     "ALLOCATION_ID": "eipalloc-1",
     "RDS_CERTIFICATES": "https://certificates.example.com/us-east-1-bundle.pem",
+    "REGISTRY_HOST": "quilt-registry.example.com",
 }
 REGISTRY = {
     "PACKAGE_BUCKET_NAME": "example-packages",
@@ -45,10 +47,11 @@ class Steps:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         text = instance.read("steps.sh")
-        for name in ("/home", "/opt", "/var"):
-            assert f"{name}/" in text
-            text = text.replace(f"{name}/", f"{folder}{name}/")
-        for name in ("bin", "home/ec2-user/env", "opt/quilt/aws", "opt/quilt/state", "var/lib/cloud/data"):
+        for name in ("/home/", "/opt/", "/var/", "/run/", "/etc/", "/swapfile"):
+            assert name in text
+            text = text.replace(name, f"{folder}{name}")
+        folders = ("bin", "etc", "home/ec2-user/env", "opt/quilt/aws", "opt/quilt/state", "run", "var/lib/cloud/data")
+        for name in folders:
             (folder / name).mkdir(parents=True)
         (folder / "steps.sh").write_text(text)
         (folder / "var/lib/cloud/data/instance-id").write_text(f"{INSTANCE}\n")
@@ -147,6 +150,154 @@ def test_where_rds_publishes_none_nothing_is_downloaded(steps):
     steps.environment("stack", STACK | {"RDS_CERTIFICATES": ""})
     assert steps.run("fetch-certificates").returncode == 0
     assert steps.calls("curl") == []
+
+
+# Swap
+
+
+@pytest.fixture
+def swap(steps):
+    """The file of the swap; what swapon is told is listed by swapon --show."""
+    swapon = f'case $1 in --show*) cat swaps ;; *) [ -s "$1" ] && echo "$1" >>{steps.folder}/swaps ;; esac'
+    steps.program("swapon", swapon)
+    steps.program("dd", 'for word; do [[ $word != of=* ]] || echo zeros >"${word#of=}"; done')
+    steps.program("mkswap", 'stat --format %a "$1" >mode')
+    (steps.folder / "swaps").touch()
+    (steps.folder / "etc/fstab").write_text("UUID=1 / xfs defaults 0 0\n")
+    return steps.folder / "swapfile"
+
+
+def test_swap_is_written_out_for_root_only_and_is_there_after_a_reboot(steps, swap):
+    assert steps.run("make-swap").returncode == 0
+    (call,) = steps.calls("dd")
+    assert {"if=/dev/zero", "bs=1M", "count=4096"} < set(call)
+    assert (steps.folder / "mode").read_text() == "600\n"
+    assert (steps.folder / "swaps").read_text() == f"{swap}\n"
+    assert (steps.folder / "etc/fstab").read_text().splitlines()[1:] == [f"{swap} none swap nofail 0 0"]
+
+
+def test_swap_is_made_once(steps, swap):
+    assert [steps.run("make-swap").returncode for _ in range(3)] == [0] * 3
+    assert len(steps.calls("dd")) == 1
+    assert len((steps.folder / "etc/fstab").read_text().splitlines()) == 2
+
+
+def test_what_an_interrupted_boot_left_of_it_is_made_anew(steps, swap):
+    (steps.folder / "swapfile.new").write_text("half")
+    swap.write_text("not in use yet")
+    assert steps.run("make-swap").returncode == 0
+    assert swap.read_text() == "zeros\n"
+
+
+def test_a_full_disk_is_a_failed_step(steps, swap):
+    steps.program("dd", "exit 1")
+    assert steps.run("make-swap").returncode == 1
+    assert not swap.exists()
+
+
+# The database, as the registry uses it
+
+
+def test_a_wrong_login_that_is_refused_shows_that_the_registry_has_its_database(steps):
+    steps.program("curl", "printf 401")
+    assert steps.run("try-login").returncode == 0
+    words = " ".join(steps.calls("curl")[0])
+    assert "Host: quilt-registry.example.com" in words
+    assert words.endswith("http://127.0.0.1:8081/api/login")
+    assert "Content-Type: application/json" in words
+    assert '{"username": "-", "password": "-"}' in words
+
+
+def test_a_database_that_restarts_meanwhile_is_no_failure(steps):
+    steps.program("curl", "[ $before = 3 ] && printf 401 || printf 500")
+    assert steps.run("try-login").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("curl", "sentence"),
+    [
+        ("printf 502", "The registry answers a login with 502: it can't use its database"),
+        ("printf 500", "The registry answers a login with 500: it can't use its database"),
+        ("printf 000; exit 7", "The registry gives no answer to a login"),
+        ("printf 200", "The registry answers the login of a user that does not exist with 200 instead of 401."),
+    ],
+)
+def test_any_other_answer_fails_with_a_sentence(steps, curl, sentence):
+    steps.program("curl", curl)
+    done = steps.run("try-login")
+    assert done.returncode == 1
+    assert sentence in done.stderr
+
+
+# Mail
+
+
+@pytest.fixture
+def mail(steps):
+    """The program that tries it."""
+    (steps.folder / "opt/quilt/try_mail.py").write_text("the program\n")
+    steps.program("docker", 'cat >stdin; [ "$(cat mail 2>/dev/null)" != refused ]')
+    return steps.folder / "mail"
+
+
+def test_mail_is_tried_in_the_container_with_its_own_environment(steps, mail):
+    assert steps.run("try-mail").returncode == 0
+    assert steps.calls("docker") == [["exec", "--interactive", "registry", "python3", "-"]]
+    assert (steps.folder / "stdin").read_text() == "the program\n"
+
+
+def test_without_mail_a_launch_fails_and_an_instance_that_replaces_another_serves(steps, mail):
+    mail.write_text("refused")
+    assert steps.run("try-mail").returncode == 1
+    (steps.folder / "run/quilt-heals").touch()
+    done = steps.run("try-mail")
+    assert done.returncode == 0
+    assert "it serves without mail" in done.stderr
+
+
+# The refresh
+
+
+@pytest.fixture
+def refresh(steps):
+    """The programs that the refresh runs; those in the file "fails" fail."""
+    steps.program("python3", 'name=${1##*/}; [ "$name" = watch.py ] || ! grep -qx "$name" fails')
+    steps.metadata("public-ipv4", ADDRESS)
+    (steps.folder / "fails").touch()
+    return steps
+
+
+def test_each_part_of_the_refresh_runs_and_that_none_failed_is_reported(refresh):
+    refresh.state("open").touch()
+    assert refresh.run("refresh").returncode == 0
+    folder = f"{refresh.folder}/opt/quilt"
+    assert refresh.calls("python3") == [
+        [f"{folder}/credentials.py", "--role"],
+        [f"{folder}/configure.py", "--restart"],
+        [f"{folder}/watch.py", "0"],
+    ]
+    assert refresh.calls("curl"), "it looks after its address"
+
+
+@pytest.mark.parametrize("part", ["credentials.py", "configure.py", "keep-address"])
+def test_what_fails_stops_no_other_part_and_is_reported(refresh, part):
+    (refresh.folder / "fails").write_text(f"{part}\n")
+    if part == "keep-address":
+        refresh.state("open").touch()
+        refresh.metadata("public-ipv4", "198.51.100.1")
+        refresh.program("aws", "exit 254")
+    assert refresh.run("refresh").returncode == 1
+    programs = [call[0].rpartition("/")[2] for call in refresh.calls("python3")]
+    assert programs == ["credentials.py", "configure.py", "watch.py"]
+    assert refresh.calls("python3")[-1][-1] == "1"
+
+
+def test_no_part_of_the_refresh_lasts_for_ever(refresh):
+    text = (refresh.folder / "steps.sh").read_text()
+    part = text[text.index("\nrefresh)") : text.index("\nwatch-termination)")]
+    limits = [int(seconds) for seconds in re.findall(r"timeout --kill-after=10 (\d+) (?:python3|bash) ", part)]
+    assert len(limits) == len(re.findall(r"python3|bash", part)) == 4
+    assert sum(limits) < 15 * 60
 
 
 # The bucket
