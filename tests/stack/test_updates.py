@@ -25,6 +25,9 @@ pytestmark = [
 
 SETS = read_contract().parameter_sets
 ZONES = {"AvailabilityZone1": "us-east-1a", "AvailabilityZone2": "us-east-1b"}
+COPY = {"BackupRegion": "us-west-2", "BackupKeyId": "1234abcd-12ab-34cd-56ef-1234567890ab"}
+PAIRS = ZONES | COPY
+"""Fields of which both are filled in or none."""
 OTHER_VALUES = {
     "AmiId": ["/aws/service/another-image"],
     "AvailabilityZone1": ["us-east-1c"],
@@ -59,13 +62,13 @@ class Update(NamedTuple):
 
 def updates(template: dict[str, Any]) -> Iterator[Update]:
     """A change of every field, from a stack without and from one with every option; optional ones are cleared too."""
-    for values in (SETS["documented"], SETS["options"] | ZONES):
+    for values in (SETS["documented"], SETS["options"] | PAIRS):
         before = evaluate(template, values)
         for field, declared in template["Parameters"].items():
-            if field in ZONES and values.get(field) is None:
-                continue  # both zones or none: not one of them alone
+            if field in PAIRS and values.get(field) is None:
+                continue
             yield changed(template, before, field, others(field, declared))
-            if declared.get("Default") == "" and before.parameters[field] and field not in ZONES:
+            if declared.get("Default") == "" and before.parameters[field] and field not in PAIRS:
                 yield Update(field, "", before, evaluate(template, values | {field: ""}))
 
 
@@ -130,6 +133,13 @@ def test_the_form_warns_of_every_field_that_replaces_something(template):
 def test_clearing_the_snapshot_changes_nothing_else_and_replaces_by_the_schema_alone(verdicts):
     (difference,) = [each for update, each in verdicts if (update.field, update.value) == ("DBSnapshotIdentifier", "")]
     assert difference == {"Database": {"impact": "MAY_REPLACE", "properties": {"DBSnapshotIdentifier": "MAY_REPLACE"}}}
+
+
+def test_the_copy_of_the_backups_begins_and_ends_without_another_database(template):
+    without, copied = (evaluate(template, SETS["documented"] | each) for each in ({}, COPY))
+    for difference in cloudformation_diff.differences([(without, copied), (copied, without)]):
+        assert difference.keys() == {"Database"}
+        assert difference["Database"]["impact"] == "WILL_UPDATE"
 
 
 def test_zones_that_are_written_down_before_an_update_change_nothing(template):
