@@ -9,6 +9,7 @@ names one of CloudWatch's. AWS adds metrics without notice, so a name that is no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
@@ -486,7 +487,7 @@ def misspelt(name: str, known: Iterable[str]) -> str | None:
     """The known name that somebody meant; None if the name is known, or may be one that AWS has added.
 
     What AWS adds differs in words, capitals and digits. A name counts as misspelt if it differs in the case of its
-    letters or in separators, or in up to two small letters.
+    letters or in separators, or by a slip of the typist in small letters.
     """
     known = [*known]
     if name in known:
@@ -500,10 +501,11 @@ def _plain(name: str) -> str:
 
 
 def _differs_in_small_letters(name: str, known: str) -> bool:
+    """Whether one or two small letters are missing or too many in one place, one is another, or two are swapped."""
     if len(name) < 8 or abs(len(name) - len(known)) > 2:
         return False
     changes = [each for each in SequenceMatcher(None, name, known, False).get_opcodes() if each[0] != "equal"]
-    texts = [(name[a:b], known[c:d]) for _, a, b, c, d in changes]
-    return sum(max(map(len, each)) for each in texts) <= 2 and all(
-        part.islower() and part.isalpha() for each in texts for part in each if part
-    )
+    wrong, right = [name[a:b] for _, a, b, _, _ in changes], [known[c:d] for _, _, _, c, d in changes]
+    one_place = len(changes) == 1 and (max(map(len, (*wrong, *right))) == 1 or "" in (*wrong, *right))
+    swapped = len(changes) == 2 and sorted(wrong) == sorted(right) and len("".join(wrong)) == 1
+    return (one_place or swapped) and re.fullmatch("[a-z]+", "".join((*wrong, *right))) is not None
