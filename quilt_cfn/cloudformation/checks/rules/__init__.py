@@ -18,6 +18,7 @@ from quilt_cfn.cloudformation.checks.rules import (
     reachability,
     secrets,
     updates,
+    watching,
     wiring,
 )
 from quilt_cfn.cloudformation.checks.rules.rule import Rule
@@ -31,7 +32,7 @@ _FAMILIES = {
     "P": ("Permissions: what IAM policies allow, and which calls are made", (permissions, keys)),
     "W": (
         "Wiring: values that are valid by their schema and fail in a launch or at boot",
-        (wiring, boot, compatibility, embedded, events, cors),
+        (wiring, boot, compatibility, embedded, events, cors, watching),
     ),
     "F": ("Parameters: which values they accept", (parameter_constraints,)),
 }
