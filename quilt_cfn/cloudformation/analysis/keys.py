@@ -7,10 +7,12 @@ https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from quilt_cfn.cloudformation.analysis.api_calls import ApiCall, api_calls
 from quilt_cfn.cloudformation.analysis.grants import Grant, grants, has_outside_policies
-from quilt_cfn.cloudformation.launch import Launch, Origin, is_known, origins_of
+from quilt_cfn.cloudformation.launch import Contract, Launch, Origin, is_known, origins_of
 from quilt_cfn.cloudformation.launch.values import unknown_value
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
 
@@ -24,6 +26,65 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "AWS::SecretsManager::Secret": ("KmsKeyId",),
 }
 """Type -> where its key is in its properties."""
+
+
+DECRYPT, ENCRYPT = "kms:Decrypt", "kms:GenerateDataKey"
+
+NEEDED = {
+    "dynamodb:GetItem": (DECRYPT,),
+    "dynamodb:PutItem": (DECRYPT,),
+    "dynamodb:Query": (DECRYPT,),
+    "dynamodb:Scan": (DECRYPT,),
+    "dynamodb:UpdateItem": (DECRYPT,),
+    "kinesis:GetRecords": (DECRYPT,),
+    "kinesis:PutRecord": (ENCRYPT,),
+    "kinesis:PutRecords": (ENCRYPT,),
+    "s3:GetObject": (DECRYPT,),
+    "s3:PutObject": (ENCRYPT, DECRYPT),
+    "secretsmanager:GetSecretValue": (DECRYPT,),
+    "secretsmanager:PutSecretValue": (ENCRYPT, DECRYPT),
+    "sns:Publish": (ENCRYPT, DECRYPT),
+    "sqs:ReceiveMessage": (DECRYPT,),
+    "sqs:SendMessage": (ENCRYPT, DECRYPT),
+}
+"""Action -> what its caller needs where the resource is encrypted with a customer managed key: the first one always,
+the other one in some cases, such as an upload in parts. Sources:
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html,
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html,
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html,
+https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html,
+https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html,
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html."""
+
+
+class KeyUse(NamedTuple):
+    """A call of KMS that another call of a user or role brings with it."""
+
+    key: str
+    """Logical ID of the key."""
+    call: ApiCall
+    always: bool
+    """Whether the other call never does without it."""
+
+
+@lru_cache(maxsize=1)
+def key_uses(launch: Launch, contract: Contract) -> tuple[KeyUse, ...]:
+    """Every use of a key of the template that follows from the calls of the stack."""
+    return tuple(_key_uses(launch, contract))
+
+
+def _key_uses(launch: Launch, contract: Contract) -> Iterator[KeyUse]:
+    for call in api_calls(launch, contract):
+        names = {origin.name for target in call.targets for origin in origins_of(target)}
+        for name in sorted(names) if call.action in NEEDED and call.caller in launch.resources else ():
+            key = key_of(launch, name)
+            for index, action in enumerate(NEEDED[call.action] if key else ()):
+                because = f"{call.action} on {name}"
+                yield KeyUse(str(key), ApiCall(call.caller, action, _arn(str(key)), because), index == 0)
+
+
+def _arn(key: str) -> tuple[str]:
+    return (unknown_value(Origin("attribute", key, "Arn")),)
 
 
 def key_of(launch: Launch, resource: str) -> str | None:
@@ -60,10 +121,9 @@ def may_use(launch: Launch, key: str, identity: str, action: str) -> bool:
         return True
     if not any(_delegates(launch, each.statement) for each in statements) and has_policy(launch, key):
         return False
-    target = (unknown_value(Origin("attribute", key, "Arn")),)
     own = [each for each in grants(launch) if identity in each.identities]
     unknown = has_outside_policies(launch, identity) or not all(each.valid for each in own)
-    return unknown or any(each.allows(launch, action, target) for each in own)
+    return unknown or any(each.allows(launch, action, _arn(key)) for each in own)
 
 
 def delegates_to_iam(launch: Launch, key: str, action: str) -> bool:
@@ -72,12 +132,11 @@ def delegates_to_iam(launch: Launch, key: str, action: str) -> bool:
     return not has_policy(launch, key) or any(_delegates(launch, each.statement) for each in own)
 
 
-def admits_principal(launch: Launch, key: str, part: str, action: str) -> bool:
-    """Whether the policy of a key itself admits a service or a role with this part in its name; True if unknown."""
-    own = [each for each in key_grants(launch, key) if each.covers_action(action)]
-    return any(part in as_text(each) for it in own for each in principals(it.statement)) or any(
-        _is_open(it.statement) for it in own
-    )
+def admits_principal(launch: Launch, key: str, begins: str, action: str) -> bool:
+    """Whether the policy of a key itself admits a service, or a role, whose name begins so; True if it isn't known."""
+    own = [each.statement for each in key_grants(launch, key) if each.covers_action(action)]
+    names = [as_text(each).rpartition(":role/")[2] for statement in own for each in principals(statement)]
+    return any(each.startswith(begins) for each in names) or any(map(_is_open, own))
 
 
 def has_policy(launch: Launch, key: str) -> bool:

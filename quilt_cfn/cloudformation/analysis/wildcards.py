@@ -17,8 +17,8 @@ ANOTHER = "another-0123"
 
 
 def uncalled_actions(pattern: Any, calls: Collection[ApiCall]) -> list[str]:
-    """The actions that a pattern with a wildcard matches and that none of these calls is."""
-    if not is_known(pattern) or not re.search("[*?]", as_text(pattern)):
+    """The actions that a pattern with a wildcard matches and that none of these calls is; none for a whole service."""
+    if not is_known(pattern) or not re.search("[*?]", as_text(pattern)) or as_text(pattern).endswith(":*"):
         return []
     called = {call.action.lower() for call in calls}
     return [each for each in actions_matching(as_text(pattern)) if each.lower() not in called]

@@ -4,49 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from quilt_cfn.cloudformation.analysis.api_calls import api_calls
 from quilt_cfn.cloudformation.analysis.event_targets import WITH_POLICY, event_targets
 from quilt_cfn.cloudformation.analysis.instances import instances
 from quilt_cfn.cloudformation.analysis.keys import (
+    DECRYPT,
+    ENCRYPT,
     admits_principal,
     delegates_to_iam,
-    key_of,
+    key_uses,
     may_use,
     referenced_key,
 )
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, property_path, rule
-from quilt_cfn.cloudformation.launch import Contract, Launch, origins_of
+from quilt_cfn.cloudformation.launch import Contract, Launch
 from quilt_cfn.cloudformation.template.coerce import as_list, map_at
 
-DECRYPT, ENCRYPT = "kms:Decrypt", "kms:GenerateDataKey"
-
-NEEDED = {
-    "dynamodb:GetItem": DECRYPT,
-    "dynamodb:PutItem": DECRYPT,
-    "dynamodb:Query": DECRYPT,
-    "dynamodb:Scan": DECRYPT,
-    "dynamodb:UpdateItem": DECRYPT,
-    "kinesis:GetRecords": DECRYPT,
-    "kinesis:PutRecord": ENCRYPT,
-    "kinesis:PutRecords": ENCRYPT,
-    "s3:GetObject": DECRYPT,
-    "s3:PutObject": ENCRYPT,
-    "secretsmanager:GetSecretValue": DECRYPT,
-    "secretsmanager:PutSecretValue": ENCRYPT,
-    "sns:Publish": ENCRYPT,
-    "sqs:ReceiveMessage": DECRYPT,
-    "sqs:SendMessage": ENCRYPT,
-}
-"""Action -> what the caller needs for it where the resource is encrypted with a customer managed key. Sources:
-https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html,
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html,
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html,
-https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html,
-https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html,
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html."""
-
 SCALING = "aws-service-role/autoscaling.amazonaws.com/"
-"""A part of the ARN of each service-linked role of Auto Scaling."""
+"""How the names of the service-linked roles of Auto Scaling begin, with their path."""
 
 
 @rule(
@@ -84,12 +58,9 @@ def key_that_may_not_be_used(launch: Launch, contract: Contract) -> Iterator[Vio
 
 def _of_callers(launch: Launch, contract: Contract) -> Iterator[Violation]:
     refused: dict[tuple[str, str, str], str] = {}
-    for call in api_calls(launch, contract):
-        names = {origin.name for target in call.targets for origin in origins_of(target)}
-        for name in sorted(names) if call.action in NEEDED and call.caller in launch.resources else ():
-            key, action = key_of(launch, name), NEEDED[call.action]
-            if key and not may_use(launch, key, call.caller, action):
-                refused.setdefault((call.caller, key, action), f"{call.action} on {name}")
+    for key, call, always in key_uses(launch, contract):
+        if always and not may_use(launch, key, call.caller, call.action):
+            refused.setdefault((call.caller, key, call.action), call.because)
     for (caller, key, action), because in refused.items():
         sentence = f"{caller} has no permission for {action} on {key}, which it needs for {because}"
         if delegates_to_iam(launch, key, action):
@@ -109,7 +80,7 @@ def _of_services(launch: Launch) -> Iterator[Violation]:
 
 
 def _uses_of_services(launch: Launch) -> Iterator[tuple[tuple[str | int, ...], object, str, str, tuple[str, ...]]]:
-    """(place, key, who uses it, a part of the principal's name, what it calls) of each use of a key by a service."""
+    """(place, key, who uses it, how the principal's name begins, what it calls) of each use of a key by a service."""
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
     for name, properties in launch.of_type("AWS::Logs::LogGroup").items():
         place = property_path(name, "KmsKeyId")

@@ -179,7 +179,7 @@ REGION = (
 REGION_ALONE = re.compile(REGION)
 PLACE = re.compile(rf"{REGION}|aws(-cn|-us-gov|-eusc|-iso(-[bef])?)?")
 LITERAL = re.compile(rf"arn:aws[a-z-]*:|(?<![\w-])([\w-]+\.)*amazonaws\.com|{REGION}")
-SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com")
+SERVICE = re.compile(r"(\S+:role/aws-service-role/)?([a-z0-9.-]|\$\{AWS::Region\})+\.amazonaws\.com(/\w+)?")
 SERVICES = ("Principal", "NotPrincipal", "AWSServiceName", "iam:PassedToService", "iam:AWSServiceName")
 """The keys whose values are names of services, which are the same in every partition; see P06."""
 

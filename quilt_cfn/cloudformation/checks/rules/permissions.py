@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from quilt_cfn.cloudformation.analysis.api_calls import api_calls
+from quilt_cfn.cloudformation.analysis.api_calls import ApiCall, api_calls
 from quilt_cfn.cloudformation.analysis.grants import (
     Grant,
     covers_resource,
@@ -16,6 +16,7 @@ from quilt_cfn.cloudformation.analysis.grants import (
     identity_of,
     matches_action,
 )
+from quilt_cfn.cloudformation.analysis.keys import key_uses
 from quilt_cfn.cloudformation.analysis.policy_documents import TRUST, policy_documents, policy_errors
 from quilt_cfn.cloudformation.analysis.wildcards import covers_others, uncalled_actions
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, rule
@@ -75,7 +76,7 @@ def unused_permission(launch: Launch, contract: Contract) -> Iterator[Violation]
 
     Use instead: a statement without the action; or the call in marketplace/contract.yaml, if something does make it.
     """
-    calls = api_calls(launch, contract)
+    calls = _calls(launch, contract)
     for grant in _checked(launch, contract):
         own = [call for call in calls if call.caller in grant.identities]
         for index, pattern in enumerate(as_list(grant.statement["Action"])):
@@ -99,7 +100,7 @@ def unused_resource(launch: Launch, contract: Contract) -> Iterator[Violation]:
 
     Use instead: the ARNs of the resources that the actions are called on.
     """
-    calls, refused = api_calls(launch, contract), _refused(launch, contract)
+    calls, refused = _calls(launch, contract), _refused(launch, contract)
     for grant in _checked(launch, contract):
         own = [call for call in calls if call.caller in grant.identities and grant.covers_action(call.action)]
         if not own or any(not call.targets or call[:3] in refused for call in own):
@@ -122,15 +123,15 @@ def wildcard_wider_than_the_calls(launch: Launch, contract: Contract) -> Iterato
     """Finds actions with a wildcard that match more than what is called, and resources with a wildcard that cover more
     of their kind than the calls are about. Only checked with a contract that has calls. What the calls leave open
     themselves is right: the objects of a bucket, the streams of a log group, what only ``*`` allows, and instances
-    with a condition. P02 reports what matches no call, and P03 ``*`` and what covers none. Also finds trust
-    policies that let everybody assume a role, without any condition and in any template.
+    with a condition. P02 reports what matches no call, P03 ``*`` and what covers none, M13 whole services. Also finds,
+    in any template, trust policies that let everybody assume a role without a condition.
 
     Why it is bad: unused permissions help only whoever has stolen the credentials.
 
     Use instead: the names of the actions, and the whole ARNs of the resources; for one that AWS gives a generated name,
     a reference to it.
     """
-    calls, refused = api_calls(launch, contract), _refused(launch, contract)
+    calls, refused = _calls(launch, contract), _refused(launch, contract)
     for grant in _checked(launch, contract):
         own = [call for call in calls if call.caller in grant.identities and grant.covers_action(call.action)]
         for index, pattern in enumerate(as_list(grant.statement["Action"])):
@@ -153,6 +154,11 @@ def wildcard_wider_than_the_calls(launch: Launch, contract: Contract) -> Iterato
             anybody = principal == "*" or "*" in as_list(dict_or_empty(principal).get("AWS"))
             if anybody and statement.get("Effect") == "Allow" and not statement.get("Condition"):
                 yield (path, f"Everybody, in any account, may assume {path[1]}.")
+
+
+def _calls(launch: Launch, contract: Contract) -> tuple[ApiCall, ...]:
+    """Every call that needs a permission, those of keys included, whose absence P07 reports."""
+    return (*api_calls(launch, contract), *(each.call for each in key_uses(launch, contract)))
 
 
 def _checked(launch: Launch, contract: Contract) -> Iterator[Grant]:

@@ -45,7 +45,7 @@ def may(template: dict[str, Any], owner: str, *actions: str) -> None:
 
 
 def of_p07(edition: str, template: dict[str, Any]) -> set[str]:
-    """The places of P07; P02 and P03 know no calls of keys, and others judge the key for other reasons."""
+    """The places of P07, where a defect needs parts that other rules report."""
     return {place for rule, place in findings(edition, template) if rule == "P07"}
 
 
@@ -75,7 +75,14 @@ def test_a_role_that_reads_a_secret_needs_its_key(edition, seeded, policy):
     encrypt_a_secret(seeded)
     assert findings(edition, seeded) == {("P07", "ServerRole")}
     may(seeded, "ServerRole", "kms:Decrypt")
-    assert of_p07(edition, seeded) == set()
+    assert findings(edition, seeded) == set()
+
+
+def test_more_of_a_key_than_reading_needs_is_unused(edition, seeded):
+    add_key(seeded, DELEGATING)
+    encrypt_a_secret(seeded)
+    may(seeded, "ServerRole", "kms:Decrypt", "kms:Encrypt")
+    assert findings(edition, seeded) == {("P02", "ServerRole")}
 
 
 def test_a_key_that_does_not_leave_it_to_iam_has_to_name_the_role_itself(edition, seeded):
@@ -106,7 +113,7 @@ def test_a_key_is_found_by_its_alias(edition, seeded):
     seeded["Resources"]["Alias"] = {"Type": "AWS::KMS::Alias", "Properties": alias}
     for value in ("alias/registry", {"Ref": "Alias"}):
         seeded["Resources"]["QuiltSecretKey"]["Properties"]["KmsKeyId"] = value
-        assert of_p07(edition, seeded) == {"ServerRole"}
+        assert findings(edition, seeded) == {("P07", "ServerRole")}
 
 
 @pytest.mark.parametrize("key", ["alias/aws/secretsmanager", "arn:aws:kms:us-east-1:111122223333:key/0"])
@@ -138,7 +145,7 @@ def test_reading_and_writing_objects_need_the_key_of_the_bucket(edition, seeded)
 def test_auto_scaling_needs_the_key_of_its_volumes(edition, seeded, policy, found):
     add_key(seeded, *policy)
     encrypt_the_volume(seeded)
-    assert of_p07(edition, seeded) == ({"ServerTemplate"} if found else set())
+    assert findings(edition, seeded) == ({("P07", "ServerTemplate")} if found else set())
 
 
 @pytest.mark.parametrize(
@@ -152,7 +159,7 @@ def test_auto_scaling_needs_the_key_of_its_volumes(edition, seeded, policy, foun
 def test_cloudwatch_logs_needs_the_key_of_a_log_group(edition, seeded, service, actions, found):
     add_key(seeded, DELEGATING, allow({"Service": {"Fn::Sub": service}}, *actions))
     encrypt_the_log(seeded)
-    assert of_p07(edition, seeded) == ({"RegistryLogs"} if found else set())
+    assert findings(edition, seeded) == ({("P07", "RegistryLogs")} if found else set())
 
 
 @pytest.mark.parametrize("principal", [{"Service": "events.amazonaws.com"}, {"Service": "sns.amazonaws.com"}])

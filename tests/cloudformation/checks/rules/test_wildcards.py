@@ -17,7 +17,7 @@ SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:
     ("owner", "action", "wildcard"),
     [
         ("ServerRole", "logs:PutLogEvents", "logs:Put*"),
-        ("ServerRole", "secretsmanager:GetSecretValue", "secretsmanager:Get*"),
+        ("ServerRole", "secretsmanager:GetSecretValue", "secretsmanager:G*"),
         ("ServerRole", "ssmmessages:OpenDataChannel", "ssmmessages:*Channel"),
         ("SuccessRuleRole", "states:StartExecution", "states:Start*"),
     ],
