@@ -39,7 +39,7 @@ class Parsed(NamedTuple):
     context: str
     """Where nginx would read them: ``main``, ``http`` for a file of servers, or ``unknown``."""
     faults: tuple[tuple[int, str], ...]
-    """(line, what is wrong there) of everything that nginx refuses, without a capital letter and a full stop."""
+    """(line, what is wrong there) of what nginx refuses, the first alone, without a capital letter and a full stop."""
 
 
 class Answer(NamedTuple):
@@ -70,7 +70,7 @@ def parse(text: str) -> Parsed:
             if near and each["inside"] in _WITH_DIRECTIVES:
                 faults.append((each["line"], f"there is no directive {each['directive']}; {near} is one"))
     inner = statements[0].get("block", []) if context == "http" and statements else statements
-    return Parsed(inner, context, tuple(faults))
+    return Parsed(inner, context, tuple(faults[:1]))
 
 
 _WITH_DIRECTIVES = ("", "http", "server", "location", "events", "upstream", "if", "limit_except")
