@@ -117,6 +117,8 @@ database's secret, taken for a secret.
 - Macros are not run. What AWS::Serverless or a macro of your own would add is unknown, and a reference to it is not
   reported. The functions of AWS::LanguageExtensions are computed; what is inside `Fn::ForEach` is not checked.
 - Nested stacks and modules are not opened.
+- The syntax of programs and files in a template is checked in Python, shell, JSON, YAML, nginx and systemd, not in
+  JavaScript, PowerShell and others. What a here-document writes is read only if the shell replaces nothing in it.
 - Connections are known between load balancers, instances and databases of one template, not for containers and
   functions.
 - Unused permissions and open ports without traffic are reported only with a contract, which says what a template
