@@ -15,6 +15,8 @@ from quilt_cfn.editions import EDITIONS, MARKETPLACE
 
 _DECISIONS = Path(__file__).parents[1] / "stack" / "decisions.md"
 """What was decided and is no property of a resource, with references to the templates' values."""
+_MONITORING = _DECISIONS.with_name("monitoring.md")
+"""What watches a stack, with places for what the templates say of it."""
 
 
 def add_to(commands: Any) -> None:
@@ -28,8 +30,8 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write docs/decisions.md, docs/lifecycle.md, docs/rules.md and marketplace/usage-instructions.txt from what this
-    checkout declares and from its templates."""
+    """Write docs/decisions.md, docs/lifecycle.md, docs/monitoring.md, docs/rules.md and
+    marketplace/usage-instructions.txt from what this checkout declares and from its templates."""
     return print_lines(write_pages(Path(TEMPLATES), Path()))
 
 
@@ -54,6 +56,7 @@ def pages(templates: Path) -> dict[str, str]:
         "docs/decisions.md": _decisions(editions),
         "docs/rules.md": rules.page(FAMILIES),
         "docs/lifecycle.md": _lifecycle(editions),
+        "docs/monitoring.md": _monitoring(editions),
         "marketplace/usage-instructions.txt": f"{usage_instructions(editions[MARKETPLACE.name])}\n",
     }
 
@@ -88,3 +91,16 @@ def _lifecycle(editions: dict[str, dict[str, Any]]) -> str:
             report(launches),
         ]
     )
+
+
+def _monitoring(editions: dict[str, dict[str, Any]]) -> str:
+    """What watches a stack, which is the same in all editions."""
+    from quilt_cfn.cloudformation.describe.monitoring import page
+    from quilt_cfn.cloudformation.launch import evaluate
+    from quilt_cfn.inputs.contract import read_contract
+
+    every_option = read_contract().parameter_sets["options"]
+    text = _MONITORING.read_text(encoding="utf-8")
+    made = {page(text, evaluate(template, every_option)) for template in editions.values()}
+    (one,) = made
+    return one

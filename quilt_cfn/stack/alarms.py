@@ -127,7 +127,7 @@ def _instance_alarms(group: autoscaling.AutoScalingGroup) -> Iterator[cloudwatch
     yield _alarm(
         "DiskAlarm",
         "The disk of the registry's instance is more than 85 percent full: when it is full, uploads fail. Look with "
-        "'df -h' and 'docker system df' on the instance; terminating it in the EC2 console starts a fresh one.",
+        "'df -h' and 'sudo docker system df' on the instance; terminating it in the EC2 console starts a fresh one.",
         metrics.NAMESPACE,
         metrics.DISK_USED,
         {},
@@ -149,7 +149,7 @@ def _instance_alarms(group: autoscaling.AutoScalingGroup) -> Iterator[cloudwatch
     yield _alarm(
         "RefreshAlarm",
         "For half an hour, the instance has failed to refresh its credentials, settings or address, or has reported "
-        "nothing: uploads and downloads may fail soon. Look with 'journalctl -u quilt-refresh' on the instance.",
+        "nothing: uploads and downloads may fail soon. Look with 'sudo journalctl -u quilt-refresh' on the instance.",
         metrics.NAMESPACE,
         metrics.REFRESH_FAILURES,
         {},

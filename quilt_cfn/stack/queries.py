@@ -50,7 +50,7 @@ filter ispresent(client)
         "What did the registry say when it failed",
         """\
 fields @timestamp, @logStream, @message
-| filter @logStream like /^registry/
+| filter @logStream like /^registry-[0-9a-f]+$/
 | filter @message like /(?i)traceback|error|exception|critical/ or @message like /^ +File /
 | sort @timestamp desc
 | limit 500

@@ -17,7 +17,13 @@ def made():
     return pages(ROOT / "templates")
 
 
-PAGES = ["docs/decisions.md", "docs/lifecycle.md", "docs/rules.md", "marketplace/usage-instructions.txt"]
+PAGES = [
+    "docs/decisions.md",
+    "docs/lifecycle.md",
+    "docs/monitoring.md",
+    "docs/rules.md",
+    "marketplace/usage-instructions.txt",
+]
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -248,13 +252,22 @@ def nginx_line(**values: str) -> str:
 
 def watch_line(**values: float) -> str:
     usual = {"disk_used_percent": 41, "memory_available_percent": 63, "swap_used_percent": 0, "refresh_failed": 0}
-    fields = ", ".join(f'"{name}": {value}' for name, value in {**usual, **values}.items())
-    return f'{{"watch": "instance", {fields}}}'
+    return json.dumps({"watch": "instance", **usual, **values})
 
 
 def log_data(stack, lines: list[tuple[int, str]]) -> list[DataPoint]:
     filters = stack.of_type("AWS::Logs::MetricFilter").values()
     return [*published(filters, "<RegistryLogs>", lines)]
+
+
+def test_the_instance_reports_in_such_lines():
+    program = "import json, watch; print(json.dumps(watch.line(1)))"
+    folder = Path(instance.__file__).parent
+    run = subprocess.run([sys.executable, "-Bc", program], cwd=folder, check=True, capture_output=True, text=True)
+    reported = json.loads(run.stdout)
+    expected = json.loads(watch_line(refresh_failed=1))
+    assert [(name, type(value)) for name, value in reported.items()] == [(n, type(v)) for n, v in expected.items()]
+    assert (reported["watch"], reported["refresh_failed"]) == ("instance", 1)
 
 
 def test_what_the_instance_reports_becomes_the_metrics_that_are_watched(stack):

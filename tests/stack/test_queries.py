@@ -76,7 +76,7 @@ def test_every_step_is_a_command(stack):
         ("FailedBootsQuery", "boot-i-0123456789abcdef0-1790000000", True),
         ("FailedBootsQuery", "watch-i-0123456789abcdef0", False),
         ("FailuresOfTheRegistryQuery", "registry-0a1b2c3d4e5f", True),
-        ("FailuresOfTheRegistryQuery", "nginx-0a1b2c3d4e5f", False),
+        ("FailuresOfTheRegistryQuery", "registry-nginx-0a1b2c3d4e5f", False),
     ],
 )
 def test_they_look_into_the_right_streams(stack, name, stream, found):
