@@ -26,7 +26,9 @@ from quilt_cfn.inputs.release import IN_CHECKOUT, Image, Release, precedence, re
 from quilt_cfn.stack import build
 from quilt_cfn.stack.compact import without_script_comments
 
-DOCUMENTS = ("docs/guide.md", "docs/instance.md", "docs/lifecycle.md", "docs/recovery.md", "docs/decisions.md")
+DOCUMENTS = tuple(
+    f"docs/{name}.md" for name in ("guide", "instance", "monitoring", "lifecycle", "recovery", "costs", "decisions")
+)
 """What customers read; a release contains those that exist."""
 BILL_OF_MATERIALS = "sbom.cdx.json"
 

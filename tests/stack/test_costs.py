@@ -1,0 +1,49 @@
+"""docs/costs.md has a place for everything that the templates consist of: what is charged, and what is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from quilt_cfn.stack.parameters import FIELDS
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "costs.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"(?ms)^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE))
+BY_TIME, BY_USE, BY_FIELD, AFTERWARDS, FREE, _ = SECTIONS.values()
+CODE = re.compile(r"`([^`]+)`")
+
+
+def types(section: str) -> set[str]:
+    return {f"AWS::{name}" for name in CODE.findall(section) if re.fullmatch(r"\w+::\w+", name)}
+
+
+def test_every_resource_type_is_either_charged_or_free(templates):
+    used = {each["Type"] for template in templates.values() for each in template["Resources"].values()}
+    charged, free = types(BY_TIME) | types(BY_USE), types(FREE)
+    assert charged | free == used, "add the type to docs/costs.md, or remove it"
+    assert not charged & free
+
+
+def test_every_field_says_what_it_does_to_the_bill():
+    table, _, rest = BY_FIELD.partition("These make no difference:")
+    rows = {name for line in table.splitlines() for name in CODE.findall(line.split("|")[1] if "|" in line else "")}
+    without = set(CODE.findall(rest))
+    assert rows | without == {field.name for field in FIELDS}, "add the field to docs/costs.md, or remove it"
+    assert not rows & without
+
+
+def test_what_is_kept_is_charged_on(templates):
+    """Whatever has a deletion policy but Delete stays, and its type is among those that are charged."""
+    for template in templates.values():
+        for name, resource in template["Resources"].items():
+            if resource.get("DeletionPolicy", "Delete") != "Delete" and resource["Type"] != "AWS::S3::BucketPolicy":
+                assert resource["Type"] in types(BY_TIME) | types(BY_USE)
+                words = {"AWS::S3::Bucket": "the bucket", "AWS::RDS::DBInstance": "the database's last snapshot"}
+                assert words.get(resource["Type"], f"`{name}`") in AFTERWARDS, name
+
+
+@pytest.mark.parametrize("figure", [r"\$ ?\d", r"\bUSD\b", r"€", r"\d+ ?(cents?|dollars?)\b"])
+def test_there_are_no_figures_that_age(figure):
+    assert not re.search(figure, PAGE)
