@@ -106,7 +106,7 @@ _BUCKET_RULES = (
 _KEY_ID = "(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 # CloudFormation would replace such a text by what it points to, wherever the value ends up.
 _NO_DYNAMIC_REFERENCE = r"(?!.*\{\{resolve:)"
-_NOT_RESOLVE = "and nowhere two opening braces followed by resolve:"
+_NOT_RESOLVE = "and no resolve: behind two opening braces"
 _MAIL_SECRET_RULES = f"1 to 256 letters without accents, digits and punctuation marks; no spaces, {_NOT_RESOLVE}."
 # Letters, digits and combining marks of the scripts that companies write their names in; no symbols, no controls, no
 # direction marks. The test holds every character of these ranges against the Unicode database.
@@ -143,7 +143,7 @@ CERTIFICATE_ARN = Field(
     name="CertificateArn",
     label="Certificate",
     description=(
-        "ARN of a certificate for both host names in Certificate Manager, in this Region and with the status Issued."
+        "ARN of a certificate that covers both host names; Certificate Manager shows it in this Region, as issued."
     ),
     pattern=(
         rf"arn:{_PARTITION}:acm:{_REGION}:{_ACCOUNT}:certificate/"
@@ -167,8 +167,8 @@ PACKAGE_BUCKET = Field(
     name="PackageBucket",
     label="Bucket to create",
     description=(
-        "Name for the S3 bucket that is created for package data; nobody else in AWS may have it. Never change it in "
-        "an update. The bucket stays when the stack is deleted."
+        "Name for the S3 bucket that is created for package data, which no other bucket in AWS has. Never change it "
+        "in an update. The bucket stays when the stack is deleted."
     ),
     pattern=_BUCKET,
     constraint=f"{_BUCKET_RULES}.",
@@ -207,8 +207,8 @@ DB_PASSWORD = Field(
     name="DBPassword",
     label="Database password",
     description=(
-        "A password for the administrator of the new database. Choose a long one; only the instance needs it, and "
-        "nobody has to type it again."
+        "A long password of your choice for the administrator of the database. Only the instance uses it; nobody has "
+        "to type it again."
     ),
     # 0x21 to 0x7E but not " % / @: RDS refuses the quotation mark, the slash and the at sign, the registry's
     # migrations break on the percent sign.
@@ -245,7 +245,7 @@ MAINTENANCE_WINDOW = Field(
 BACKUP_RETENTION_DAYS = Field(
     name="BackupRetentionDays",
     label="Days to keep backups of the database",
-    description="The database can be restored to any second of so many days.",
+    description="Within so many days, the database can be restored to any second.",
     type="Number",
     default=14,
     limits=(1, 35),
@@ -304,7 +304,7 @@ SSH_INPUT_CIDR = Field(
     label="Addresses that may use SSH",
     description=(
         "IPv4 addresses from which administrators connect: a range such as 198.51.100.0/24, or one address with /32 "
-        "behind it, such as 198.51.100.7/32. Not everybody."
+        "behind it, such as 198.51.100.7/32. It can't be everybody."
     ),
     pattern=_IPV4_RANGE,
     constraint="A range of IPv4 addresses from /8 to /32, such as 198.51.100.0/24 or 198.51.100.7/32.",
@@ -313,8 +313,8 @@ HTTPS_INPUT_CIDR = Field(
     name="HttpsInputCIDR",
     label="Addresses that may use the registry",
     description=(
-        "IPv4 addresses that may open catalog and registry, as one range. 0.0.0.0/0: everybody, who still has to log "
-        "in."
+        "Range of IPv4 addresses that may open catalog and registry. 0.0.0.0/0 lets everybody in as far as the page "
+        "that asks them to log in."
     ),
     pattern=rf"0\.0\.0\.0/0|{_IPV4_RANGE}",
     constraint="0.0.0.0/0, or a range of IPv4 addresses from /8 to /32, such as 198.51.100.0/24.",
@@ -371,7 +371,7 @@ SMTP_DEFAULT_SENDER = Field(
 SMTP_USERNAME = Field(
     name="SmtpUsername",
     label="SMTP user name",
-    description="User name at the mail service. Of Amazon SES: the SMTP user name that its console created.",
+    description="User name at the mail service; for Amazon SES, the SMTP user name that its console created.",
     pattern=_NO_DYNAMIC_REFERENCE + "[!-~]{1,256}",
     lengths=(1, 256),
     constraint=_MAIL_SECRET_RULES,
@@ -380,7 +380,7 @@ SMTP_USERNAME = Field(
 SMTP_PASSWORD = Field(
     name="SmtpPassword",
     label="SMTP password",
-    description="Password at the mail service. Of Amazon SES: the SMTP password, which is no secret access key.",
+    description="Password at the mail service; for Amazon SES, the SMTP password, which is not a secret access key.",
     pattern=_NO_DYNAMIC_REFERENCE + "[!-~]{1,256}",
     lengths=(1, 256),
     constraint=_MAIL_SECRET_RULES,
@@ -457,7 +457,7 @@ AMI_ID = Field(
     type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
 )
 
-_MAY_STAY = "Optional, may all stay as it is"
+_MAY_STAY = "(optional: all of it may stay as it is)"
 FORM = (
     Group("Team", (TEAM_ID, TEAM_NAME)),
     Group("Host names", (CATALOG_HOST, REGISTRY_HOST, CERTIFICATE_ARN)),
@@ -465,12 +465,12 @@ FORM = (
     Group("Mail", (SMTP_DEFAULT_SENDER, SMTP_USERNAME, SMTP_PASSWORD)),
     Group("Database", (DB_PASSWORD,)),
     Group("Access to the instance", (KEY_NAME, SSH_INPUT_CIDR)),
-    Group(f"{_MAY_STAY}: sizes", (INSTANCE_TYPE, DB_INSTANCE_TYPE)),
-    Group(f"{_MAY_STAY}: alarms and logs", (ALARM_EMAIL, LOG_RETENTION_DAYS)),
-    Group(f"{_MAY_STAY}: domain and mail service", (HOSTED_ZONE_ID, SMTP_HOST, SMTP_PORT)),
-    Group(f"{_MAY_STAY}: network", (HTTPS_INPUT_CIDR, VPC_CIDR, AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2)),
+    Group(f"Sizes {_MAY_STAY}", (INSTANCE_TYPE, DB_INSTANCE_TYPE)),
+    Group(f"Alarms and logs {_MAY_STAY}", (ALARM_EMAIL, LOG_RETENTION_DAYS)),
+    Group(f"Domain and mail service {_MAY_STAY}", (HOSTED_ZONE_ID, SMTP_HOST, SMTP_PORT)),
+    Group(f"Network {_MAY_STAY}", (HTTPS_INPUT_CIDR, VPC_CIDR, AVAILABILITY_ZONE_1, AVAILABILITY_ZONE_2)),
     Group(
-        f"{_MAY_STAY}: backups, old versions and storage",
+        f"Backups, old versions and storage {_MAY_STAY}",
         (
             BACKUP_RETENTION_DAYS,
             BACKUP_REGION,
@@ -480,8 +480,8 @@ FORM = (
             DB_STORAGE,
         ),
     ),
-    Group("Only to recover an earlier registry, else leave it empty", (DB_SNAPSHOT_IDENTIFIER, EXISTING_BUCKET)),
-    Group("Do not change: machine image", (AMI_ID,)),
+    Group("Recovery of an earlier registry (else leave it empty)", (DB_SNAPSHOT_IDENTIFIER, EXISTING_BUCKET)),
+    Group("Machine image (do not change)", (AMI_ID,)),
 )
 """The form from top to bottom; every parameter of every edition. What has to be filled in comes first."""
 

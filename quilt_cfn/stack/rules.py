@@ -90,7 +90,7 @@ def add_rules(t: Template) -> None:
     _refuse(
         t,
         "MailHostKnown",
-        "Amazon SES takes no mail by SMTP in this Region: fill in the SMTP host of your mail service.",
+        "Amazon SES takes no mail by SMTP in this Region: fill in the mail server of another service.",
         Equals(SMTP_HOST.ref, ""),
         where=Not(_contains(REGIONS_WITH_SES_SMTP, region)),
     )

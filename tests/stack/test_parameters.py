@@ -67,7 +67,7 @@ def test_what_has_to_be_filled_in_comes_first_and_apart():
 
 
 def test_a_group_that_may_stay_as_it_is_says_so():
-    says = ("may all stay as it is", "else leave it empty", "Do not change")
+    says = ("all of it may stay as it is", "else leave it empty", "do not change")
     for group in FORM:
         assert any(words in group.label for words in says) == (not required(group.fields[0])), group.label
 
