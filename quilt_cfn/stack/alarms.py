@@ -100,6 +100,8 @@ def _service_alarms(load_balancer: LoadBalancer, group: autoscaling.AutoScalingG
 
 
 def _instance_alarms(group: autoscaling.AutoScalingGroup) -> Iterator[cloudwatch.Alarm]:
+    # EC2 aggregates the metrics of a group's instances, these among them, with basic monitoring as well.
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/appinsights-metrics-as.html
     instances = {"AutoScalingGroupName": Ref(group)}
     yield _alarm(
         "InstanceStatusAlarm",

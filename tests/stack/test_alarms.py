@@ -190,6 +190,13 @@ def test_the_first_refreshes_of_a_new_stack_are_no_alarm(stack):
     assert {state for _, state in found} == {OK}
 
 
+def test_a_new_stack_whose_targets_were_unhealthy_during_the_boot_is_no_alarm(stack):
+    watched = WATCHED["UnhealthyAlarm"]
+    data = [*watched.data((0,), 0, 29 * MINUTE), *watched.data((1,), 29 * MINUTE, HOUR)]
+    found = states(stack.properties("UnhealthyAlarm"), data, HOUR, created=30 * MINUTE)
+    assert {state for _, state in found} == {OK}
+
+
 def test_a_boot_in_place_of_an_instance_that_ended_is_no_failed_refresh(stack):
     watched = WATCHED["RefreshAlarm"]
     data = [*watched.data((0,), 0, 60 * MINUTE), *watched.data((0,), 80 * MINUTE, 180 * MINUTE)]
