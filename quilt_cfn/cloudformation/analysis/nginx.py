@@ -57,8 +57,8 @@ def parse(text: str) -> Parsed:
     import crossplane  # type: ignore[import-untyped]
     from crossplane.analyzer import DIRECTIVES  # type: ignore[import-untyped]
 
-    top = {each["directive"] for each in _read(crossplane, text, check=False)["config"][0]["parsed"]}
-    context = "main" if top & {"http", "events", "stream"} else "http" if "server" in top else "unknown"
+    top = _read(crossplane, text, check=False)["config"][0]["parsed"]
+    context = _context(top)
     # In one line with the file's first, so that lines keep their numbers.
     payload = _read(crossplane, f"http {{ {text}\n}}" if context == "http" else text, check=context != "unknown")
     statements = payload["config"][0]["parsed"]
@@ -71,6 +71,15 @@ def parse(text: str) -> Parsed:
                 faults.append((each["line"], f"there is no directive {each['directive']}; {near} is one"))
     inner = statements[0].get("block", []) if context == "http" and statements else statements
     return Parsed(inner, context, tuple(faults[:1]))
+
+
+def _context(top: list[Statement]) -> str:
+    directives = {each["directive"] for each in top}
+    if directives & {"http", "events", "stream", "mail"}:
+        return "main"
+    # In a server of HTTP, proxy_pass stands in a location: this is one of a stream.
+    inner = {each["directive"] for block in _blocks(top, "server") for each in block}
+    return "http" if "server" in directives and not inner & {"proxy_pass", "protocol"} else "unknown"
 
 
 _WITH_DIRECTIVES = ("", "http", "server", "location", "events", "upstream", "if", "limit_except")

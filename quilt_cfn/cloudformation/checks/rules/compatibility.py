@@ -8,6 +8,7 @@ from typing import Any
 
 from quilt_cfn.cloudformation.analysis.fact import enumerated
 from quilt_cfn.cloudformation.analysis.images import choices
+from quilt_cfn.cloudformation.analysis.parameter_use import declaration, parameter_behind
 from quilt_cfn.cloudformation.checks.rules.rule import REFERENCE, Violation, property_path, rule
 from quilt_cfn.cloudformation.facts import engine_families, processors
 from quilt_cfn.cloudformation.launch import Contract, Launch, is_known
@@ -31,8 +32,8 @@ _PARAMETER_GROUPS = {
 )
 def parameter_groups_fit_their_engine(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds parameter groups and option groups of RDS, and parameter groups of ElastiCache, that are for another engine
-    or another major version than the database or cache that uses them. Versions that leave the major version open are
-    not reported.
+    or another major version than the database or cache that uses them; also among the AllowedValues of a version's
+    parameter. Versions that leave the major version open are not reported.
 
     Why it is bad: a group belongs to one family, an engine with a major version. The service refuses it for any other.
 
@@ -41,29 +42,41 @@ def parameter_groups_fit_their_engine(launch: Launch, contract: Contract) -> Ite
         Engine: postgres
         EngineVersion: '16.4'       # Family: postgres16
     """
-    for resource_type, references in _PARAMETER_GROUPS.items():
-        for name, properties in launch.of_type(resource_type).items():
-            engine, version = _engine(launch, properties)
-            for key, family_key in references:
-                group = launch.referenced_resource(properties.get(key)) or ""
-                family = launch.properties(group).get(family_key)
-                if not isinstance(family, str) or not is_known(family):
-                    continue
-                needed = engine_families.family(engine or engine_families.engine_of(family) or "", version)
-                if _is_for_another(family, engine, needed):
-                    what = f"{engine or 'its engine'}{f' {version}' if version else ''}"
-                    yield (property_path(name, key), f"{name} is {what}, and {group} has the family {family}.")
-    for name, properties in launch.of_type("AWS::RDS::DBInstance").items():
+    for each in (launch, *_with_other_versions(launch)):
+        for resource_type, references in _PARAMETER_GROUPS.items():
+            for name, properties in each.of_type(resource_type).items():
+                for key, family_key in references:
+                    group = each.referenced_resource(properties.get(key)) or ""
+                    family = _known(each.properties(group).get(family_key))
+                    engine, version = _engine(each, properties)
+                    if _is_for_another(family, engine, version):
+                        sentence = f"{name} is {_in_words(engine, version)}, and {group} has the family {family}."
+                        yield (property_path(name, key), sentence)
+        for name, properties in each.of_type("AWS::RDS::DBInstance").items():
+            group = each.referenced_resource(properties.get("OptionGroupName")) or ""
+            options = each.properties(group)
+            found = _known(options.get("EngineName")), _known(options.get("MajorEngineVersion"))
+            needed = _engine(each, properties)
+            majors = engine_families.major_version(*needed), engine_families.major_version(*found)
+            if all((needed[0], found[0])) and (
+                needed[0] != found[0] or (None not in majors and majors[0] != majors[1])
+            ):
+                sentence = f"{name} is {_in_words(*needed)}, and {group} is for {_in_words(*found)}."
+                yield (property_path(name, "OptionGroupName"), sentence)
+
+
+def _with_other_versions(launch: Launch) -> Iterator[Launch]:
+    """The launches with other major versions of a database that its parameter and the template's rules allow."""
+    for properties in launch.of_type(*_PARAMETER_GROUPS).values():
         engine, version = _engine(launch, properties)
-        group = launch.referenced_resource(properties.get("OptionGroupName")) or ""
-        options = launch.properties(group)
-        if launch.type_of(group) != "AWS::RDS::OptionGroup" or not is_known(options.get("EngineName")):
-            continue
-        its_engine, its_version = as_text(options.get("EngineName", "")), _known(options.get("MajorEngineVersion"))
-        majors = engine_families.major_version(engine, version), engine_families.major_version(its_engine, its_version)
-        if (engine and its_engine and engine != its_engine) or (None not in majors and majors[0] != majors[1]):
-            sentence = f"{name} is {engine} {version}, and {group} is for {its_engine} {its_version}."
-            yield (property_path(name, "OptionGroupName"), " ".join(sentence.split()).replace(" .", "."))
+        name = parameter_behind(launch, properties.get("EngineVersion"))
+        tried = {engine_families.major_version(engine, version), None}
+        for choice in map(as_text, as_list(declaration(launch, name).get("AllowedValues"))):
+            major = engine_families.major_version(engine, choice)
+            other = launch.prepare_with({str(name): choice}) if major not in tried else None
+            if other:
+                tried.add(major)
+                yield other.launch()
 
 
 def _engine(launch: Launch, properties: dict[str, Any]) -> tuple[str, str]:
@@ -74,15 +87,20 @@ def _engine(launch: Launch, properties: dict[str, Any]) -> tuple[str, str]:
 
 
 def _known(value: Any) -> str:
-    return as_text(value) if value is not None and is_known(value) else ""
+    """A value as text; empty if it isn't known. Of a version such as 10.10, YAML may have read the number 10.1."""
+    return "" if value is None or isinstance(value, float) or not is_known(value) else as_text(value)
 
 
-def _is_for_another(family: str, engine: str, needed: str | None) -> bool:
-    """Whether a family is certainly not the one for an engine."""
+def _in_words(engine: str, version: str) -> str:
+    return f"{engine or 'its engine'} {version}".strip()
+
+
+def _is_for_another(family: str, engine: str, version: str) -> bool:
+    """Whether a family is certainly not the one for an engine and its version, each of which may be empty."""
     found = engine_families.engine_of(family)
     if not found or (engine and not engine_families.is_engine(engine)):
         return False
-    return (bool(engine) and found != engine) or (needed is not None and needed != family)
+    return (engine or found) != found or engine_families.family(found, version) not in (None, family)
 
 
 @rule(

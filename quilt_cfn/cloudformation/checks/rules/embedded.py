@@ -159,9 +159,10 @@ def embedded_files_are_valid(launch: Launch, contract: Contract) -> Iterator[Vio
 )
 def variables_get_what_they_are_named_for(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds environment variables whose name says what they hold, and that certainly get something else: a bucket's ARN
-    or domain name for a name that ends with BUCKET or BUCKET_NAME, no ARN for ARN, a host's name for URL, a URL or an
-    identifier for HOST, anything but a number for PORT, an Availability Zone for REGION. They are those of containers,
-    functions and builds, of cfn-init's commands, and of maps in the files that it writes.
+    or domain name for a name that ends with BUCKET or BUCKET_NAME, no ARN for ARN, a host's name for URL, an identifier
+    for HOST (and a URL or a port, where another variable has the port), anything but a number for PORT, an Availability
+    Zone for REGION. They are those of containers, functions and builds, of cfn-init's commands, and of maps in the
+    files that it writes.
 
     Why it is bad: the program starts, and fails at its first call.
 
@@ -192,9 +193,6 @@ _WRONG = {
 }
 """What the name of a variable ends with -> what it can't be."""
 
-_ONLY_HOSTS = {*("DB", "DATABASE", "EMAIL", "FTP", "LDAP", "MAIL", "MYSQL", "PG", "POSTGRES", "RDS", "SMTP", "SSH")}
-"""Words in the name of a variable for a host whose protocol has no URLs."""
-
 
 def _is_wrong(launch: Launch, environment: Environment, name: str, value: Any, kind: Kind) -> bool:
     found = _NAMED_FOR.fullmatch(name)
@@ -202,9 +200,7 @@ def _is_wrong(launch: Launch, environment: Environment, name: str, value: Any, k
         return False
     if found[1] in ("HOST", "HOSTNAME") and kind in (Kind.URL, Kind.HOST_AND_PORT):
         # Many programs take a URL (DOCKER_HOST) or a port (WORDPRESS_DB_HOST) there, but not beside a variable for it.
-        prefix = name.removesuffix(found[1])
-        has_port = f"{prefix}PORT" in environment.variables
-        return has_port or (kind is Kind.URL and not _ONLY_HOSTS.isdisjoint(prefix.split("_")))
+        return f"{name.removesuffix(found[1])}PORT" in environment.variables
     if found[1].startswith("BUCKET"):
         # A bucket may be called like a domain, and S3 takes the ARN of an access point for a bucket's name.
         is_bucket = ":s3:::" in value or any(

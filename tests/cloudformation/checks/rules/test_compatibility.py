@@ -41,6 +41,7 @@ def test_a_parameter_group_of_another_engine(edition, seeded):
     assert findings(edition, seeded) == {("W27", "Database")}
 
 
+MAJOR = {"Fn::Select": [0, {"Fn::Split": [".", {"Ref": "Version"}]}]}
 DATABASES = [
     ("postgres", "16.4", "postgres16", True),
     ("postgres", "16.4", "postgres17", False),
@@ -58,6 +59,7 @@ DATABASES = [
     ("sqlserver-se", "15.00.4073.23.v1", "sqlserver-web-15.0", False),
     ("custom-sqlserver-se", "15.00.4073.23.v1", "sqlserver-se-15.0", True),
     ("postgres", "16.4", {"Ref": "Elsewhere"}, True),
+    ("mariadb", 10.1, "mariadb10.10", True),
 ]
 """(engine, version, family, whether they fit or nobody can tell)"""
 
@@ -70,6 +72,21 @@ def test_a_database_and_its_parameter_group(engine, version, family, fits):
         "Group": ("AWS::RDS::DBParameterGroup", {"Family": family}),
     }
     assert found("W27", resources, {"Elsewhere": {"Type": "String"}}) == (set() if fits else {"Database"})
+
+
+@pytest.mark.parametrize(
+    ("family", "places"),
+    [("postgres16", {"Database"}), ({"Fn::Join": ["", ["postgres", MAJOR]]}, set())],
+)
+def test_a_version_that_the_template_allows_beside_the_default(family, places):
+    version = {"Type": "String", "Default": "16.4", "AllowedValues": ["16.4", "16.6", "17.2"]}
+    database = {"Engine": "postgres", "EngineVersion": {"Ref": "Version"}, "DBParameterGroupName": {"Ref": "Group"}}
+    resources = {
+        "Database": ("AWS::RDS::DBInstance", database),
+        "Group": ("AWS::RDS::DBParameterGroup", {"Family": family}),
+    }
+    assert found("W27", resources, {"Version": version}) == places
+    assert found("W27", resources, {"Version": {**version, "AllowedValues": ["16.4", "16.6"]}}) == set()
 
 
 @pytest.mark.parametrize(("family", "places"), [("aurora-mysql8.0", set()), ("aurora-mysql5.7", {"Cluster", "Reader"})])

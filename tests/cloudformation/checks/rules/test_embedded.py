@@ -103,6 +103,7 @@ RIGHT = {
     "/opt/run.py": "import os\nprint('a')\n",
     "/opt/old.py": "#!/usr/bin/python\nprint 'a'\n",
     "/etc/nginx/conf.d/app.conf": "server { listen 80; http2 on; location / { proxy_pass http://app; } }",
+    "/etc/nginx/stream.d/database.conf": "server { listen 5432; proxy_pass database:5432; }",
     "/etc/nginx/app_params": "fastcgi_param A b;",
     "/etc/nginx/nginx.conf": "events {}\nhttp { map $a $b { default 0; servre 1; } more_set_headers 'A: b'; }",
     "/etc/systemd/system/app.service": "[Unit]\nAfter=a \\\n# b\n  c\n[Service]\nExecStart=-/bin/a\nX-A=b\nNewer=1\n",
@@ -309,7 +310,6 @@ def variables_reported(**variables):
         ("TABLE_ARN", {"Ref": "Table"}),
         ("DB_HOST", {"Ref": "Database"}),
         ("DB_HOST", {"Fn::GetAtt": ["Database", "DBInstanceArn"]}),
-        ("DB_HOST", {"Fn::Sub": "postgresql://${Database.Endpoint.Address}"}),
         ("DATABASE_URL", {"Fn::GetAtt": ["Database", "Endpoint.Address"]}),
         ("DB_PORT", {"Fn::GetAtt": ["Database", "Endpoint.Address"]}),
         ("API_URL", "api.example.com"),
@@ -338,6 +338,7 @@ def test_a_function_gets_another_kind_of_value(name, value):
         ("DB_PORT", {"Fn::GetAtt": ["Database", "Endpoint.Port"]}),
         ("WORDPRESS_DB_HOST", "db.example.com:3306"),
         ("DOCKER_HOST", "tcp://docker:2375"),
+        ("DB_HOST", {"Fn::Sub": "mongodb://${Database.Endpoint.Address}:27017/posts"}),
         ("API_URL", "/api"),
         ("API_URL", "{Later}"),
         ("AWS_REGION", {"Ref": "AWS::Region"}),
@@ -350,6 +351,7 @@ def test_a_function_gets_what_the_name_says_or_nobody_can_tell(name, value):
 
 def test_a_port_beside_it_means_that_a_host_has_none():
     assert variables_reported(CACHE_HOST="cache.example.com:6379", CACHE_PORT="6379") == {"CACHE_HOST"}
+    assert variables_reported(SMTP_HOST={"Fn::Sub": "smtp://${Elsewhere}"}, SMTP_PORT="587") == {"SMTP_HOST"}
 
 
 @pytest.mark.parametrize(
