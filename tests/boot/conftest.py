@@ -40,3 +40,25 @@ def start(templates: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPat
             return running.enter_context(Instance(folder, stack, **settings))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def serving(start: Start) -> Instance:
+    """An instance that has booted, and that makes short pauses between its tries."""
+    instance = start("marketplace")
+    instance.shorten_pauses()
+    assert instance.boot().returncode == 0
+    return instance
+
+
+@pytest.fixture
+def instance(serving: Instance) -> Iterator[Instance]:
+    """An instance that serves, and has to serve again after each test without anybody's help.
+
+    What a test changes in the files of its next boots is not in those after the test.
+    """
+    metadata = (serving.folder / "metadata.json").read_text()
+    yield serving
+    serving.write("metadata.json", metadata)
+    serving.refuse()
+    serving.wait_for(lambda: serving.packages() == 200, "the registry serves again")

@@ -5,6 +5,7 @@ Where version 1 has the controller of memory, version 2 has none, and there cont
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,14 @@ def most_memory(name: str) -> tuple[int, int]:
     group = ROOT / "memory" / name
     most = [int((group / f"memory.{what}max_usage_in_bytes").read_text()) // MIB for what in ("", "memsw.")]
     return most[0], most[1]
+
+
+def kills(name: str) -> int:
+    """How many processes of a group, and of those in it, the kernel has killed because there was no memory for them."""
+    return sum(
+        int(re.findall(r"oom_kill (\d+)", control.read_text())[0])
+        for control in (ROOT / "memory" / name).rglob("memory.oom_control")
+    )
 
 
 def _remove(group: Path) -> None:

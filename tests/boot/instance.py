@@ -243,6 +243,19 @@ class Instance:
         """Whether the load balancer would send requests here."""
         return self.get("10.42.0.17", "/healthcheck") == (200, "ok")
 
+    def packages(self) -> int:
+        """The status of a request that needs the database."""
+        return self.get(self.environments["stack"]["REGISTRY_HOST"], "/api/packages")[0]
+
+    def registry_container(self) -> str:
+        """ID and start of the registry's container."""
+        return self.run("docker inspect --format '{{.Id}} {{.State.StartedAt}}' registry").stdout
+
+    def shorten_pauses(self) -> None:
+        """Shorten the pauses between tries in the next boots, and those between signals and boots."""
+        self.change("metadata.json", {"for pause in 2 4 8 16 30;": "for pause in 0 0 0 0 1;"})
+        self.change("user-data", {"sleep 5\n": "sleep 0.5\n", "sleep 60\n": "sleep 2\n", "=10 60 /opt": "=1 3 /opt"})
+
     def sql(self, commands: str, superuser: bool = False, database: str = "quilt") -> str:
         """What the database answers to its master user, or to RDS's own superuser."""
         connect = "psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=1"
@@ -333,6 +346,14 @@ END
         """The role's credentials in the instance metadata from now on."""
         credentials = {"AccessKeyId": key_id, "SecretAccessKey": f"secret of {key_id}", "Token": f"token of {key_id}"}
         self.write("credentials.json", json.dumps({"Code": "Success", **credentials}))
+
+    def change(self, name: str, texts: dict[str, str]) -> None:
+        """Replace texts in a file of the folder; an error if one is not there."""
+        file = (self.folder / name).read_text()
+        for old, new in texts.items():
+            assert old in file
+            file = file.replace(old, new)
+        self.write(name, file)
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the folder in one step: a stand-in may be reading it."""

@@ -73,18 +73,6 @@ program /usr/local/bin/chronyc <<'END'
 [ ! -e /run/no-time ] || exit 1
 [ ! -e /run/clock ] || echo +0 >/run/clock
 END
-# Swap of a size that does not matter: the kernel has no swap for one instance alone.
-program /usr/local/bin/dd <<'END'
-#!/bin/bash -p
-exec /usr/bin/dd "${@/count=*/count=1}"
-END
-program /usr/local/bin/swapon <<'END'
-#!/bin/bash -p
-case $1 in
---show=NAME) cat /run/swaps 2>/dev/null || : ;;
-*) echo "$1" >>/run/swaps ;;
-esac
-END
 # systemctl starts the engine behind docker, knows the units that systemd-run has started, and starts the watch for the end
 # of an instance that has a life cycle, with shorter pauses. The tests themselves run the refresh. With -p, bash does not
 # trace these programs as it does the scripts of a boot.

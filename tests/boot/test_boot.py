@@ -79,11 +79,6 @@ def booted(request: pytest.FixtureRequest, start: Start) -> Booted:
     return Booted(edition, [first, second], boots, seen)
 
 
-def registry_container(instance: Instance) -> str:
-    """The container's ID and start."""
-    return instance.run("docker inspect --format '{{.Id}} {{.State.StartedAt}}' registry").stdout
-
-
 @pytest.fixture
 def instance(booted: Booted) -> Instance:
     return booted.instances[0]
@@ -240,10 +235,17 @@ def test_the_catalogs_own_log_is_the_containers_output(instance):
 
 def test_nginx_logs_the_address_that_a_request_came_from(booted):
     first, second = booted.instances
-    second.run(f"curl --silent --header 'Host: {CATALOG}' http://10.42.0.1/from-next-door")
+    url = "http://10.42.0.1/from-next-door?token=secret"
+    second.run(f"curl --silent --user-agent 'a \"b' --header 'Host: {CATALOG}' {url}")
     log = first.run("docker logs registry-nginx").stdout
     (line,) = [line for line in log.splitlines() if "/from-next-door" in line]
-    assert list(json.loads(line).items())[:2] == [("client", "10.42.0.2"), ("host", CATALOG)]
+    values = json.loads(line)
+    assert isinstance(values.pop("seconds"), float)
+    assert values.pop("bytes") > 10
+    assert list(values.items()) == [
+        *[("client", "10.42.0.2"), ("host", CATALOG), ("method", "GET"), ("path", "/from-next-door"), ("status", 200)],
+        *[("upstream_status", "200"), ("user_agent", 'a "b')],
+    ]
 
 
 def test_only_the_administrator_reads_the_environment_files(instance):
@@ -448,9 +450,9 @@ def test_the_roles_credentials_reach_the_registry_and_are_renewed(booted, instan
     credentials = "docker exec registry cat /etc/quilt/aws/credentials"
     assert "aws_session_token=token of ASIAFIRST" in instance.run(credentials).stdout
     assert instance.run("stat --format %a%u /opt/quilt/aws/credentials").stdout == "6001234\n"
-    before = registry_container(instance)
+    before = instance.registry_container()
     instance.renew_credentials("ASIASECOND")
     instance.run("python3 /opt/quilt/credentials.py")
     assert "aws_session_token=token of ASIASECOND" in instance.run(credentials).stdout
     instance.wait_for(lambda: instance.get(REGISTRY, "/api/key") == (200, "ASIASECOND"), "the reload", 10)
-    assert registry_container(instance) == before, "without a restart"
+    assert instance.registry_container() == before, "without a restart"

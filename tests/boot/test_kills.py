@@ -32,7 +32,8 @@ RESET = """
 FRESH = """
     docker rm --force registry catalog registry-nginx migration create-database
     docker network rm quilt
-    rm -f /opt/quilt/loaded-key-id /opt/quilt/state/open
+    rm -f /opt/quilt/loaded-credentials /opt/quilt/state/open /run/swaps
+    sed -i /swapfile/d /etc/fstab
     systemctl stop quilt-starting
 """
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """flask db upgrade: 14 migrations, without a lock; prints whether the database was reached over TLS.
 
-A table `refused` in the database makes them fail.
+A table `refused` in the database makes them fail, a table `hangs` makes them hang.
 """
 
 import os
@@ -18,6 +18,8 @@ database.execute("create table if not exists admins (name text, mail text, passw
 done = database.execute("select count(*) from steps").scalar()
 if database.execute("select to_regclass('refused')").scalar():
     sys.exit("this migration does not fit the data")
+if database.execute("select to_regclass('hangs')").scalar():
+    database.execute("select pg_sleep(3600)")
 for number in range(done, 14):
     time.sleep(0.02)
     database.execute("insert into steps values (%s, %s)", (number, socket.gethostname()))

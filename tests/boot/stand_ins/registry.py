@@ -57,10 +57,8 @@ def login(body):
 
 
 def push(body):
-    files = json.loads(body.decode())["contents"]["children"]
-    nodes = {name: dict(node, metadata=dict(node["metadata"])) for name, node in files.items()}
-    stored = json.dumps(nodes)
-    return "200 OK", str(len(nodes) if stored else 0)
+    package = json.loads(body.decode())
+    return "200 OK", str(json.dumps(package).count('"FILE"'))
 
 
 def packages(_):
