@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from quilt_cfn.cloudformation.analysis.grants import grants
+from quilt_cfn.cloudformation.analysis.grants import grants, grants_of
 from quilt_cfn.cloudformation.analysis.keys import principals
 from quilt_cfn.cloudformation.launch import Launch, is_known, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, is_true, map_at
@@ -44,35 +44,30 @@ def data_buckets(launch: Launch) -> tuple[str, ...]:
 
 
 def _data_buckets(launch: Launch) -> Iterator[str]:
-    for name, properties in launch.of_type("AWS::S3::Bucket").items():
+    used = _users_of_objects(launch, "s3:GetObject") & _users_of_objects(launch, "s3:PutObject")
+    for name in sorted({bucket for bucket, _ in used}):
+        properties = launch.properties(name)
         words = re.sub("(?<=[a-z0-9])(?=[A-Z])", " ", f"{name} {as_text(properties.get('BucketName'))}").lower()
         public = (
             "WebsiteConfiguration" in properties or as_text(properties.get("AccessControl", "Private")) != "Private"
         )
         kept = launch.resources[name].get("DeletionPolicy") in KEPT
-        if kept and not public and not PASSING.search(words):
-            readers, writers = (_allowed(launch, name, f"s3:{each}Object") for each in ("Get", "Put"))
-            if readers & writers and not _serves_others(launch, name):
-                yield name
+        if kept and not public and not PASSING.search(words) and not _serves_others(launch, name):
+            yield name
 
 
-def _allowed(launch: Launch, bucket: str, action: str) -> frozenset[str]:
-    """The users and roles that a statement about just this bucket allows an action."""
-    found: set[str] = set()
-    for grant in grants(launch):
-        resources = as_list(grant.statement.get("Resource"))
-        allows = grant.statement.get("Effect") == "Allow" and grant.covers_action(action)
-        if allows and any(is_in(launch, each, bucket) for each in resources):
-            found |= grant.identities
-    return frozenset(found)
-
-
-def is_in(launch: Launch, resource: Any, bucket: str) -> bool:
-    """Whether a resource in a policy is a bucket, or its objects."""
-    if any(origin.name == bucket for origin in origins_of(resource) if origin.source in ("resource", "attribute")):
-        return True
-    name = launch.properties(bucket).get("BucketName")
-    return name is not None and is_known(name) and as_text(resource).partition(":::")[2].split("/")[0] == as_text(name)
+def _users_of_objects(launch: Launch, action: str) -> set[tuple[str, str]]:
+    """(bucket, user or role) of each statement that allows an action on a bucket of the template, which it names."""
+    buckets = launch.of_type("AWS::S3::Bucket")
+    by_name = {as_text(it["BucketName"]): name for name, it in buckets.items() if "BucketName" in it}
+    found: set[tuple[str, str]] = set()
+    for grant in grants(launch) if buckets else ():
+        if grant.identities and grant.statement.get("Effect") == "Allow" and grant.covers_action(action):
+            for resource in as_list(grant.statement.get("Resource")):
+                named = {origin.name for origin in origins_of(resource) if origin.source in ("resource", "attribute")}
+                named.add(by_name.get(as_text(resource).partition(":::")[2].split("/")[0], ""))
+                found |= {(bucket, identity) for bucket in named & buckets.keys() for identity in grant.identities}
+    return found
 
 
 def _serves_others(launch: Launch, bucket: str) -> bool:
@@ -83,11 +78,9 @@ def _serves_others(launch: Launch, bucket: str) -> bool:
         if refers and resource_type.startswith("AWS::") and not resource_type.startswith(OWN):
             return True
         if refers and resource_type == "AWS::S3::BucketPolicy":
-            for grant in grants(launch):
-                allows = grant.path[1] == name and grant.statement.get("Effect") == "Allow"
-                if allows and (
-                    "*" in principals(grant.statement) or map_at(grant.statement, "Principal").get("Service")
-                ):
+            for grant in grants_of(launch, name):
+                service = map_at(grant.statement, "Principal").get("Service")
+                if grant.statement.get("Effect") == "Allow" and ("*" in principals(grant.statement) or service):
                     return True
     return False
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from quilt_cfn.cloudformation.analysis.grants import grants
+from quilt_cfn.cloudformation.analysis.grants import grants_of
 from quilt_cfn.cloudformation.launch import Launch, is_known, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
 from quilt_cfn.cloudformation.template.walk import Path
@@ -49,6 +50,7 @@ def event_targets(launch: Launch) -> Iterator[EventTarget]:
             yield EventTarget(rule, path, dict_or_empty(target), resource, attribute)
 
 
+@lru_cache(maxsize=1)
 def is_expanded(launch: Launch) -> bool:
     """Whether every resource is in the template as it is: no transform and no loop adds any."""
     loops = any(as_text(each).startswith("Fn::") for each in dict_or_empty(launch.template.get("Resources")))
@@ -57,13 +59,21 @@ def is_expanded(launch: Launch) -> bool:
 
 def may_be_invoked(launch: Launch, target: EventTarget) -> bool:
     """Whether a permission lets a rule invoke its target, a function of the template."""
-    function = _function(launch, target.resource)
+    function = function_of(launch, target.resource)
+    sources = [*_sources(launch).get(function, ()), *_sources(launch).get(None, ())]
+    return any(_may_be_arn(launch, each, target.rule) for each in sources)
+
+
+@lru_cache(maxsize=1)
+def _sources(launch: Launch) -> dict[str | None, list[Any]]:
+    """Function -> SourceArn of each permission for EventBridge to invoke it; None for functions that aren't known."""
+    found: dict[str | None, list[Any]] = {}
     for permission in launch.of_type("AWS::Lambda::Permission").values():
-        named, principal = _function(launch, permission.get("FunctionName")), permission.get("Principal")
-        admitted = principal in (EVENTS, "*") or not is_known(principal)
-        if admitted and named in (function, None) and _may_be_arn(launch, permission.get("SourceArn"), target.rule):
-            return True
-    return False
+        principal = permission.get("Principal")
+        if principal in (EVENTS, "*") or not is_known(principal):
+            function = function_of(launch, permission.get("FunctionName"))
+            found.setdefault(function, []).append(permission.get("SourceArn"))
+    return found
 
 
 def _may_be_arn(launch: Launch, source: Any, rule: str) -> bool:
@@ -75,30 +85,43 @@ def _may_be_arn(launch: Launch, source: Any, rule: str) -> bool:
     return "*" in as_text(source) or as_text(source).endswith(f"/{as_text(name)}")
 
 
-def _function(launch: Launch, value: Any) -> str | None:
-    """The function behind a function's, alias's or version's logical ID, reference, or own name; None if unknown."""
-    name = value if value in launch.resources else launch.referenced_resource(value)
+def function_of(launch: Launch, value: Any) -> str | None:
+    """The function behind the logical ID, a reference or the name of a function, alias or version, if it is known."""
+    name = value if isinstance(value, str) and value in launch.resources else launch.referenced_resource(value)
     if name is None:
         by_origin = [each.name for each in origins_of(value) if launch.type_of(each.name) in FUNCTIONS]
-        functions = launch.of_type("AWS::Lambda::Function").items()
-        by_name = [each for each, it in functions if value is not None and it.get("FunctionName") == value]
-        name = next(iter([*by_origin, *by_name]), None)
+        name = next(iter(sorted(by_origin)), None) or _names(launch).get(as_text(value))
     if launch.type_of(name) in ("AWS::Lambda::Alias", "AWS::Lambda::Version"):
-        return _function(launch, launch.properties(name).get("FunctionName"))
+        return function_of(launch, launch.properties(name).get("FunctionName"))
     return name if launch.type_of(name) == "AWS::Lambda::Function" else None
+
+
+@lru_cache(maxsize=1)
+def _names(launch: Launch) -> dict[str, str]:
+    """The name of each function that has one in the template -> its logical ID."""
+    functions = launch.of_type("AWS::Lambda::Function").items()
+    return {as_text(it["FunctionName"]): name for name, it in functions if "FunctionName" in it}
 
 
 def may_be_sent_to(launch: Launch, target: EventTarget) -> bool:
     """Whether a policy of the template lets EventBridge send to a topic or a queue."""
     policy_type, key, action = WITH_POLICY[launch.type_of(target.resource)]
-    for policy, properties in launch.of_type(policy_type).items():
-        named = [launch.referenced_resource(each) for each in as_list(properties.get(key))]
-        if target.resource not in named and None not in named:
-            continue
-        own = [each for each in grants(launch) if each.path[1] == policy]
+    policies = _policies(launch, policy_type, key)
+    for policy in [*policies.get(target.resource, ()), *policies.get(None, ())]:
+        own = grants_of(launch, policy)
         if any(_admits_events(each.statement, action) for each in own) or not own:
             return True
     return False
+
+
+@lru_cache(maxsize=2)
+def _policies(launch: Launch, policy_type: str, key: str) -> dict[str | None, list[str]]:
+    """Resource -> the policies of this type that name it in a property; None for what isn't known."""
+    found: dict[str | None, list[str]] = {}
+    for policy, properties in launch.of_type(policy_type).items():
+        for each in as_list(properties.get(key)):
+            found.setdefault(launch.referenced_resource(each), []).append(policy)
+    return found
 
 
 def _admits_events(statement: dict[str, Any], action: str) -> bool:

@@ -74,6 +74,19 @@ def grants(launch: Launch) -> tuple[Grant, ...]:
     return tuple(found)
 
 
+def grants_of(launch: Launch, resource: str) -> list[Grant]:
+    """The statements in a resource, which is a policy or has one."""
+    return _by_resource(launch).get(resource, [])
+
+
+@lru_cache(maxsize=1)
+def _by_resource(launch: Launch) -> dict[str, list[Grant]]:
+    found: dict[str, list[Grant]] = {}
+    for grant in grants(launch):
+        found.setdefault(str(grant.path[1]), []).append(grant)
+    return found
+
+
 def has_outside_policies(launch: Launch, identity: str) -> bool:
     """Whether a user or role has permissions from outside the template, by a managed policy or a group."""
     ours = ("AWS::IAM::Group", "AWS::IAM::ManagedPolicy")

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from quilt_cfn.cloudformation.analysis.api_calls import ApiCall, api_calls
-from quilt_cfn.cloudformation.analysis.grants import Grant, grants, has_outside_policies
+from quilt_cfn.cloudformation.analysis.grants import Grant, grants, grants_of, has_outside_policies
 from quilt_cfn.cloudformation.launch import Contract, Launch, Origin, is_known, origins_of
 from quilt_cfn.cloudformation.launch.values import unknown_value
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
@@ -106,7 +106,7 @@ def referenced_key(launch: Launch, value: Any) -> str | None:
     name = launch.referenced_resource(value)
     if name is None:
         named = {origin.name for origin in origins_of(value)} if not is_known(value) else set()
-        ours = [each for each in launch.of_type(KEY, ALIAS) if each in named]
+        ours = [each for each in sorted(named) if launch.type_of(each) in (KEY, ALIAS)]
         aliases = launch.of_type(ALIAS).items()
         name = next(iter([*ours, *(each for each, it in aliases if it.get("AliasName") == value)]), None)
     if launch.type_of(name) == ALIAS:
@@ -145,7 +145,7 @@ def has_policy(launch: Launch, key: str) -> bool:
 
 def key_grants(launch: Launch, key: str) -> Iterator[Grant]:
     """The statements that allow something in the policy of a key."""
-    return (each for each in grants(launch) if each.path[1] == key and each.statement.get("Effect") == "Allow")
+    return (each for each in grants_of(launch, key) if each.statement.get("Effect") == "Allow")
 
 
 def principals(statement: dict[str, Any]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -69,7 +70,7 @@ def test_origins_that_never_match_or_may_write_are_found(edition, seeded, cors, 
 
 # Buckets of others.
 
-READER = {
+READER: dict[str, Any] = {
     "Type": "AWS::IAM::Role",
     "Properties": {
         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []},
@@ -123,6 +124,13 @@ def test_a_kept_bucket_that_a_role_reads_and_writes_holds_data():
 )
 def test_other_buckets_are_not_taken_to_hold_data(files, others):
     assert found_in(files, **others) == []
+
+
+def test_what_one_role_writes_for_another_is_passed_on():
+    writer, reader = (copy.deepcopy(READER) for _ in range(2))
+    for role, action in ((writer, "s3:PutObject"), (reader, "s3:GetObject")):
+        role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][0]["Action"] = action
+    assert found_in({}, Role=writer, Reader=reader) == []
 
 
 def test_a_rule_about_old_versions_needs_versions():

@@ -222,11 +222,12 @@ def test_a_function_without_a_permission_is_reported_unless_a_transform_may_add_
         (None, True),
     ],
 )
-def test_a_topic_needs_a_policy_for_eventbridge(policy, found):
-    others: dict[str, Any] = {"It": {"Type": "AWS::SNS::Topic"}}
+@pytest.mark.parametrize("topic", ["It", "Other"])
+def test_a_topic_needs_a_policy_for_eventbridge(policy, found, topic):
+    others: dict[str, Any] = {"It": {"Type": "AWS::SNS::Topic"}, "Other": {"Type": "AWS::SNS::Topic"}}
     if policy:
-        others["Policy"] = {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": [{"Ref": "It"}], **policy}}
-    assert bool(sentences(resources({"Arn": {"Ref": "It"}}, **others))) == found
+        others["Policy"] = {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": [{"Ref": topic}], **policy}}
+    assert bool(sentences(resources({"Arn": {"Ref": "It"}}, **others))) == (found or topic == "Other")
 
 
 @pytest.mark.parametrize(("key", "found"), [("alias/aws/sqs", True), ("alias/mine", False)])
