@@ -20,8 +20,8 @@ lacks() {
 # because docker would read it by other rules; docker's arguments are their names only, because the process list shows
 # arguments. An access key is not among them: what a container's environment has, no reload can change.
 start() (
-  names=$(sed -E '/^(export )?AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)=/d' "env/$2" |
-    sed -nE 's/^(export )?([A-Za-z_][A-Za-z0-9_]*)=.*/--env=\2/p')
+  key='/^(export )?AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)=/d'
+  names=$(sed -nE "$key; s/^(export )?([A-Za-z_][A-Za-z0-9_]*)=.*/--env=\2/p" "env/$2")
   set -o allexport
   # shellcheck source=/dev/null
   . "env/$2"

@@ -51,14 +51,15 @@ make-swap)
   # For large pushes; see start.sh. Written to its end, because swapon refuses a file with holes.
   # https://man7.org/linux/man-pages/man8/swapon.8.html
   swap=/swapfile
-  if [ "$(swapon --show=NAME --noheadings)" != $swap ]; then
+  active=$(swapon --show=NAME --noheadings)
+  if [ "$active" != $swap ]; then
     umask 077
     dd if=/dev/zero of=$swap.new bs=1M count=4096 status=none
     mkswap $swap.new >/dev/null
     mv $swap.new $swap
     swapon $swap
   fi
-  grep -q "^$swap " /etc/fstab || echo "$swap none swap nofail 0 0" >>/etc/fstab
+  [[ $(</etc/fstab) = *"$swap none"* ]] || echo "$swap none swap nofail 0 0" >>/etc/fstab
   ;;
 install-docker) try dnf --assumeyes --quiet install docker ;;
 fetch-certificates)
