@@ -12,6 +12,7 @@ from quilt_cfn.cloudformation.template.coerce import map_at
 from quilt_cfn.cloudformation.template.walk import strings_in
 
 NAMES = {
+    "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
     "AWS::ElasticLoadBalancingV2::TargetGroup": "Name",
     "AWS::EC2::LaunchTemplate": "LaunchTemplateName",
@@ -22,7 +23,8 @@ NAMES = {
     "AWS::SecretsManager::Secret": "Name",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
 }
-"""Types that are identified by an ARN or an ID, and the property with a name that has to be unique all the same."""
+"""Types that are identified by an ARN or an ID, and the property with a name that has to be unique all the same. Alarms
+are here because several may watch a metric of one name."""
 
 NAME_ENDINGS = ("Name", "Identifier", "Id")
 """How the properties end that may be a name."""
@@ -100,7 +102,8 @@ def _candidates(launch: Launch) -> list[str]:
     """The resources that share a type and a possible name with another one, found without importing cfn-lint."""
     sharing: dict[tuple[str, str, str], list[str]] = {}
     for name in launch.resources:
+        resource_type = launch.type_of(name)
         for key, value in launch.properties(name).items():
-            if str(key).endswith(NAME_ENDINGS) and isinstance(value, str):
-                sharing.setdefault((launch.type_of(name), key, value), []).append(name)
+            if str(key).endswith(NAME_ENDINGS) and NAMES.get(resource_type, key) == key and isinstance(value, str):
+                sharing.setdefault((resource_type, key, value), []).append(name)
     return list(dict.fromkeys(name for names in sharing.values() if len(names) > 1 for name in names))
