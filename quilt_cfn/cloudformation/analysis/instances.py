@@ -6,7 +6,6 @@ A launch template or launch configuration is no instance by itself; it is a sour
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterator
 from functools import lru_cache
@@ -88,7 +87,7 @@ def decoded_user_data(data: Any) -> str | None:
         return None
     try:
         decoded = base64.b64decode("".join(data.split()), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not in base64, or no text in it
         return None
     return Value(decoded, data.origins) if isinstance(data, Value) else decoded
 

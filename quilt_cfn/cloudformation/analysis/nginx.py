@@ -89,7 +89,7 @@ _WITH_DIRECTIVES = ("", "http", "server", "location", "events", "upstream", "if"
 def _read(crossplane: Any, text: str, check: bool) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         file = Path(folder, "nginx.conf")
-        file.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+        file.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8", errors="replace")
         payload: dict[str, Any] = crossplane.parse(str(file), single=True, check_ctx=check, check_args=check)
     return payload
 

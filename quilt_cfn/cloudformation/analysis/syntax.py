@@ -74,14 +74,9 @@ def _shell(name: str, text: str) -> tuple[Fault, ...]:
     # With -n, shopt is not run either.
     options = ["-O", "extglob"] if "extglob" in text else []
     environment = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
-    read = subprocess.run(
-        [bash, "--norc", "--noprofile", *options, "-n"],
-        input=text.encode(),
-        capture_output=True,
-        env=environment,
-        timeout=60,
-        check=False,
-    )
+    command = [bash, "--norc", "--noprofile", *options, "-n"]
+    script = text.encode(errors="replace")
+    read = subprocess.run(command, input=script, capture_output=True, env=environment, check=False)
     found = re.search(r"line ([0-9]+): (.*)", read.stderr.decode(errors="replace")) if read.returncode else None
     return ((int(found[1]), found[2].replace("`", "'").replace("syntax error: ", "")),) if found else ()
 

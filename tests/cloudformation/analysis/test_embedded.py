@@ -53,6 +53,11 @@ def test_what_a_script_writes_and_runs():
     assert embedded(launch)[2].text == "[Service]\nExecStart=/bin/sh -c 'echo $HOME'\n"
 
 
+def test_user_data_that_is_not_in_base64_is_not_read():
+    plain = {"Type": "AWS::EC2::Instance", "Properties": {"UserData": "#!/bin/bash\necho 'é'\n"}}
+    assert embedded(evaluate({"Resources": {"Server": plain}}, {})) == ()
+
+
 def server(user_data):
     return {"Type": "AWS::EC2::Instance", "Properties": {"UserData": {"Fn::Base64": user_data}}}
 

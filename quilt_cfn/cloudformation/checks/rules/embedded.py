@@ -189,9 +189,8 @@ _WRONG = {
     "HOST": {Kind.ARN, Kind.IDENTIFIER, Kind.URL, Kind.HOST_AND_PORT},
     "PORT": set(Kind) - {Kind.NUMBER},
     "REGION": {Kind.ZONE},
-    "BUCKET": {Kind.ARN, Kind.HOST, Kind.URL},
 }
-"""What the name of a variable ends with -> what it can't be."""
+"""What the name of a variable ends with -> what its value can't be; for buckets see ``_is_no_bucket``."""
 
 
 def _is_wrong(launch: Launch, environment: Environment, name: str, value: Any, kind: Kind) -> bool:
@@ -202,12 +201,19 @@ def _is_wrong(launch: Launch, environment: Environment, name: str, value: Any, k
         # Many programs take a URL (DOCKER_HOST) or a port (WORDPRESS_DB_HOST) there, but not beside a variable for it.
         return f"{name.removesuffix(found[1])}PORT" in environment.variables
     if found[1].startswith("BUCKET"):
-        # A bucket may be called like a domain, and S3 takes the ARN of an access point for a bucket's name.
-        is_bucket = ":s3:::" in value or any(
-            launch.type_of(each.name) == "AWS::S3::Bucket" for each in origins_of(value)
-        )
-        is_certain = (
-            is_bucket if kind is Kind.ARN else kind is Kind.URL or not is_known(value) or ".amazonaws.com" in value
-        )
-        return kind in _WRONG["BUCKET"] and is_certain and not (kind is Kind.URL and as_text(value).startswith("s3://"))
+        return _is_no_bucket(launch, value, kind)
     return kind in _WRONG[found[1].removesuffix("NAME")]
+
+
+def _is_no_bucket(launch: Launch, value: Any, kind: Kind) -> bool:
+    """Whether a value is certainly not the name of a bucket.
+
+    A bucket may be called like a domain; S3 takes the ARN of an access point for a bucket's name; and programs read
+    addresses such as s3://name.
+    """
+    text = as_text(value)
+    if kind is Kind.ARN:
+        return ":s3:::" in text or any(launch.type_of(each.name) == "AWS::S3::Bucket" for each in origins_of(value))
+    if kind is Kind.HOST:
+        return not is_known(value) or ".amazonaws.com" in text
+    return kind is Kind.URL and not text.startswith("s3://")
