@@ -93,6 +93,9 @@ READER: dict[str, Any] = {
 }
 
 
+ANYBODY = {"AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["*"]}
+
+
 def found_in(files: dict[str, Any], **others: Any) -> list[tuple[str, str]]:
     """(rule, place) of what this module's rules find about a bucket and the role that reads and writes it."""
     kept = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", **files}
@@ -120,6 +123,7 @@ def test_a_kept_bucket_that_a_role_reads_and_writes_holds_data():
         ({"Properties": {"LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "ExpirationInDays": 3}]}}}, {}),
         ({}, {"Trail": {"Type": "AWS::CloudTrail::Trail", "Properties": {"S3BucketName": {"Ref": "Files"}}}}),
         ({}, {"Role": {"Type": "AWS::IAM::Role"}}),
+        ({"DeletionPolicy": "Delete", "Properties": {"CorsConfiguration": {"CorsRules": [ANYBODY]}}}, {}),
     ],
 )
 def test_other_buckets_are_not_taken_to_hold_data(files, others):

@@ -133,6 +133,32 @@ def test_reading_and_writing_objects_need_the_key_of_the_bucket(edition, seeded)
 
 
 @pytest.mark.parametrize(
+    ("actions", "found"),
+    [(["kms:GenerateDataKey"], []), (["kms:GenerateDataKey", "kms:Decrypt"], []), (["kms:Decrypt"], ["Starter"])],
+)
+def test_only_some_writers_need_to_decrypt(actions, found):
+    template: dict[str, Any] = {"Resources": {}}
+    add_key(template, DELEGATING)
+    statements = [{"Effect": "Allow", "Action": "sns:Publish", "Resource": {"Ref": "Topic"}}]
+    policy = {"PolicyName": "publish", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}
+    target = {"Id": "it", "Arn": {"Ref": "Topic"}, "RoleArn": {"Fn::GetAtt": ["Starter", "Arn"]}}
+    template["Resources"] |= {
+        "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"KmsMasterKeyId": {"Ref": "Key"}}},
+        "Starter": {"Type": "AWS::IAM::Role", "Properties": {"Policies": [policy]}},
+        "Rule": {"Type": "AWS::Events::Rule", "Properties": {"ScheduleExpression": "rate(1 day)", "Targets": [target]}},
+    }
+    may(template, "Starter", *actions)
+    assert places(template) == found
+
+
+def places(template: dict[str, Any]) -> list[str]:
+    """The places of P07 in a template without a contract."""
+    launch = evaluate(template, {})
+    found = run_rules(as_parsed(template), [launch], EMPTY_CONTRACT, [key_that_may_not_be_used])
+    return [str(each.resource) for each in found]
+
+
+@pytest.mark.parametrize(
     ("policy", "found"),
     [
         ([DELEGATING], True),
@@ -171,9 +197,7 @@ def test_eventbridge_needs_the_key_of_a_queue(principal):
         "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"KmsMasterKeyId": {"Ref": "Key"}}},
         "Rule": {"Type": "AWS::Events::Rule", "Properties": {"ScheduleExpression": "rate(1 day)", "Targets": [target]}},
     }
-    launch = evaluate(template, {})
-    found = [*run_rules(as_parsed(template), [launch], EMPTY_CONTRACT, [key_that_may_not_be_used])]
-    assert [each.resource for each in found] == ([] if "events" in principal["Service"] else ["Queue"])
+    assert places(template) == ([] if "events" in principal["Service"] else ["Queue"])
 
 
 @pytest.mark.parametrize("policy", ["x", [], {"Statement": []}, {"Statement": [{"Principal": 1, "Effect": "Allow"}]}])

@@ -14,6 +14,7 @@ from quilt_cfn.cloudformation.checks.rules.permissions import (
     role_that_its_service_may_not_assume,
     unused_permission,
     unused_resource,
+    wildcard_wider_than_the_calls,
 )
 from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT
@@ -23,6 +24,7 @@ FAMILY = (
     call_without_permission,
     unused_permission,
     unused_resource,
+    wildcard_wider_than_the_calls,
     invalid_document,
     role_that_its_service_may_not_assume,
     principal_with_a_dns_suffix,
