@@ -96,6 +96,7 @@ def published(launch: Launch) -> tuple[Published, ...]:
     for properties in launch.of_type(_FILTER).values():
         for each in map(dict_or_empty, as_list(properties.get("MetricTransformations"))):
             names = as_text(each.get("MetricNamespace")), as_text(each.get("MetricName"))
-            keys = frozenset(as_text(dict_or_empty(it).get("Key")) for it in as_list(each.get("Dimensions")))
-            found.append(Published(*names, keys, each.get("Unit", "None")))
+            keys = [dict_or_empty(it).get("Key") for it in as_list(each.get("Dimensions"))]
+            keys += as_list(properties.get("EmitSystemFieldDimensions"))
+            found.append(Published(*names, frozenset(map(as_text, keys)), each.get("Unit", "None")))
     return tuple(found)

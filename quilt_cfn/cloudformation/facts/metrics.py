@@ -477,6 +477,8 @@ def value_range(namespace: str, metric: str) -> tuple[float, float] | None:
     """The least and the greatest value that a metric can have; None if unknown. A lag of -1 means that nothing lags."""
     if metric not in NAMESPACES.get(namespace, _NONE).units or "Lag" in metric:
         return None
+    if metric.startswith("StatusCheckFailed"):
+        return (0, 1)
     return (0, 100 if (namespace, metric) in _AT_MOST_A_HUNDRED else float("inf"))
 
 

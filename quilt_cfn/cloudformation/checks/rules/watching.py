@@ -105,8 +105,8 @@ def _fault_of_value(launch: Launch, namespace: str, dimension: str, value: Any) 
         return None
     if type_ not in source.types:
         return f"{origin.name}, which is no {source.types[0]}" if type_ in _NAMED_BY_DIMENSIONS else None
-    kind = _BALANCERS.get(namespace)
-    if kind and dimension == "LoadBalancer" and launch.properties(origin.name).get("Type", "application") != kind:
+    kind = launch.properties(origin.name).get("Type", "application")
+    if dimension == "LoadBalancer" and is_known(kind) and kind != _BALANCERS.get(namespace, kind):
         return f"{origin.name}, whose metrics are in another namespace"
     if origin.attribute not in (*source.attributes, dimension):
         what = f"{origin.name}.{origin.attribute}" if origin.attribute else f"Ref of {origin.name}"
@@ -136,7 +136,7 @@ def _faults_of_own(launch: Launch, metric: Watched, contract: Contract) -> Itera
     same = [each for each in made if (each.namespace, each.name) == (metric.namespace, metric.name)]
     if any(each.dimensions == metric.dimensions.keys() for each in same):
         return
-    renamed = [each for each in made if each.name == metric.name]
+    renamed = [each for each in made if each.name == metric.name and is_known(each.namespace)]
     close = misspelt(metric.name, [each.name for each in made if each.namespace == metric.namespace])
     if same:
         dimensions = enumerated(sorted(same[0].dimensions)) if same[0].dimensions else "no dimensions"
@@ -280,9 +280,10 @@ def _faults_of_periods(name: str, alarm: Mapping[str, Any]) -> Iterator[Violatio
     f"{_GUIDE}/Notify_Users_Alarm_Changes.html",
 )
 def somebody_is_told(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Finds alarms without any action, whatever the parameters are, to which nothing else in the template refers; and
-    topics that CloudWatch can't publish to: encrypted with the key ``alias/aws/sns``, or with a key or under a topic
-    policy of the template that doesn't let ``cloudwatch.amazonaws.com``.
+    """Finds alarms without any action, whatever the parameters are, to which nothing else in the template refers, and
+    those whose actions are switched off; and topics that CloudWatch can't publish to: encrypted with the key
+    ``alias/aws/sns``, or with a key or under a topic policy of the template that doesn't let
+    ``cloudwatch.amazonaws.com``.
 
     Why it is bad: CloudWatch writes into the alarm's history that the action failed, where nobody looks.
 
@@ -295,6 +296,8 @@ def somebody_is_told(launch: Launch, contract: Contract) -> Iterator[Violation]:
         declared = map_at(launch.template, "Resources", name, "Properties")
         if not any(declared.get(key) for key in _ACTIONS) and not _is_used(launch, name):
             yield (("Resources", name), f"{name} has no action.")
+        elif as_text(alarm.get("ActionsEnabled", True)) == "false":
+            yield (property_path(name, "ActionsEnabled"), f"The actions of {name} are switched off.")
         for action in (each for key in _ACTIONS for each in as_list(alarm.get(key))):
             topic = launch.referenced_resource(action)
             if topic and launch.type_of(topic) == "AWS::SNS::Topic":
@@ -345,7 +348,7 @@ def _lets_cloudwatch(statements: list[dict[str, Any]], action: str) -> bool:
     return any(
         each.get("Effect") == "Allow"
         and any(matches_action(it, action) for it in as_list(each.get("Action")))
-        and _names_cloudwatch(each.get("Principal"))
+        and ("NotPrincipal" in each or _names_cloudwatch(each.get("Principal")))
         for each in statements
     )
 

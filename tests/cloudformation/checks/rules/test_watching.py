@@ -134,6 +134,7 @@ def test_a_graph_of_a_metric_that_does_not_exist(edition, seeded, old, new):
         ("DatabaseMemoryAlarm", {"Threshold": -1}),
         ("DatabaseCpuAlarm", {"Threshold": 100}),
         ("CpuCreditsAlarm", {"Threshold": 0}),
+        ("InstanceStatusAlarm", {"Threshold": 2}),
         ("CpuCreditsAlarm", {"EvaluationPeriods": 300}),
         ("CertificateAlarm", {"EvaluationPeriods": 8}),
         ("MemoryAlarm", {"DatapointsToAlarm": 4}),
@@ -152,6 +153,11 @@ def test_a_metric_filter_with_another_unit(edition, seeded):
 def test_an_alarm_without_an_action(edition, seeded):
     for key in ("AlarmActions", "OKActions"):
         del properties(seeded, "DiskAlarm")[key]
+    assert findings(edition, seeded) == {("W26", "DiskAlarm")}
+
+
+def test_an_alarm_whose_actions_are_switched_off(edition, seeded):
+    properties(seeded, "DiskAlarm")["ActionsEnabled"] = False
     assert findings(edition, seeded) == {("W26", "DiskAlarm")}
 
 
@@ -290,6 +296,38 @@ def test_rows_of_a_dashboard_repeat_what_stands_above_them():
     rows[1][1] = "Duration"
     dashboard["Properties"] = {"DashboardBody": json.dumps(body)}
     assert found({"Dashboard": dashboard}) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "reported"), [("application", True), (None, True), ("network", False), ({"Ref": "Kind"}, False)]
+)
+def test_the_type_of_a_load_balancer_decides_about_the_namespace(kind, reported):
+    balancer = {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Type": kind} if kind else {}}
+    dimensions = [{"Name": "LoadBalancer", "Value": {"Fn::GetAtt": ["Balancer", "LoadBalancerFullName"]}}]
+    one = alarm(Namespace="AWS/NetworkELB", MetricName="NewFlowCount", Dimensions=dimensions)
+    resources = {"Balancer": balancer, "Alarm": one}
+    assert found(resources, Parameters={"Kind": {"Type": "String"}}) == ([("W24", "Alarm")] if reported else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reported"),
+    [
+        ({}, False),
+        ({"MetricNamespace": "Store"}, True),
+        ({"MetricNamespace": {"Ref": "Namespace"}}, False),
+        ({"Dimensions": [{"Key": "Country", "Value": "$.country"}]}, True),
+        ({"MetricName": "OrdersFailed"}, False),
+        ({"MetricName": "Ordrs"}, False),
+    ],
+)
+def test_a_metric_that_a_filter_publishes(changes, reported):
+    transformation = {"MetricNamespace": "Shop", "MetricName": "Orders", "MetricValue": "1", **changes}
+    one = {"LogGroupName": "log", "FilterPattern": "", "MetricTransformations": [transformation]}
+    resources = {
+        "Filter": {"Type": "AWS::Logs::MetricFilter", "Properties": one},
+        "Alarm": alarm(Namespace="Shop", MetricName="Orders", Dimensions=None),
+    }
+    assert found(resources, Parameters={"Namespace": {"Type": "String"}}) == ([("W24", "Alarm")] if reported else [])
 
 
 @pytest.mark.parametrize("extra", ["", "aws cloudwatch put-metric-data --namespace Shop"])
