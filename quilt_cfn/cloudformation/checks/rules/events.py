@@ -29,6 +29,8 @@ USER_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
 TEXT_FILTERS = ("prefix", "suffix", "equals-ignore-case", "wildcard")
 """The filters that take a text; ``anything-but`` takes each of them, too."""
 
+CLOUDTRAIL = "cloudtrail.amazonaws.com"
+
 COMPARISONS = ("=", "<", "<=", ">", ">=")
 
 
@@ -138,6 +140,11 @@ def _about_services(launch: Launch, pattern: EventPattern) -> Iterator[Violation
             yield ((*pattern.path, key), f"{_of(pattern)} has the field {key}; events have {meant}.")
     if texts:
         yield from _about_sources(pattern, sources, types)
+    called = pattern.listed("detail", "eventSource") or []
+    others = called and all(isinstance(each, str) and is_known(each) for each in called) and CLOUDTRAIL not in called
+    if sources == ["aws.cloudtrail"] and types == [events.API_CALL] and others:
+        what = f"the source aws.cloudtrail; a call of {called[0]} has that service's own source"
+        yield ((*pattern.path, "source", 0), f"{_of(pattern)} has {what}.")
     if texts and len(types) == 1 and types[0] in events.DETAILS:
         fields = events.DETAILS[types[0]]
         for leaf in pattern.leaves:

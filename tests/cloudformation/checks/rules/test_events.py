@@ -140,6 +140,19 @@ def test_fields_and_values_of_well_known_events_are_known(detail_type, detail, f
     assert found in sentence
 
 
+@pytest.mark.parametrize(
+    ("source", "called", "found"),
+    [
+        ("aws.cloudtrail", "s3.amazonaws.com", True),
+        ("aws.s3", "s3.amazonaws.com", False),
+        ("aws.cloudtrail", "cloudtrail.amazonaws.com", False),
+    ],
+)
+def test_an_api_call_has_the_source_of_the_service_that_is_called(source, called, found):
+    pattern = {"source": [source], "detail-type": ["AWS API Call via CloudTrail"], "detail": {"eventSource": [called]}}
+    assert bool(of_pattern(pattern)) == found
+
+
 # W33: targets.
 
 
