@@ -137,6 +137,7 @@ class Instance:
         settings = {**images, **mail, "DISK": disk, "DATABASE": database, "STACK": str(self.common)}
         settings["CONTROLLERS"] = f"'{' '.join(controllers())}'"
         self.memory = memory
+        self.outputs = stack.outputs
         self.control_group = f"boot-test-{os.getpid()}-{folder.name}"
         self.write("instance-id", self.id)
         self.write("metadata.json", metadata)

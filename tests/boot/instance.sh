@@ -50,12 +50,17 @@ program() { cat >"$1" && chmod 755 "$1"; }
 
 # The accounts of Amazon Linux, and PostgreSQL's, whatever accounts this computer has.
 printf '%s\n' root:x:0:0::/root:/bin/bash ec2-user:x:1000:1000::/home/ec2-user:/bin/bash \
-    postgres:x:26:26::/:/bin/bash nobody:x:65534:65534::/:/usr/sbin/nologin >/etc/passwd
-printf '%s\n' root:x:0: tty:x:5: postgres:x:26: docker:x:990: ec2-user:x:1000: nogroup:x:65534: >/etc/group
-printf '%s:*:20000::::::\n' root ec2-user postgres nobody >/etc/shadow
+    ssm-user:x:1001:1001::/home/ssm-user:/bin/sh postgres:x:26:26::/:/bin/bash \
+    nobody:x:65534:65534::/:/usr/sbin/nologin >/etc/passwd
+printf '%s\n' root:x:0: tty:x:5: postgres:x:26: docker:x:990: ec2-user:x:1000: ssm-user:x:1001: nogroup:x:65534: \
+    >/etc/group
+printf '%s:*:20000::::::\n' root ec2-user ssm-user postgres nobody >/etc/shadow
 rm -rf /etc/gshadow /home/ec2-user /root/.docker
 install --directory --owner ec2-user --group ec2-user --mode 700 /home/ec2-user
+install --directory --owner ssm-user --group ssm-user --mode 700 /home/ssm-user
 echo "ec2-user ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ec2-user
+# The agent of Session Manager makes this user: https://github.com/aws/amazon-ssm-agent/releases/tag/2.3.68.0
+echo "ssm-user ALL=(ALL) NOPASSWD:ALL" >/etc/sudoers.d/ssm-agent-users
 
 # What Amazon Linux has: AWS's helpers and command line, the time, systemctl.
 mkdir -p /opt/aws/bin /var/lib/cloud/data

@@ -262,8 +262,21 @@ def test_the_first_admin_is_created_as_documented(instance):
     answers = "ada\nada@example.com\nlong password\nlong password\n"
     command = "cd /home/ec2-user && . env/registry && ./create_admin.sh"
     assert "Success." in instance.run(command, user="ec2-user", input=answers).stdout
-    assert instance.sql("select name, mail from admins") == "ada|ada@example.com"
+    assert instance.sql("select mail from admins where name = 'ada'") == "ada@example.com"
     assert instance.run(command, user="ec2-user", input=answers).returncode == 2, "an error is not hidden"
+
+
+@pytest.mark.parametrize("user", ["ec2-user", "ssm-user"])
+def test_the_command_of_the_stacks_output_creates_an_administrator_who_can_log_in(instance, user):
+    """Over SSH, and in Session Manager, whose user is in no group and may use sudo."""
+    name, password = user.replace("-", "_"), "long password"
+    done = instance.run(
+        f"cd; {instance.outputs['AdminCommand']}", user, input=f"{name}\na@example.com\n{password}\n{password}\n"
+    )
+    assert "Success." in done.stdout, done.stderr
+    login = json.dumps({"username": name, "password": password})
+    get = f"curl -s -H 'Host: {REGISTRY}' --data @- http://127.0.0.1/api/login"
+    assert instance.run(get, input=login).stdout == "a token"
 
 
 # The database

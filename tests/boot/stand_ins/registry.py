@@ -57,8 +57,10 @@ def login(body):
 
 
 def push(body):
-    package = json.loads(body.decode())
-    return "200 OK", str(json.dumps(package).count('"FILE"'))
+    text = body.decode()
+    package = json.loads(text)
+    stored = json.dumps(package).encode()
+    return "200 OK", str(stored.count(b'"FILE"'))
 
 
 def packages(_):
