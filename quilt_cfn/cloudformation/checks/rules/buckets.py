@@ -60,8 +60,8 @@ def data_without_versions(launch: Launch, contract: Contract) -> Iterator[Violat
 def lifecycle_that_takes_data(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds rules in a bucket's lifecycle that let all current objects of a bucket with versioned data expire (see L18
     for which buckets hold data), or move all of them to a storage class from which nothing can be read at once; and
-    rules about noncurrent versions of a bucket that has no versions. Rules for a part of the objects are taken to be
-    meant.
+    rules about noncurrent versions of another bucket that has no versions. Rules for a part of the objects are taken to
+    be meant.
 
     Why it is bad: the product can't find or read its own objects after some days, long after every test.
 
@@ -82,7 +82,7 @@ def lifecycle_that_takes_data(launch: Launch, contract: Contract) -> Iterator[Vi
             if holds_data and archived and is_about_everything(each):
                 what = f"moves every object to {archived}, from where it can't be read before it is restored"
                 yield (path, f"{name} holds data, and a rule of its lifecycle {what}.")
-            if versioning(launch, name) == "" and any(key in each for key in NONCURRENT):
+            if not holds_data and versioning(launch, name) == "" and any(key in each for key in NONCURRENT):
                 yield (path, f"{name} has no versioning, and a rule of its lifecycle is about noncurrent versions.")
 
 
