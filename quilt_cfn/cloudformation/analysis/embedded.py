@@ -51,8 +51,7 @@ def _embedded(launch: Launch) -> Iterator[Embedded]:
         for config, sections in cfn_init(launch, name).items():
             for file, settings in map_at(sections, "files").items():
                 content = dict_or_empty(settings).get("content")
-                # With "context", the content is a template for Mustache.
-                if isinstance(content, str) and "context" not in settings and "encoding" not in settings:
+                if isinstance(content, str) and "encoding" not in settings:
                     text = _plain(launch, content)
                     path = ("Resources", name, "Metadata", INIT, config, "files", file, "content")
                     yield Embedded(path, file, file, _kind(file, text), text, 0)
@@ -111,7 +110,7 @@ def _kind(file: str, text: str) -> str:
         return _kind_by_content(text)
     folder, _, name = file.rpartition("/")
     _, dot, extension = name.rpartition(".")
-    if "{{" in text or "{%" in text:  # a template of something else
+    if "{{" in text or "{%" in text:  # a template, as for cfn-init's "context"
         return ""
     if "/systemd/" in f"{file}/" and (name.endswith(UNITS) or (extension == "conf" and folder.endswith(".d"))):
         return "systemd" if "/systemd/system" in file or "/systemd/user" in file else ""

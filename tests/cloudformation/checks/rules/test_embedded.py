@@ -92,6 +92,7 @@ WRONG = {
     "/etc/systemd/system/app.service": "[Service]\nRestart=always\n",
     "/etc/systemd/system/app.service.d/more.conf": "[Service]\nRestrat=always\n",
     "/etc/systemd/system/app.timer": "[Timer]\nOnCalender=daily\n",
+    "/etc/systemd/system/long.service": "[Service]\nExecStart=\\\n  bin/run a\n",
 }
 RIGHT = {
     "/etc/app.json": '{"a": 1}',
@@ -333,7 +334,7 @@ def test_a_function_gets_another_kind_of_value(name, value):
         ("TOPIC_ARN", {"Ref": "Elsewhere"}),
         ("TOPIC_ARN", {"Fn::ImportValue": "topic"}),
         ("TOPIC_ARN", ""),
-        ("THING_ARN", {"Fn::GetAtt": ["Custom", "Name"]}),
+        ("THING_URL", {"Fn::GetAtt": ["Custom", "BucketName"]}),
         ("DB_HOST", {"Fn::GetAtt": ["Database", "Endpoint.Address"]}),
         ("DB_PORT", {"Fn::GetAtt": ["Database", "Endpoint.Port"]}),
         ("WORDPRESS_DB_HOST", "db.example.com:3306"),
