@@ -56,8 +56,10 @@ def _group_arn(database: Database, log_type: str) -> Sub:
 
     https://github.com/cloudposse/terraform-aws-cicd/issues/33 has such a message.
     """
-    name = _GROUP.format(f"${{{database.resource.title}}}", log_type)
-    return arn(f"logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:{name}:*")
+    groups = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
+    # The identifier comes by a name of its own, which cfn-lint resolves first, and at once, because it is unknown; last
+    # of all, it would be tried with every partition, Region and account.
+    return Sub(f"{groups}{_GROUP.format('${Identifier}', log_type)}:*", Identifier=Ref(database.resource))
 
 
 def _states(database: Database) -> dict[str, Any]:
