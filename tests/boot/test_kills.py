@@ -23,7 +23,8 @@ pytestmark = pytest.mark.exhaustive
 EDITION = "marketplace"
 INSTANCES = 4
 ANY_STEP = "[a-z-]+"
-PAUSE = " sleep 1"  # between two health checks, which a boot needs only when the first one fails
+# Between two health checks; a boot needs it only when the first one fails.
+PAUSE = (" sleep 1", " silent=registry", ' silent="${silent:+$silent and }catalog"', " [ $SECONDS -ge 90 ]")
 
 RESET = """
     for file in commands programs victim; do : >/run/$file; done
