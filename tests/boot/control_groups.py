@@ -6,9 +6,6 @@ Where version 1 has the controller of memory, version 2 has none, and there cont
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
@@ -22,9 +19,8 @@ def controllers() -> list[str]:
     return [each for each in hierarchies if each and "=" not in each and (ROOT / each).exists()] if HAVE_MEMORY else []
 
 
-@contextmanager
-def control_group(name: str) -> Iterator[str]:
-    """A group in every hierarchy, which is removed at the end; gives the shell commands that enter it."""
+def make_groups(name: str) -> list[Path]:
+    """A new group of this name in every hierarchy."""
     groups = [ROOT / controller / name for controller in controllers()]
     for group in groups:
         group.mkdir()
@@ -33,11 +29,7 @@ def control_group(name: str) -> Iterator[str]:
             if each.exists():
                 each.write_text((group.parent / each.name).read_text())
                 (group / "cgroup.clone_children").write_text("1")
-    try:
-        yield "".join(f"echo $$ >{group}/cgroup.procs && " for group in groups)
-    finally:
-        for group in groups:
-            _remove(group)
+    return groups
 
 
 def limit_memory(name: str, mib: int, swap_mib: int) -> None:
@@ -60,17 +52,3 @@ def kills(name: str) -> int:
         int(re.findall(r"oom_kill (\d+)", control.read_text())[0])
         for control in (ROOT / "memory" / name).rglob("memory.oom_control")
     )
-
-
-def _remove(group: Path) -> None:
-    """Remove a group and those in it, when the last of their processes has ended."""
-    inside = [each for each in sorted(group.rglob("*"), reverse=True) if each.is_dir()]
-    deadline = time.monotonic() + 10
-    for each in [*inside, group]:
-        while each.exists():
-            try:
-                each.rmdir()
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)

@@ -33,7 +33,7 @@ class Member:
     @property
     def runs(self) -> bool:
         """Whether the instance itself is still there."""
-        return self.instance.process.poll() is None
+        return not self.instance.ended
 
     def set_lifecycle_state(self, state: str) -> None:
         """The state in its instance metadata from now on."""
@@ -94,7 +94,7 @@ class Group:
         self.over = True
         self.watch.join()
         for member in self.members + self.leaving:
-            member.instance.process.kill()
+            member.instance.end()
         for thread in self.threads:
             thread.join()
 
@@ -162,8 +162,7 @@ class Group:
 
     def kill(self, member: Member) -> None:
         """End an instance as if its host had failed; EC2 takes its address away."""
-        member.instance.process.kill()
-        member.instance.process.wait()
+        member.instance.end()
         if member.instance.holder() == member.id:
             self.free_address()
 

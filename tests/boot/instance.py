@@ -14,13 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import cache
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.boot.control_groups import control_group, controllers, limit_memory
+from tests.boot.control_groups import controllers, limit_memory, make_groups
 from tests.launches import LaunchedStack
 
 if TYPE_CHECKING:
@@ -121,7 +120,6 @@ class Instance:
         memory: tuple[int, int] | None = None,
     ) -> None:
         self.folder = folder
-        self.ends = ExitStack()
         self.common: Path = common or (database_of.common if database_of else folder)
         self.number, self.network = number, network
         self.id, self.address = f"{INSTANCE_ID[:-1]}{number:x}", f"10.42.0.{10 + number}"
@@ -166,15 +164,16 @@ class Instance:
             self.write("address.json", json.dumps({"holder": None}))
 
     def __enter__(self) -> Instance:
-        enter = self.ends.enter_context(control_group(self.control_group))
+        guard: list[str | Path] = ["bash", HERE / "guard.sh", self.folder, *make_groups(self.control_group), "--"]
         if self.memory:
             limit_memory(self.control_group, *self.memory)
-        start = " ".join([*NAMESPACES, "--kill-child", "bash", str(HERE / "instance.sh"), str(self.folder)])
-        command = ["sh", "-c", f"{enter}exec {start}"]
+        command = [*guard, *NAMESPACES, "--kill-child", "bash", HERE / "instance.sh", self.folder]
         with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT, cwd="/")
+            options: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": log, "stderr": log, "env": ENVIRONMENT}
+            self.guard = subprocess.Popen(command, cwd="/", start_new_session=True, **options)
         self.wait_for(lambda: (self.folder / "ready").exists(), "the instance is up")
-        (self.init,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        process = (self.folder / "process").read_text().strip()
+        (self.init,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
         if self.network is not None:
             self.network.connect(self)
         elif self.database_of is not None:
@@ -182,9 +181,18 @@ class Instance:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.ends.close()
+        self.end()
+
+    def end(self) -> None:
+        """End it at once, and whatever runs on it."""
+        assert self.guard.stdin is not None
+        self.guard.stdin.close()
+        self.guard.wait()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing runs on it any more."""
+        return self.guard.poll() is not None
 
     def run(self, command: str, user: str = "root", **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a bash command on the instance, as if over SSH."""
@@ -295,7 +303,7 @@ END
         """Wait until something is so; an error when it isn't in time, or when the instance has ended."""
         deadline = time.monotonic() + seconds
         while not fact():
-            if self.process.poll() is not None or time.monotonic() > deadline:
+            if self.ended or time.monotonic() > deadline:
                 raise AssertionError(f"not in {seconds} s: {what}: {(self.folder / 'log').read_text()}")
             time.sleep(0.02)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from subprocess import PIPE
@@ -67,7 +68,7 @@ def package(tmp_path: Path) -> Path:
 
 def engine(instance: Instance) -> str:
     """The process numbers of the engine."""
-    return instance.run("pgrep --full 'podman system service'").stdout
+    return instance.run("pgrep --full '^podman system service'").stdout
 
 
 def test_eight_large_uploads_at_once_are_all_answered_and_nothing_is_killed(start, swap, package):
@@ -79,15 +80,15 @@ def test_eight_large_uploads_at_once_are_all_answered_and_nothing_is_killed(star
         before = instance.run(CONTAINERS).stdout, engine(instance)
         answers: list[object] = []
 
+        headers = {"Host": REGISTRY, "Content-Type": "application/json"}
+
         def upload() -> None:
             connection = HTTPConnection(instance.address, 80, timeout=350)
             try:
-                with package.open("rb") as body:
-                    connection.request(
-                        "POST", "/api/push", body, {"Host": REGISTRY, "Content-Type": "application/json"}
-                    )
-                answer = connection.getresponse()
-                answers.append((answer.status, answer.read()))
+                with package.open("rb") as body, closing(connection):
+                    connection.request("POST", "/api/push", body, headers)
+                    answer = connection.getresponse()
+                    answers.append((answer.status, answer.read()))
             except (OSError, HTTPException) as error:
                 answers.append(error)
 
