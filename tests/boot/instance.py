@@ -263,7 +263,7 @@ class Instance:
     def shorten_pauses(self) -> None:
         """Shorten the pauses between tries in the next boots, and those between signals and boots."""
         self.change("metadata.json", {"for pause in 2 4 8 16 30;": "for pause in 0 0 0 0 1;"})
-        self.change("user-data", {"sleep 5\n": "sleep 0.5\n", "sleep 60\n": "sleep 2\n", "=10 60 /opt": "=1 3 /opt"})
+        self.change("user-data", {"sleep 5\n": "sleep 0.5\n", "sleep 60\n": "sleep 2\n", "=10 60 /opt": "=1 6 /opt"})
 
     def sql(self, commands: str, superuser: bool = False, database: str = "quilt") -> str:
         """What the database answers to its master user, or to RDS's own superuser."""
