@@ -142,6 +142,9 @@ def test_cloud_radar_evaluates_our_editions_to_the_same(template, name, monkeypa
     launch = evaluate(template, SETS[name])
     monkeypatch.setattr(RadarTemplate, "StackId", launch.compute({"Ref": "AWS::StackId"}))
     copied = copy.deepcopy(template)
+    # For CloudFormation, 0 and "0" are equal; for cloud-radar they are not.
+    for parameter in copied["Parameters"].values():
+        parameter.update({"Default": str(parameter["Default"])} if "Default" in parameter else {})
     # It has to be given these attributes, and what the Parameter Store holds.
     for resource, attribute in (("Vpc", "CidrBlock"), ("Bucket", "Arn")):
         value = str(launch.compute({"Fn::GetAtt": [resource, attribute]}))
@@ -292,8 +295,8 @@ def test_cfn_lint_finds_the_same_values_in_our_editions(template, name):
     compared = 0
     for call in calls(template["Resources"]):
         ours, theirs = launch.compute(call), resolve(call)
-        # Its stack has another name, and it does not compute what is inside Fn::If.
-        if theirs and is_known(ours) and call != {"Ref": "AWS::StackId"}:
+        # Its stack has another name, and it does not compute what is inside Fn::If, nor what is inside a map there.
+        if theirs and is_known(ours) and not isinstance(ours, dict) and call != {"Ref": "AWS::StackId"}:
             compared += 1
             found = [each.replace(LINT_STACK, STACK) if isinstance(each, str) else each for each in theirs]
             assert as_text(ours) in map(as_text, found), call

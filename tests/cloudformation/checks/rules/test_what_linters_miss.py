@@ -63,7 +63,7 @@ def a_reference_of_the_wrong_type(template):
 
 def a_parameter_missing_from_the_interface_groups(template):
     groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    groups[-1]["Parameters"].remove("LogRetentionDays")
+    groups[-1]["Parameters"].remove("AmiId")
 
 
 def a_bucket_policy_with_the_wrong_arn(template):
@@ -134,7 +134,7 @@ DEFECTS = {
     a_default_password: ("M10", "DBPassword"),
     a_subnet_group_with_one_subnet: ("W06", "DatabaseSubnets"),
     a_reference_of_the_wrong_type: ("W11", "Database"),
-    a_parameter_missing_from_the_interface_groups: ("M14", "LogRetentionDays"),
+    a_parameter_missing_from_the_interface_groups: ("M14", "AmiId"),
     a_bucket_policy_with_the_wrong_arn: ("W12", "BucketPolicy"),
     an_impossible_timeout: ("W15", "ServerGroup"),
     user_data_that_is_not_base64: ("W14", "ServerTemplate"),
