@@ -114,6 +114,8 @@ def _registry(edition: Edition, database: Database, bucket: If) -> Variables:
         "UWSGI_LISTEN": "1024",
         # In MB: a worker that a large request has made so large is replaced after its answer.
         "UWSGI_RELOAD_ON_RSS": "256",
+        # nginx logs the requests, without what is secret in them.
+        "UWSGI_DISABLE_LOGGING": _ON,
     }
 
 

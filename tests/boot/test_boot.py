@@ -228,9 +228,18 @@ def test_the_log_of_the_boot_is_in_cloudwatch(instance):
     assert "enable-refresh" in sent["logEvents"][0]["message"]
 
 
-def test_the_catalogs_own_log_is_the_containers_output(instance):
-    instance.get(CATALOG, "/looked-for")
-    assert "GET /looked-for" in instance.run("docker logs catalog").stdout
+def test_the_catalogs_errors_are_the_containers_output(instance):
+    assert instance.run("readlink /opt/quilt/catalog-log/error.log").stdout == "/dev/stderr\n"
+
+
+@pytest.mark.parametrize(("host", "path"), [(CATALOG, "/reset_password/"), (REGISTRY, "/activate/")])
+def test_a_link_from_a_mail_is_in_no_log(instance, host, path):
+    """For a day, whoever has it can set the password or activate the account."""
+    instance.get(host, f"{path}its-token")
+    containers = ("registry", "catalog", "registry-nginx")
+    logs = "".join(instance.run(f"docker logs {name} 2>&1").stdout for name in containers)
+    assert f'"path":"{path}..."' in logs
+    assert "its-token" not in logs
 
 
 def test_nginx_logs_the_address_that_a_request_came_from(booted):
