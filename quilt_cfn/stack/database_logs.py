@@ -9,46 +9,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import GetAtt, Ref, Sub, Template, iam, stepfunctions
+from troposphere import Ref, Sub, Template
 
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.database import LOG_TYPES, Database
 from quilt_cfn.stack.parameters import LOG_RETENTION_DAYS
-from quilt_cfn.stack.pseudo_parameters import arn, service
-from quilt_cfn.stack.state_machines import DATABASE_ID, find_database
+from quilt_cfn.stack.pseudo_parameters import arn
+from quilt_cfn.stack.state_machines import DATABASE_ID, add_state_machine, find_database
 
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Concepts.PostgreSQL.html
 _GROUP = "/aws/rds/instance/{}/{}"
 
 
 def add_database_logs(t: Template, database: Database) -> Ref:
-    """The state machine, and its role, which may touch exactly these log groups."""
-    role = t.add_resource(
-        iam.Role(
-            "DatabaseLogsRole",
-            AssumeRolePolicyDocument=permissions.trusts(service("states"), only_this_account=True),
-            Policies=[permissions.policy("find-database", permissions.look_up_resources())],
-        )
+    """The state machine, whose role may touch exactly these log groups."""
+    groups = (_group_arn(database, log_type) for log_type in LOG_TYPES)
+    return add_state_machine(
+        t,
+        "DatabaseLogs",
+        _states(database),
+        on_stack=permissions.look_up_resources(),
+        on_database=permissions.expire_logs(*groups),
     )
-    # A policy of its own: everything else here is created before the database, whose name is in those of the groups.
-    t.add_resource(
-        iam.PolicyType(
-            "DatabaseLogsPolicy",
-            PolicyName="expire-logs",
-            Roles=[Ref(role)],
-            PolicyDocument=permissions.document(
-                permissions.expire_logs(*(_group_arn(database, log_type) for log_type in LOG_TYPES))
-            ),
-        )
-    )
-    state_machine = t.add_resource(
-        stepfunctions.StateMachine(
-            "DatabaseLogs",
-            RoleArn=GetAtt(role, "Arn"),
-            Definition={"StartAt": "FindDatabase", "States": _states(database)},
-        )
-    )
-    return Ref(state_machine)
 
 
 def _group_arn(database: Database, log_type: str) -> Sub:

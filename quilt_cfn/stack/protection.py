@@ -9,42 +9,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import GetAtt, Ref, Template, iam, stepfunctions
+from troposphere import GetAtt, Ref, Template
 
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.database import Database
-from quilt_cfn.stack.pseudo_parameters import arn, service
-from quilt_cfn.stack.state_machines import DATABASE_ID, find_database
+from quilt_cfn.stack.pseudo_parameters import arn
+from quilt_cfn.stack.state_machines import DATABASE_ID, add_state_machine, find_database
 
 
 def add_protection(t: Template, database: Database) -> Ref:
-    """The state machine, and its role."""
-    role = t.add_resource(
-        iam.Role(
-            "ProtectionRole",
-            AssumeRolePolicyDocument=permissions.trusts(service("states"), only_this_account=True),
-            Policies=[permissions.policy("protect-stack", permissions.protect_stack())],
-        )
+    """The state machine, whose role may protect this stack and this database."""
+    return add_state_machine(
+        t,
+        "Protection",
+        _states(database),
+        on_stack=permissions.protect_stack(),
+        on_database=permissions.modify_database(GetAtt(database.resource, "DBInstanceArn")),
     )
-    # A policy of its own: everything else here is created before the database, to whose ARN it gives permission.
-    t.add_resource(
-        iam.PolicyType(
-            "ProtectionDatabasePolicy",
-            PolicyName="protect-database",
-            Roles=[Ref(role)],
-            PolicyDocument=permissions.document(
-                permissions.modify_database(GetAtt(database.resource, "DBInstanceArn")),
-            ),
-        )
-    )
-    state_machine = t.add_resource(
-        stepfunctions.StateMachine(
-            "Protection",
-            RoleArn=GetAtt(role, "Arn"),
-            Definition={"StartAt": "ProtectStack", "States": _states(database)},
-        )
-    )
-    return Ref(state_machine)
 
 
 def _states(database: Database) -> dict[str, Any]:

@@ -1,16 +1,46 @@
-"""The states that several state machines have."""
+"""State machines that do something to the database once the stack is there; success.py starts them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from troposphere import Ref
+from awacs.aws import Statement
+from troposphere import GetAtt, Ref, Template, iam, stepfunctions
 
+from quilt_cfn.stack import permissions
 from quilt_cfn.stack.database import Database
-from quilt_cfn.stack.pseudo_parameters import arn
+from quilt_cfn.stack.pseudo_parameters import arn, service
 
 DATABASE_ID = "$.Database.StackResourceDetail.PhysicalResourceId"
 """Where a state after ``find_database`` finds the database's identifier, which is in lower case."""
+
+
+def add_state_machine(
+    t: Template, name: str, states: dict[str, Any], on_stack: Statement, on_database: Statement
+) -> Ref:
+    """A state machine that begins with the first of these states, and its role, which is allowed these two things.
+
+    What is about the database is a policy of its own: everything else is created before the database, to which that
+    refers.
+    """
+    role = t.add_resource(
+        iam.Role(
+            f"{name}Role",
+            AssumeRolePolicyDocument=permissions.trusts(service("states"), only_this_account=True),
+            Policies=[permissions.policy("stack", on_stack)],
+        )
+    )
+    t.add_resource(
+        iam.PolicyType(
+            f"{name}Policy",
+            PolicyName="database",
+            Roles=[Ref(role)],
+            PolicyDocument=permissions.document(on_database),
+        )
+    )
+    definition = {"StartAt": next(iter(states)), "States": states}
+    machine = stepfunctions.StateMachine(name, RoleArn=GetAtt(role, "Arn"), Definition=definition)
+    return Ref(t.add_resource(machine))
 
 
 def find_database(database: Database, then: str) -> dict[str, Any]:

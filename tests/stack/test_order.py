@@ -22,7 +22,7 @@ def test_after_the_database_there_is_little_that_can_fail(template):
     assert after(stack, "Database") == {
         "ServerTemplate",
         "ServerGroup",
-        "ProtectionDatabasePolicy",
+        "ProtectionPolicy",
         "DatabaseLogsPolicy",
         "DatabaseCpuAlarm",
         "DatabaseMemoryAlarm",

@@ -47,7 +47,7 @@ def test_its_role_may_do_this_on_exact_arns(stack):
     }
     assert len({arn for _, arn in of_stack}) == 1
     assert all(f":stack/{STACK}/" in arn and "*" not in arn for _, arn in of_stack)
-    policy = stack.properties("ProtectionDatabasePolicy")
+    policy = stack.properties("ProtectionPolicy")
     (of_database,) = policy["PolicyDocument"]["Statement"]
     assert policy["Roles"] == ["<ProtectionRole>"]
     assert (of_database["Action"], of_database["Resource"]) == (["rds:ModifyDBInstance"], ["<Database.DBInstanceArn>"])

@@ -94,7 +94,7 @@ def test_a_protected_database_alone_would_lose_everything_else_before_the_deleti
     refused, stopped, deleted, lost = accident(launch)
     assert refused == ()
     assert {fact.resource for fact in stopped} == {"Database"}
-    assert set(deleted) >= {"ServerGroup", "ServerTemplate", "ProtectionDatabasePolicy"}
+    assert set(deleted) >= {"ServerGroup", "ServerTemplate", "ProtectionPolicy"}
     assert "Database" not in deleted
     assert set(deleted).isdisjoint(launch.before("Database"))
     assert lost == ()  # what can't be made again is created before the database, and deleted after it

@@ -138,7 +138,7 @@ def test_a_role_is_described_with_who_uses_it_and_what_it_may_do(template):
 
 def test_a_role_is_described_with_its_separate_policies_and_under_which_condition_it_may_do_something(template):
     assert line(template, "IAM", "ProtectionRole").endswith(
-        ", with ProtectionDatabasePolicy): cloudformation:UpdateTerminationProtection, DescribeStackResource on this "
+        ", with ProtectionPolicy): cloudformation:UpdateTerminationProtection, DescribeStackResource on this "
         "stack; rds:ModifyDBInstance on Database."
     )
     assert (

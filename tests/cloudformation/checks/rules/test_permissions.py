@@ -126,7 +126,7 @@ def test_taking_the_address_needs_permission_on_the_instance(edition, seeded):
 
 @pytest.mark.parametrize(
     ("policy", "resource"),
-    [("ProtectionDatabasePolicy", "another-database"), ("ProtectionRole", "another-stack/1")],
+    [("ProtectionPolicy", "another-database"), ("ProtectionRole", "another-stack/1")],
 )
 def test_protecting_needs_permission_on_this_stack_and_on_this_database(edition, seeded, policy, resource):
     kind = {"another-database": "rds:${AWS::Region}:${AWS::AccountId}:db:", "another-stack/1": ""}[resource]
