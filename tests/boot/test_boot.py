@@ -466,10 +466,11 @@ def test_a_reboot_gives_the_same_service(instance):
 
 
 def test_the_roles_credentials_reach_the_registry_and_are_renewed(booted, instance):
-    if booted.edition == "registry":
-        assert instance.run("test -e /opt/quilt/aws/credentials").returncode == 1
-        return
     credentials = "docker exec registry cat /etc/quilt/aws/credentials"
+    if booted.edition == "registry":
+        assert "aws_session_token" not in instance.run(credentials).stdout, "the user signs, not the role"
+        assert instance.get(REGISTRY, "/api/key") == (200, "AKIAFIRST")
+        return
     assert "aws_session_token=token of ASIAFIRST" in instance.run(credentials).stdout
     assert instance.run("stat --format %a%u /opt/quilt/aws/credentials").stdout == "6001234\n"
     before = instance.registry_container()

@@ -128,7 +128,7 @@ def check_each(traces: Traces, how: str, lines: Iterable[str], check: Callable[[
 
 
 def test_wherever_a_shell_is_killed_one_signal_says_failure_and_names_the_step(traces):
-    """Or the command is run again. Each line of each script once, and the line that runs a step once for each step.
+    """Or the command is run again. Each line of each script once; of a step's beginning, the line with its deadline.
 
     The lines of an environment file are one command here, which is the line that sources it.
     """
@@ -136,6 +136,9 @@ def test_wherever_a_shell_is_killed_one_signal_says_failure_and_names_the_step(t
     for line in traces.first.commands + traces.second.commands:
         _, place, command = line.split(" ", 2)
         if command.startswith("export ") and place.startswith(("stack:", "registry:", "catalog:", "database:")):
+            continue
+        # Before that line the step before is named, as after its last one.
+        if place.startswith("boot:") and command.startswith("step "):
             continue
         victim = line if command.startswith("timeout") else f"* {place} {command}"
         lines.setdefault(victim, line)

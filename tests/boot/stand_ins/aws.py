@@ -5,9 +5,8 @@ import os
 import re
 import sys
 import time
+from http.client import HTTPConnection
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 TARGETS = {
     "ec2": "EC2",
@@ -63,11 +62,13 @@ for name, value in options.items():
 signature = os.environ.get("AWS_ACCESS_KEY_ID", ""), os.environ.get("AWS_SECRET_ACCESS_KEY", ""), str(time.time())
 action = "".join(part.capitalize() for part in operation.split("-"))
 headers = {"X-Amz-Target": f"{TARGETS[service]}.{action}", "Authorization": json.dumps(signature)}
-try:
-    with urlopen(Request("http://127.0.0.1:9000/", json.dumps(call).encode(), headers)) as reply:
-        answer = json.loads(reply.read())
-except HTTPError as error:
-    code, _, message = error.read().decode().partition(": ")
+connection = HTTPConnection("127.0.0.1", 9000)
+connection.request("POST", "/", json.dumps(call), headers)
+reply = connection.getresponse()
+body = reply.read().decode()
+if reply.status != 200:
+    code, _, message = body.partition(": ")
     sys.exit(f"An error occurred ({code}) when calling the {action} operation: {message}")
+answer = json.loads(body)
 answer = look_up(answer, how["query"]) if how["query"] else answer
 print(as_text(answer) if how["output"] == "text" else json.dumps(answer))
