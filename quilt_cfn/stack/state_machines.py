@@ -27,13 +27,13 @@ def add_state_machine(
         iam.Role(
             f"{name}Role",
             AssumeRolePolicyDocument=permissions.trusts(service("states"), only_this_account=True),
-            Policies=[permissions.policy("stack", on_stack)],
+            Policies=[permissions.policy(f"{name}-stack", on_stack)],
         )
     )
     t.add_resource(
         iam.PolicyType(
             f"{name}Policy",
-            PolicyName="database",
+            PolicyName=f"{name}-database",
             Roles=[Ref(role)],
             PolicyDocument=permissions.document(on_database),
         )
