@@ -15,7 +15,7 @@ PAUSE = 0.04
 """Seconds between two requests of a client."""
 TIMEOUT = 10.0
 UPLOAD = [b'{"contents": {"children": {}}, "more": "', *(4 * [b"x" * 4096]), b'"}']
-UPLOAD_SECONDS = 1.0
+UPLOAD_SECONDS = 0.5
 """How long the body of a POST takes."""
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.exhaustive
 
 # Its boot has every step that the other edition's has, and one more.
 EDITION = "marketplace"
-INSTANCES = 4
+INSTANCES = 3
 ANY_STEP = "[a-z-]+"
 # Between two health checks; a boot needs it only when the first one fails.
 PAUSE = (" sleep 1", " silent=registry", ' silent="${silent:+$silent and }catalog"', " [ $SECONDS -ge 90 ]")
