@@ -84,9 +84,10 @@ def _health_checks(launch: Launch) -> Iterator[_HealthCheck]:
     for name, properties in launch.of_type("AWS::ElasticLoadBalancing::LoadBalancer").items():
         target = map_at(properties, "HealthCheck").get("Target")
         found = re.fullmatch(r"HTTP:([0-9]+)(/.*)", as_text(target)) if is_known(target) else None
-        for instance in _registered(launch, name, properties) if found else ():
+        if found:
             path = property_path(name, "HealthCheck", "Target")
-            yield _HealthCheck(path, name, instance, int(found[1]), found[2], "200")  # type: ignore[index]  # found
+            for instance in _registered(launch, name, properties):
+                yield _HealthCheck(path, name, instance, int(found[1]), found[2], "200")
 
 
 def _targets(launch: Launch, name: str, group: dict[str, Any]) -> Iterator[tuple[str, Any]]:

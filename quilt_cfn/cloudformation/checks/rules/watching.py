@@ -10,6 +10,7 @@ from quilt_cfn.cloudformation.analysis.fact import enumerated
 from quilt_cfn.cloudformation.analysis.grants import matches_action
 from quilt_cfn.cloudformation.analysis.groups import number
 from quilt_cfn.cloudformation.analysis.instances import scripts
+from quilt_cfn.cloudformation.analysis.keys import referenced_key
 from quilt_cfn.cloudformation.analysis.metrics import ALARM, Watched, published, watched
 from quilt_cfn.cloudformation.checks.rules.rule import Violation, property_path, rule
 from quilt_cfn.cloudformation.facts.metrics import (
@@ -314,7 +315,7 @@ def _faults_of_topic(launch: Launch, topic: str, alarm: str) -> Iterator[Violati
     path: Path = property_path(topic, "KmsMasterKeyId")
     if isinstance(key, str) and is_known(key) and key.endswith("alias/aws/sns"):
         yield (path, f"{alarm} can't publish to {topic}: the policy of {key} doesn't let CloudWatch use it.")
-    own = _key_of(launch, key)
+    own = referenced_key(launch, key)
     if own:
         statements = _statements(launch.properties(own).get("KeyPolicy"))
         missing = [each for each in ("kms:Decrypt", "kms:GenerateDataKey") if not _lets_cloudwatch(statements, each)]
@@ -329,14 +330,6 @@ def _faults_of_topic(launch: Launch, topic: str, alarm: str) -> Iterator[Violati
             if statements and not _lets_cloudwatch(statements, "sns:Publish"):
                 sentence = f"{alarm} can't publish to {topic}: {policy} doesn't let CloudWatch."
                 yield (property_path(policy, "PolicyDocument"), sentence)
-
-
-def _key_of(launch: Launch, key: Any) -> str | None:
-    """The key of the template that a topic is encrypted with, by itself or by an alias."""
-    name = launch.referenced_resource(key)
-    if launch.type_of(name) == "AWS::KMS::Alias":
-        name = launch.referenced_resource(launch.properties(name).get("TargetKeyId"))
-    return name if launch.type_of(name) == "AWS::KMS::Key" else None
 
 
 def _statements(document: Any) -> list[dict[str, Any]]:
