@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from quilt_cfn.text import printable
+
 Severity = Literal["error", "warning", "information"]
 """``error``: something fails, is lost or is exposed. ``warning``: something may go wrong, or is worse than it need be.
 ``information``: worth knowing. Errors and warnings make a command exit with 1."""
@@ -45,7 +47,7 @@ class Finding:
         what = f"{self.resource}: {self.message}" if self.resource else self.message
         some = self.regions if len(self.regions) <= _MOST_REGIONS else (*self.regions[: _MOST_REGIONS - 1], "...")
         regions = f" (in {counted(len(self.regions), 'Region')}: {', '.join(some)})" if self.regions else ""
-        return f"{where}: {self.severity} {self.rule} [{self.engine}] {what}{regions}"
+        return printable(f"{where}: {self.severity} {self.rule} [{self.engine}] {what}{regions}")
 
 
 class Explanation(NamedTuple):

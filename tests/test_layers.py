@@ -18,18 +18,19 @@ PACKAGE = ROOT / "quilt_cfn"
 
 LAYERS: dict[str, set[str]] = {
     "quilt_cfn.errors": set(),
-    "quilt_cfn.finding": set(),
+    "quilt_cfn.text": set(),
+    "quilt_cfn.finding": {"quilt_cfn.text"},
     "quilt_cfn.editions": set(),
     "quilt_cfn.files": {"quilt_cfn.errors"},
-    "quilt_cfn.aws": {"quilt_cfn.errors"},
+    "quilt_cfn.aws": {"quilt_cfn.errors", "quilt_cfn.text"},
     "quilt_cfn.instance": set(),
-    "quilt_cfn.cloudformation": {"quilt_cfn.errors", "quilt_cfn.finding"},
-    "quilt_cfn.inputs": {"quilt_cfn.cloudformation", "quilt_cfn.editions", "quilt_cfn.errors"},
+    "quilt_cfn.cloudformation": {"quilt_cfn.errors", "quilt_cfn.finding", "quilt_cfn.text"},
+    "quilt_cfn.inputs": {"quilt_cfn.cloudformation", "quilt_cfn.editions", "quilt_cfn.errors", "quilt_cfn.text"},
     "quilt_cfn.stack": {"quilt_cfn.cloudformation", "quilt_cfn.editions", "quilt_cfn.inputs", "quilt_cfn.instance"},
 }
 LAYERS["quilt_cfn.delivery"] = {*LAYERS} - {"quilt_cfn.instance"}
 LAYERS["quilt_cfn.commands"] = {*LAYERS} - {"quilt_cfn.instance", "quilt_cfn.aws"}
-LAYERS["quilt_cfn.cli"] = {"quilt_cfn.commands", "quilt_cfn.errors"}
+LAYERS["quilt_cfn.cli"] = {"quilt_cfn.commands", "quilt_cfn.errors", "quilt_cfn.text"}
 LAYERS["quilt_cfn.__main__"] = {"quilt_cfn.cli"}
 """Package or module at the top -> those that it may import beside itself, from the lowest to the highest."""
 
