@@ -19,6 +19,8 @@ RELEASE_FILE = Path(__file__).resolve().parents[2] / IN_CHECKOUT
 
 VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 """Major, minor and patch, as in https://semver.org, without anything after them."""
+DRAFT = re.compile(rf"(?P<version>{VERSION.pattern})-draft\.(?P<number>[1-9][0-9]{{0,5}})")
+"""A draft of a version, 1.2.3-draft.1: a pre-release of it, as https://semver.org/#spec-item-9 has it."""
 
 # The tag is as the OCI distribution specification has it; the repository is restricted to what registries use.
 _IMAGE = re.compile(r"[a-z0-9]([a-z0-9._/-]*[a-z0-9])?(:[0-9]+/[a-z0-9._/-]+)?:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -53,11 +55,14 @@ class Release(NamedTuple):
     """The public SSM parameter that is the default of the template's AMI parameter."""
     ami_id: str | None
     """The product's AMI in us-east-1, for the Marketplace submission."""
+    key_fingerprint: str | None
+    """The fingerprint of the key that has to sign the release; None as long as there is no such key."""
 
 
 def precedence(version: str) -> tuple[int, ...]:
-    """The sort key of a version: 1.10.0 comes after 1.9.0."""
-    return tuple(int(number) for number in version.split("."))
+    """The sort key of a version: 1.10.0 comes after 1.9.0, and after its own drafts."""
+    release, _, number = version.partition("-draft.")
+    return (*map(int, release.split(".")), *((0, int(number)) if number else (1,)))
 
 
 def read_release(path: Path = RELEASE_FILE) -> Release:
@@ -75,6 +80,12 @@ def read_release(path: Path = RELEASE_FILE) -> Release:
         ),
         ami_default=fields.string("ami.default", "a public SSM parameter, /aws/service/…", _AMI_DEFAULT),
         ami_id=fields.optional("ami.id", "an AMI id, ami-…", _AMI_ID),
+        key_fingerprint=fields.optional(
+            "signing.key_fingerprint",
+            "sha256: and the 64 hexadecimal digits that `openssl pkey -pubin -in key.pub -outform DER | sha256sum` "
+            "prints, or nothing",
+            _DIGEST,
+        ),
     )
     fields.refuse_others()
     return release

@@ -11,7 +11,7 @@ import yaml
 
 from quilt_cfn.cloudformation.facts.package_data import file_of
 from quilt_cfn.errors import UserError
-from quilt_cfn.inputs.release import RELEASE_FILE, Image, Release, read_release
+from quilt_cfn.inputs.release import DRAFT, RELEASE_FILE, VERSION, Image, Release, precedence, read_release
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -37,6 +37,29 @@ def test_every_image_has_a_tag_other_than_latest(release):
 def test_a_digest_pins_an_image():
     assert Image("a/b:1", DIGEST).reference == f"a/b:1@{DIGEST}"
     assert Image("a/b:1", None).reference == "a/b:1"
+
+
+def test_the_signing_key_is_named_by_its_fingerprint_or_not_at_all(tmp_path):
+    assert read(tmp_path, "signing.key_fingerprint", DIGEST).key_fingerprint == DIGEST
+    assert read(tmp_path, "signing.key_fingerprint", None).key_fingerprint is None
+
+
+def test_a_version_comes_after_its_drafts_and_those_after_the_version_before():
+    versions = ["1.9.9", "1.10.0-draft.1", "1.10.0-draft.2", "1.10.0-draft.10", "1.10.0", "1.10.1-draft.1", "1.10.1"]
+    assert sorted(reversed(versions), key=precedence) == versions
+
+
+@pytest.mark.parametrize(
+    "text", ["1.2.3", "1.2.3-draft", "1.2.3-draft.0", "1.2.3-draft.01", "1.2-draft.1", "1.2.3-rc.1"]
+)
+def test_what_is_no_draft(text):
+    assert not DRAFT.fullmatch(text)
+
+
+def test_a_draft_has_the_version_and_a_number_and_is_no_version():
+    found = DRAFT.fullmatch("1.2.30-draft.4")
+    assert found and (found["version"], found["number"]) == ("1.2.30", "4")
+    assert not VERSION.fullmatch("1.2.30-draft.4")
 
 
 def test_rds_has_the_major_version_of_postgresql_in_standard_support(release):
@@ -68,6 +91,8 @@ def test_rds_has_the_major_version_of_postgresql_in_standard_support(release):
         ("ami.default", "/custom/ami"),
         ("ami.default", "ami-0123456789abcdef0"),
         ("ami.id", "ami-123"),
+        ("signing.key_fingerprint", "0" * 64),
+        ("signing.key_fingerprint", "sha256:" + "A" * 64),
     ],
 )
 def test_a_wrong_field_is_named_with_what_it_should_be(tmp_path, field, value):
