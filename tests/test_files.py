@@ -1,16 +1,22 @@
-"""A file is the old one or the new one, whatever happens while it is written."""
+"""A file is the old one or the new one, whatever happens while it is written; what is no file is not replaced."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
+import stat
 import subprocess
 import sys
+import tempfile
+import threading
+import tty
+from pathlib import Path
 
 import pytest
 
 from quilt_cfn.errors import UserError
-from quilt_cfn.files import write_atomically
+from quilt_cfn.files import replace_file, write_atomically
 
 
 def test_the_new_bytes_replace_the_old(tmp_path):
@@ -64,8 +70,98 @@ def test_permissions_and_links_are_kept(tmp_path):
     assert target.stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.parametrize("by_link", [False, True])
+def test_a_device_gets_the_bytes_and_stays_a_device(tmp_path, by_link):
+    reader, writer = os.openpty()
+    tty.setraw(writer)
+    device = path = Path(os.ttyname(writer))
+    if by_link:
+        path = tmp_path / "link"
+        path.symlink_to(device)
+    try:
+        assert write_atomically(path, b"new")
+        assert os.read(reader, 10) == b"new"
+        assert stat.S_ISCHR(device.stat().st_mode)
+        assert path.is_symlink() == by_link
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_a_pipe_gets_the_bytes_and_stays_a_pipe(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    content, got = b"new" * 100_000, []
+    # Without waiting for the writer, so that a writer that refuses the pipe does not leave this thread behind.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)
+    reader = threading.Thread(target=lambda: got.append(_read_all(descriptor)))
+    writer = threading.Thread(target=write_atomically, args=(path, content))
+    writer.start()
+    reader.start()
+    writer.join()
+    reader.join()
+    assert got == [content]
+    assert path.is_fifo()
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+def _read_all(descriptor):
+    with open(descriptor, "rb") as file:
+        content = b""
+        while len(content) < 300_000:
+            content += file.read1(300_000)
+        return content
+
+
+def test_a_pipe_that_nobody_reads_is_an_error_and_no_wait(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="Nobody reads from the pipe"):
+        write_atomically(tmp_path / "pipe", b"new")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_socket_is_refused_and_stays_a_socket(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the name of a socket has at most 107 bytes
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        with pytest.raises(UserError, match="is a socket"):
+            write_atomically(Path("socket"), b"new")
+        with pytest.raises(OSError, match="no regular file"):
+            replace_file(Path("socket"), b"new", ".new")
+        assert Path("socket").is_socket()
+        assert os.listdir() == ["socket"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
+def test_a_disk_is_refused_and_stays_a_disk(tmp_path):
+    disk = tmp_path / "disk"
+    os.mknod(disk, stat.S_IFBLK | 0o600, os.makedev(259, 4095))
+    with pytest.raises(UserError, match="is a disk"):
+        write_atomically(disk, b"new")
+    assert disk.is_block_device()
+
+
+def test_what_its_owner_has_protected_is_not_replaced():
+    me = os.geteuid()
+    ordinary = me or 65534  # root may write to every file
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own is root's alone
+        path = Path(folder, "file")
+        path.write_bytes(b"old")
+        path.chmod(0o400)
+        for each in (path.parent, path):
+            os.chown(each, ordinary, -1)
+        os.seteuid(ordinary)
+        try:
+            with pytest.raises(UserError, match="Permission denied"):
+                write_atomically(path, b"new")
+        finally:
+            os.seteuid(me)
+        assert path.read_bytes() == b"old"
+
+
 def test_a_folder_in_the_way_is_an_error_with_a_next_step(tmp_path):
     with pytest.raises(UserError) as error:
         write_atomically(tmp_path, b"new")
-    assert str(tmp_path) in error.value.what
-    assert "--output" in error.value.next_step
+    assert f"{tmp_path} is a folder" in error.value.what
+    assert "Name a file" in error.value.next_step
