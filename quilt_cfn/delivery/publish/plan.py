@@ -6,23 +6,34 @@ A plan is a value. It never changes what is published: where a version is there 
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import Executor
-from typing import NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
+from quilt_cfn.delivery.publish import pointer
+from quilt_cfn.delivery.publish.pointer import Latest
 from quilt_cfn.delivery.publish.stores.protocols import Source
 from quilt_cfn.delivery.release.artifact import (
+    LARGEST_LATEST,
+    LARGEST_MANIFEST,
+    LARGEST_PROVENANCE,
     LATEST,
     MANIFEST,
     PRODUCT,
+    PROVENANCE,
     SIGNATURE,
     SUMS,
     Artifact,
     Manifest,
     read_manifest,
+    sha256,
 )
+from quilt_cfn.delivery.release.provenance import provenance, vouches
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.release import VERSION, precedence
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey as PrivateKey
 
 
 class Write(NamedTuple):
@@ -37,8 +48,8 @@ class Write(NamedTuple):
 class Pointer(NamedTuple):
     """What to do about ``latest.json``, which names the newest version that is published."""
 
-    version: str
-    """The version that it has to name."""
+    version: str | None
+    """The version that it has to name; None when there is none, and only a draft is published."""
     content: bytes
     tag: str | None
     """The tag of the ``latest.json`` that is there now; None if there is none."""
@@ -62,6 +73,10 @@ class PublishPlan(NamedTuple):
     pointer: Pointer
     kept: tuple[str, ...]
     """The keys that have the right content already."""
+    key: PrivateKey | None
+    """With which ``latest.json`` is signed, should another publisher move it in the meantime."""
+    now: datetime
+    """The date of that signature."""
     withdrawn: frozenset[str]
     """The versions that ``latest.json`` must not name."""
 
@@ -78,7 +93,7 @@ class PublishPlan(NamedTuple):
         if self.pointer.moves:
             lines += [f"  point   {latest_key()}  {self.pointer.before or 'nothing'} -> {self.pointer.version}"]
         else:
-            lines += [f"  keep    {latest_key()}  {self.pointer.version}"]
+            lines += [f"  keep    {latest_key()}  {self.pointer.version or 'nothing'}"]
         return "\n".join(lines)
 
 
@@ -94,90 +109,108 @@ def latest_key() -> str:
 
 def plan_publication(
     artifact: Artifact,
-    signature: bytes | None,
+    key: PrivateKey | None,
     store: Source,
     pool: Executor,
+    now: datetime,
     withdrawn: frozenset[str] = frozenset(),
 ) -> PublishPlan:
-    """Decide what to write to ``store`` to publish ``artifact`` there, with its signature if there is one.
+    """Decide what to write to ``store`` to publish ``artifact`` there, signed with ``key`` if there is one.
 
-    Files are read in ``pool``; ``latest.json`` never names a ``withdrawn`` version. Raises ``UserError`` when this
-    version is there, complete or in part, with other bytes.
+    Files are read in ``pool``; ``now`` is the date of a signature of ``latest.json``, which never names a ``withdrawn``
+    version. Raises ``UserError`` when this version is there, complete or in part, with other bytes, and when
+    ``latest.json`` was signed with another key, or would lose its signature.
     """
     wanted = dict(artifact.everything)
     manifest = wanted.pop(MANIFEST)
-    if signature:
-        wanted[SIGNATURE] = signature
+    if key:
+        wanted[SIGNATURE] = key.sign(artifact.manifest.sums)
+        wanted[PROVENANCE] = provenance(artifact.manifest, key)
     wanted[MANIFEST] = manifest  # the last
-    reads = {name: pool.submit(store.read, version_key(artifact.version, name)) for name in wanted}
-    published = reads[MANIFEST].result() is not None
+    where = {name: version_key(artifact.version, name) for name in wanted}
+    reads = {name: pool.submit(store.digest, where[name], len(content)) for name, content in wanted.items()}
+    there = {name: read.result() for name, read in reads.items()}
     writes: dict[str, Write] = {}
     for name, content in wanted.items():
-        stored, key = reads[name].result(), version_key(artifact.version, name)
+        stored = there[name]
         if stored is None or not stored.intact:
-            writes[name] = Write(key, content, stored.tag if stored else None)
-        elif stored.content != content:
-            raise other_bytes(store, key, artifact.version, published)
+            writes[name] = Write(where[name], content, stored.tag if stored else None)
+        elif (stored.size, stored.sha256) != (len(content), sha256(content)) and not (
+            key and name == PROVENANCE and _is_vouched_for(artifact.manifest, key, store, where[name])
+        ):
+            raise other_bytes(store, where[name], artifact.version, there[MANIFEST] is not None)
     return PublishPlan(
         store.name,
         artifact.version,
         writes.get(SUMS),
         tuple(write for name, write in writes.items() if name not in (SUMS, MANIFEST)),
         writes.get(MANIFEST),
-        plan_pointer(artifact.manifest, store, withdrawn),
-        tuple(version_key(artifact.version, name) for name in wanted if name not in writes),
+        plan_pointer(artifact.manifest, key, store, now, withdrawn),
+        tuple(where[name] for name in wanted if name not in writes),
+        key,
+        now,
         withdrawn,
     )
 
 
-def plan_pointer(manifest: Manifest, store: Source, withdrawn: frozenset[str] = frozenset()) -> Pointer:
+def plan_pointer(
+    manifest: Manifest,
+    key: PrivateKey | None,
+    store: Source,
+    now: datetime,
+    withdrawn: frozenset[str] = frozenset(),
+) -> Pointer:
     """Decide what ``latest.json`` has to be once a version is published: the newest of that and of what is there.
 
-    A ``withdrawn`` version counts as not there.
+    A ``withdrawn`` version counts as not there, and a draft never moves it. See ``plan_publication``.
     """
-    there = store.read(latest_key())
+    there = store.read(latest_key(), LARGEST_LATEST)
     tag = there.tag if there else None
-    before = latest_version(there.content, store) if there and there.intact else None
-    if there and before and before not in withdrawn:
-        if precedence(before) > precedence(manifest.version):
-            return Pointer(before, there.content, tag, before, moves=False)
-        content = pointer_content(manifest)
-        return Pointer(manifest.version, content, tag, before, moves=there.content != content)
-    # It is lost or damaged, or the version that it names was withdrawn: the versions in the store show the newest.
+    now_named = pointer.read(there.content, f"{store.name}/{latest_key()}") if there and there.intact else None
+    before = now_named.version if now_named else None
+    if manifest.draft:
+        return Pointer(before, b"", tag, before, moves=False)
+    if now_named and key:
+        _refuse_other_signer(now_named, key, store)
+    if there and before and before not in withdrawn and precedence(before) > precedence(manifest.version):
+        return Pointer(before, there.content, tag, before, moves=False)
+    # Where it is lost or damaged, or its version was withdrawn, the versions in the store show which is the newest.
+    newest = manifest if before and before not in withdrawn else _newest(manifest, store, withdrawn)
+    if there and now_named and pointer.names(now_named, newest, withdrawn) and (now_named.envelope or not key):
+        return Pointer(newest.version, there.content, tag, before, moves=False)
+    if now_named and now_named.envelope and not key:
+        raise UserError(
+            f"{store.name}/{latest_key()} is signed, and {newest.version} would be published without a signature.",
+            "Name the key's file with --sign.",
+        )
+    return Pointer(newest.version, pointer.content(newest, key, now, withdrawn), tag, before, moves=True)
+
+
+def _newest(manifest: Manifest, store: Source, withdrawn: frozenset[str]) -> Manifest:
+    """The manifest of the newest version that is published in a store, or ``manifest``, which is about to be."""
     versions = [name for name in store.names(PRODUCT) or () if VERSION.fullmatch(name) and name not in withdrawn]
     for version in sorted(versions, key=precedence, reverse=True):
         if precedence(version) <= precedence(manifest.version):
             break
-        newer = store.read(version_key(version, MANIFEST))
+        where = version_key(version, MANIFEST)
+        newer = store.read(where, LARGEST_MANIFEST)
         if newer:
-            published = read_manifest(newer.content, f"{store.name}/{version_key(version, MANIFEST)}")
-            return Pointer(version, pointer_content(published), tag, before, moves=True)
-    return Pointer(manifest.version, pointer_content(manifest), tag, before, moves=True)
+            return read_manifest(newer.content, f"{store.name}/{where}")
+    return manifest
 
 
-def pointer_content(manifest: Manifest) -> bytes:
-    """The latest.json that names a version, and the path and the SHA-256 of its manifest."""
-    document = {
-        "product": PRODUCT,
-        "version": manifest.version,
-        "manifest": f"{manifest.version}/{MANIFEST}",
-        "sha256": manifest.sha256,
-    }
-    return (json.dumps(document, indent=2) + "\n").encode()
+def _is_vouched_for(manifest: Manifest, key: PrivateKey, store: Source, where: str) -> bool:
+    """Whether an earlier version of this package, which wrote other bytes, made the provenance that is there."""
+    stored = store.read(where, LARGEST_PROVENANCE)
+    return stored is not None and vouches(stored.content, manifest, key.public_key())
 
 
-def latest_version(content: bytes, store: Source) -> str:
-    """The version that a latest.json names; raises ``UserError`` if it names none."""
-    try:
-        version = json.loads(content)["version"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        version = None
-    if isinstance(version, str) and VERSION.fullmatch(version):
-        return version
-    raise UserError(
-        f"{store.name}/{latest_key()} does not name a version.",
-        "quilt-cfn did not write it: restore an earlier version of it, or delete it, and run the command again.",
-    )
+def _refuse_other_signer(latest: Latest, key: PrivateKey, store: Source) -> None:
+    if latest.envelope is not None and not pointer.is_signed_by(latest, key.public_key()):
+        raise UserError(
+            f"{store.name}/{latest_key()} is signed, and not with this key, or it was changed afterwards.",
+            "Sign with the key of the versions before; docs/releasing.md says how another key takes over.",
+        )
 
 
 def other_bytes(store: Source, key: str, version: str, published: bool) -> UserError:

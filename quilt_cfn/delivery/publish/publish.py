@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quilt_cfn.delivery.publish.execute import execute
 from quilt_cfn.delivery.publish.launch_links import launch_links
@@ -21,6 +22,9 @@ from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, Artifact
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import Finding
 from quilt_cfn.inputs.release import VERSION
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey as PrivateKey
 
 READERS = 8
 """How many files of one location are read or written at once."""
@@ -39,13 +43,14 @@ def publish(
     ``key_file`` is the private key that signs; ``latest.json`` never names a ``withdrawn`` version. Raises
     ``UserError`` before anything is written when a location has no plan, and at the end for the locations that failed.
     """
-    signature = _sign(artifact, key_file) if key_file else None
+    key = _read_key(key_file) if key_file else None
     with (
         ThreadPoolExecutor(READERS * len(locations)) as requests,
         ThreadPoolExecutor(len(locations)) as pool,
     ):
         stores = [*pool.map(open_store, dict.fromkeys(locations))]
-        plans = [*pool.map(lambda store: plan_publication(artifact, signature, store, requests, withdrawn), stores)]
+        now = datetime.now(timezone.utc)
+        plans = [*pool.map(lambda store: plan_publication(artifact, key, store, requests, now, withdrawn), stores)]
         if dry_run:
             yield from map(str, plans)
             return
@@ -65,7 +70,7 @@ def publish(
                 what = wrote if plan.writes else "there already, byte for byte"
                 yield f"{plan.version} is published at {store.name}: {what}; {latest_key()}: {outcome.version}"
                 published.append(store)
-        if signature:
+        if key:
             yield from (f"Signed; to check it: {_verification_command(artifact, store)}" for store in published)
         if published:
             yield from _launch_links(artifact, published)
@@ -138,10 +143,10 @@ def _verification_command(artifact: Artifact, store: Store) -> str:
     return signing.verification_command(store.url(folder) if isinstance(store, Bucket) else f"{store.name}/{folder}")
 
 
-def _sign(artifact: Artifact, key_file: Path) -> bytes:
+def _read_key(key_file: Path) -> PrivateKey:
     from quilt_cfn.delivery.release import signing  # late: imports cryptography
 
-    return signing.read_private_key(key_file).sign(artifact.manifest.sums)
+    return signing.read_private_key(key_file)
 
 
 def _progress_bar(total: int) -> Any:

@@ -10,12 +10,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.changelog import CHANGELOG, read_changelog, withdrawn_versions
-from quilt_cfn.inputs.release import VERSION, precedence
+from quilt_cfn.inputs.release import DRAFT, VERSION, precedence
 
 PRODUCT = "quilt-registry"
 """The name of the product, and of its folder in every store."""
@@ -28,10 +29,27 @@ MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 """The signature of SHA256SUMS, which has a hash of every file: openssl and sha256sum are enough to check both."""
+PROVENANCE = "provenance.intoto.jsonl"
+"""From what the version was made, signed: ``provenance`` makes it, and docs/provenance.md explains it."""
 LATEST = "latest.json"
+
+# Whoever reads what was published reads no more than this, whatever a server sends. LARGEST_... are numbers of bytes.
+MOST_FILES = 64
+"""How many files a manifest may name."""
+LARGEST_FILE = 16 * 1024**2
+LARGEST_VERSION = 64 * 1024**2
+"""All files of a manifest together."""
+LARGEST_MANIFEST = 256 * 1024
+LARGEST_SUMS = 64 * 1024
+LARGEST_SIGNATURE = 1024
+LARGEST_PROVENANCE = 64 * 1024
+LARGEST_LATEST = 16 * 1024
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # of git's SHA-1 and of its SHA-256
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Entry(NamedTuple):
@@ -58,6 +76,14 @@ class Manifest(NamedTuple):
     diagram: str | None
     """The name of the architecture diagram's file."""
     files: tuple[Entry, ...]
+    commit: str
+    """The git commit that made the release."""
+    released: str
+    """The date of the release, YYYY-MM-DD, as the changelog states it."""
+    signing_key: str | None
+    """The fingerprint of the key that has to sign the version, as the manifest claims; see ``signing.fingerprint``."""
+    draft: bool
+    """Whether it is only a draft of its version."""
 
     @property
     def sha256(self) -> str:
@@ -100,7 +126,8 @@ def compose(facts: Mapping[str, Any], contents: Mapping[str, bytes]) -> Artifact
 def read_released(root: Path, version: str | None = None) -> Artifact:
     """A released version of the checkout at ``root``, by default the newest that was not withdrawn.
 
-    Raises ``UserError`` if there is no such version, if it was withdrawn, or if it is not as it was released.
+    A draft is read only when ``version`` names it. Raises ``UserError`` if there is no such version, if it was
+    withdrawn, or if it is not as it was released.
     """
     withdrawn = withdrawn_versions(read_changelog(root))
     versions = [each for each in released_versions(root / RELEASES) if each not in withdrawn]
@@ -109,10 +136,12 @@ def read_released(root: Path, version: str | None = None) -> Artifact:
             f"{version} was withdrawn, as {CHANGELOG} says: nobody gets it any more.",
             f"Take another version; there are: {', '.join(versions)}." if versions else "Release the next version.",
         )
-    if not versions:
-        raise UserError(f"No version has been released: {RELEASES} has none.", "Make one with quilt-cfn release.")
+    drafts = released_versions(root / RELEASES, DRAFT)
+    if not versions and version not in drafts:
+        has = f"only drafts, such as {drafts[-1]}" if drafts else "none"
+        raise UserError(f"No version has been released: {RELEASES} has {has}.", "Make one with quilt-cfn release.")
     chosen = version or versions[-1]
-    if chosen not in versions:
+    if chosen not in (*versions, *drafts):
         raise UserError(f"{chosen} is not a released version.", f"There are: {', '.join(versions)}.")
     artifact = read_artifact(root / RELEASES / chosen)
     if artifact.version != chosen:
@@ -153,6 +182,8 @@ def read_artifact(folder: Path) -> Artifact:
 
 def read_manifest(content: bytes, where: str) -> Manifest:
     """Parse a manifest; raises ``UserError``, whose sentence begins with ``where``, for anything else."""
+    if len(content) > LARGEST_MANIFEST:
+        raise _not_a_manifest(where, f"it has more than {LARGEST_MANIFEST:,} bytes")
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -160,13 +191,27 @@ def read_manifest(content: bytes, where: str) -> Manifest:
     if not isinstance(document, dict) or document.get("product") != PRODUCT:
         raise _not_a_manifest(where, f"its product is not {PRODUCT}")
     version, editions, diagram = document.get("version"), document.get("editions"), document.get("diagram")
-    if not isinstance(version, str) or not VERSION.fullmatch(version):
-        raise _not_a_manifest(where, "its version is not three numbers")
+    draft = document.get("draft", False)
+    if not isinstance(version, str) or not (DRAFT if draft is True else VERSION).fullmatch(version):
+        raise _not_a_manifest(where, "its version is not three numbers" + (" and those of a draft" if draft else ""))
+    if not isinstance(draft, bool):
+        raise _not_a_manifest(where, "whether it is a draft is not true or false")
+    commit, released, signing_key = document.get("commit"), document.get("released"), document.get("signing_key")
+    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+        raise _not_a_manifest(where, "its commit is not the 40 or 64 hexadecimal digits of a git commit")
+    if not isinstance(released, str) or not _is_date(released):
+        raise _not_a_manifest(where, "its date is not YYYY-MM-DD")
+    if signing_key is not None and not (isinstance(signing_key, str) and _FINGERPRINT.fullmatch(signing_key)):
+        raise _not_a_manifest(where, "its signing_key is not sha256: and 64 hexadecimal digits")
     items = document.get("files")
+    if isinstance(items, list) and len(items) > MOST_FILES:
+        raise _not_a_manifest(where, f"it names more than {MOST_FILES} files")
     files = tuple(_entry(item, where) for item in items) if isinstance(items, list) else ()
     names = {entry.name for entry in files}
-    if not files or len(names) < len(files) or names & {MANIFEST, SUMS, SIGNATURE}:
+    if not files or len(names) < len(files) or names & {MANIFEST, SUMS, SIGNATURE, PROVENANCE}:
         raise _not_a_manifest(where, "its files are not a list of different files")
+    if sum(entry.size for entry in files) > LARGEST_VERSION:
+        raise _not_a_manifest(where, f"its files have more than {LARGEST_VERSION:,} bytes together")
     if not isinstance(editions, dict) or not all(
         isinstance(formats, dict)
         and formats.keys() == {"yaml", "json"}
@@ -176,12 +221,12 @@ def read_manifest(content: bytes, where: str) -> Manifest:
         raise _not_a_manifest(where, "its editions don't name their templates")
     if diagram is not None and (not isinstance(diagram, str) or diagram not in names):
         raise _not_a_manifest(where, "its diagram is not one of its files")
-    return Manifest(content, document, version, editions, diagram, files)
+    return Manifest(content, document, version, editions, diagram, files, commit, released, signing_key, draft)
 
 
-def released_versions(releases: Path) -> list[str]:
-    """The versions that have a folder in ``releases``, lowest first."""
-    folders = [path.name for path in releases.iterdir() if VERSION.fullmatch(path.name)] if releases.is_dir() else []
+def released_versions(releases: Path, pattern: re.Pattern[str] = VERSION) -> list[str]:
+    """The versions that have a folder in ``releases``, or with the pattern ``DRAFT`` the drafts; lowest first."""
+    folders = [path.name for path in releases.iterdir() if pattern.fullmatch(path.name)] if releases.is_dir() else []
     return sorted(folders, key=precedence)
 
 
@@ -190,9 +235,18 @@ def _entry(item: object, where: str) -> Entry:
     name, digest, size = fields.get("name"), fields.get("sha256"), fields.get("size")
     named = isinstance(name, str) and _NAME.fullmatch(name)
     hashed = isinstance(digest, str) and _HASH.fullmatch(digest)
-    if named and hashed and type(size) is int and size >= 0:
-        return Entry(str(name), str(digest), size)
-    raise _not_a_manifest(where, "a file in it has no proper name, sha256 and size")
+    if not (named and hashed and type(size) is int and size >= 0):
+        raise _not_a_manifest(where, "a file in it has no proper name, sha256 and size")
+    if size > LARGEST_FILE:
+        raise _not_a_manifest(where, f"{name} has more than {LARGEST_FILE:,} bytes")
+    return Entry(str(name), str(digest), size)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(_DATE.fullmatch(text) and date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _not_a_manifest(where: str, why: str) -> UserError:

@@ -19,6 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from quilt_cfn.errors import UserError
+from quilt_cfn.inputs.release import Release
 
 if TYPE_CHECKING:
     from cyclonedx.model.component import Component
@@ -29,10 +30,10 @@ OURSELVES = "quilt-cfn"
 _NIL = UUID(int=0)
 
 
-def bill_of_materials(version: str, released: str) -> bytes:
+def bill_of_materials(release: Release, released: str) -> bytes:
     """CycloneDX 1.6 in JSON: the Python interpreter, every installed distribution, and their dependencies.
 
-    ``version`` is the release's; ``released`` is its date, ``YYYY-MM-DD``, which becomes the timestamp. A component's
+    ``released`` is its date, ``YYYY-MM-DD``, which becomes the timestamp. A component's
     scope is ``required`` when this package depends on it, and ``excluded`` when it is there for something else, such as
     tests or publishing. Raises ``UserError`` where cyclonedx-python-lib is missing or the environment is damaged.
     """
@@ -54,7 +55,10 @@ def bill_of_materials(version: str, released: str) -> bytes:
     needs = _needs(installed, {**dict.fromkeys(installed, ()), OURSELVES: _fields(ourselves, "Provides-Extra")})
     # No purl: the package is not on PyPI, where another project could take the name.
     described = Component(
-        type=ComponentType.APPLICATION, name=OURSELVES, version=version, bom_ref=f"{OURSELVES}@{version}"
+        type=ComponentType.APPLICATION,
+        name=OURSELVES,
+        version=release.version,
+        bom_ref=f"{OURSELVES}@{release.version}",
     )
     others = {name: _distribution(installed[name], name in required) for name in installed if name != OURSELVES}
     interpreter = _interpreter()
@@ -75,6 +79,24 @@ def bill_of_materials(version: str, released: str) -> bytes:
     # Another document needs another serial number, and the same document the same one: it is derived from the text.
     bom.serial_number = uuid5(_NIL, text())
     return f"{text()}\n".encode()
+
+
+def image_url(name: str, digest: str | None) -> str:
+    """The package URL of a container image, ``name`` being repository and tag.
+
+    With a digest it names the bytes. Without one there is only the tag, for which the older type ``docker`` is made.
+    https://github.com/package-url/purl-spec/blob/main/types-doc/oci-definition.md
+    https://github.com/package-url/purl-spec/blob/main/types-doc/docker-definition.md
+    """
+    from packageurl import PackageURL  # late: only a release or its publication needs it
+
+    repository, _, tag = name.rpartition(":")
+    *place, last = repository.split("/")
+    if digest:
+        return str(PackageURL("oci", None, last, digest, {"repository_url": repository, "tag": tag}))
+    host = place.pop(0) if place and ("." in place[0] or ":" in place[0]) else "docker.io"
+    elsewhere = {} if host == "docker.io" else {"repository_url": host}
+    return str(PackageURL("docker", "/".join(place), last, tag, elsewhere))
 
 
 def _installed() -> dict[str, Distribution]:

@@ -13,13 +13,14 @@ keys:
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import shlex
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quilt_cfn.delivery.release.artifact import SIGNATURE, SUMS
+from quilt_cfn.delivery.release.artifact import SIGNATURE, SUMS, Manifest
 from quilt_cfn.errors import UserError
 
 if TYPE_CHECKING:
@@ -91,6 +92,35 @@ def verifies(public_key: PublicKey, content: bytes, signature: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def fingerprint(public_key: PublicKey) -> str:
+    """``sha256:`` and 64 hexadecimal digits that stand for a public key: the hash of its SubjectPublicKeyInfo in DER.
+
+    OpenSSL prints the same: ``openssl pkey -pubin -in key.pub -outform DER | sha256sum``.
+    https://www.rfc-editor.org/rfc/rfc8410#section-4
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # late: see read_private_key
+
+    encoded = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"sha256:{hashlib.sha256(encoded).hexdigest()}"
+
+
+def refuse_other_key(manifest: Manifest, key: PrivateKey | None) -> None:
+    """Raises ``UserError`` unless a version is signed with the key that its manifest names; it may name none."""
+    if manifest.signing_key is None:
+        return
+    if key is None:
+        raise UserError(
+            f"{manifest.version} has to be signed: its manifest names the key {manifest.signing_key}.",
+            "Name that key's file with --sign.",
+        )
+    found = fingerprint(key.public_key())
+    if found != manifest.signing_key:
+        raise UserError(
+            f"The manifest of {manifest.version} names the key {manifest.signing_key}, and this one is {found}.",
+            "Sign with the key that it names; another key takes over with the next release (docs/releasing.md).",
+        )
 
 
 def verification_command(base: str) -> str:

@@ -6,17 +6,41 @@ An artifact here depends on its version and its note only. Another note gives ot
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from quilt_cfn.delivery.publish.execute import execute
-from quilt_cfn.delivery.publish.plan import Pointer, latest_key, plan_publication, pointer_content, version_key
-from quilt_cfn.delivery.publish.stores.protocols import PreconditionFailed, Store, Stored
-from quilt_cfn.delivery.publish.verify import verify
-from quilt_cfn.delivery.release.artifact import PRODUCT, Artifact, compose, sha256
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from quilt_cfn.delivery.publish import pointer
+from quilt_cfn.delivery.publish.execute import execute
+from quilt_cfn.delivery.publish.plan import Pointer, latest_key, plan_publication, version_key
+from quilt_cfn.delivery.publish.stores.protocols import (
+    Digest,
+    PreconditionFailed,
+    Store,
+    Stored,
+    size_and_sha256,
+    whole,
+)
+from quilt_cfn.delivery.publish.verify import verify
+from quilt_cfn.delivery.release.artifact import (
+    LARGEST_FILE,
+    PRODUCT,
+    PROVENANCE,
+    SIGNATURE,
+    Artifact,
+    Manifest,
+    compose,
+    sha256,
+)
+from quilt_cfn.delivery.release.provenance import provenance
+
+NOW = datetime(2026, 11, 30, 12, 0, tzinfo=timezone.utc)
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+OTHER_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 BIG = 120_000
 """Bytes of the two large files; a template may have 51,200 on a command line, and 1 MB in S3."""
 
@@ -56,11 +80,22 @@ def write_folder(artifact: Artifact, folder: Path) -> Path:
     return folder
 
 
-def published(*artifacts: Artifact, latest: Artifact | None = None) -> dict[str, bytes]:
+def pointer_content(manifest: Manifest, key: Ed25519PrivateKey | None = None, withdrawn: Iterable[str] = ()) -> bytes:
+    """The `latest.json` that names a version, signed at `NOW` if there is a key."""
+    return pointer.content(manifest, key, NOW, withdrawn)
+
+
+def published(
+    *artifacts: Artifact, latest: Artifact | None = None, key: Ed25519PrivateKey | None = None
+) -> dict[str, bytes]:
     """What a store holds once these were published; `latest.json` names the last one, or `latest`."""
     held = {version_key(each.version, name): body for each in artifacts for name, body in each.everything.items()}
     newest = latest or (artifacts[-1] if artifacts else None)
-    return held | ({latest_key(): pointer_content(newest.manifest)} if newest else {})
+    if key:
+        for each in artifacts:
+            held[version_key(each.version, SIGNATURE)] = key.sign(each.manifest.sums)
+            held[version_key(each.version, PROVENANCE)] = provenance(each.manifest, key)
+    return held | ({latest_key(): pointer_content(newest.manifest, key)} if newest else {})
 
 
 def flip(content: bytes, offset: int) -> bytes:
@@ -109,9 +144,17 @@ class Memory:
         """As S3 reports it: there, with a tag, and not what was sent."""
         self.put(key, b"", intact=False)
 
-    def read(self, key: str) -> Stored | None:
+    def read(self, key: str, limit: int) -> Stored | None:
         self._called("read", key)
-        return self.held.get(key)
+        stored = self.held.get(key)
+        if stored:
+            whole([stored.content], limit, f"{self.name}/{key}")
+        return stored
+
+    def digest(self, key: str, limit: int) -> Digest | None:
+        self._called("digest", key)
+        stored = self.held.get(key)
+        return stored and Digest(*size_and_sha256([stored.content[: limit + 1]]), stored.tag, stored.intact)
 
     def names(self, folder: str) -> Sequence[str] | None:
         self._called("names", folder)
@@ -151,15 +194,15 @@ class Memory:
         self.after(verb, key)
 
 
-def publish(artifact: Artifact, store: Store, pool: Executor = POOL, signature: bytes | None = None) -> Pointer:
+def publish(artifact: Artifact, store: Store, pool: Executor = POOL, key: Ed25519PrivateKey | None = None) -> Pointer:
     """Make a plan and execute it."""
-    return execute(plan_publication(artifact, signature, store, pool), artifact.manifest, store, pool, lambda: None)
+    return execute(plan_publication(artifact, key, store, pool, NOW), artifact.manifest, store, pool, lambda: None)
 
 
 def assert_published(artifact: Artifact, store: Store, latest: Artifact | None = None) -> None:
     """The version is there with these bytes and nothing else, and `latest.json` names it, or `latest`."""
     assert verify(store, artifact.version, None, POOL).findings == ()
-    there = {name: store.read(version_key(artifact.version, name)) for name in artifact.everything}
+    there = {name: store.read(version_key(artifact.version, name), LARGEST_FILE) for name in artifact.everything}
     assert {name: stored and stored.content for name, stored in there.items()} == artifact.everything
     assert set(store.names(f"{PRODUCT}/{artifact.version}") or ()) == artifact.everything.keys()
     newest = verify(store, None, None, POOL)

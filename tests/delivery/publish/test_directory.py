@@ -18,7 +18,7 @@ from quilt_cfn.delivery.publish.stores.protocols import PreconditionFailed
 from quilt_cfn.delivery.publish.verify import verify
 from quilt_cfn.delivery.release.artifact import PRODUCT, Artifact
 from quilt_cfn.errors import UserError
-from tests.delivery.publish.artifacts import POOL, artifact, assert_published, publish, published
+from tests.delivery.publish.artifacts import NOW, POOL, artifact, assert_published, publish, published
 
 OLD, NEW = artifact("1.0.0", big=600), artifact("1.1.0", big=600)
 KEY = f"{PRODUCT}/1.0.0/guide.md"
@@ -179,6 +179,6 @@ def test_a_folder_that_can_not_be_read_is_an_error_and_not_an_empty_one(tmp_path
 
 
 def test_a_plan_for_a_folder_that_is_not_there_does_not_make_it(store):
-    plan_publication(OLD, None, store, POOL)
+    plan_publication(OLD, None, store, POOL, NOW)
     assert not store.root.exists()
     assert store.name == str(store.root)

@@ -13,11 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quilt_cfn.delivery.publish.execute import POINTER_ATTEMPTS, WRITE_ATTEMPTS, execute
-from quilt_cfn.delivery.publish.plan import Pointer, latest_key, plan_publication, pointer_content, version_key
-from quilt_cfn.delivery.release.artifact import MANIFEST, SIGNATURE, Artifact
+from quilt_cfn.delivery.publish.plan import Pointer, latest_key, plan_publication, version_key
+from quilt_cfn.delivery.release.artifact import MANIFEST, Artifact
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.release import precedence
-from tests.delivery.publish.artifacts import POOL, Memory, artifact, assert_published, publish, published
+from tests.delivery.publish.artifacts import (
+    KEY,
+    NOW,
+    POOL,
+    Memory,
+    artifact,
+    assert_published,
+    pointer_content,
+    publish,
+    published,
+)
 
 OURS, OTHER = artifact(big=600), artifact(note="other", big=600)
 OLDER, NEWER = artifact("0.9.0", big=600), artifact("1.10.0", big=600)
@@ -52,7 +62,7 @@ def test_the_sums_are_written_first_the_files_next_the_manifest_after_them_and_l
 
 def test_each_step_is_read_back_before_the_next_one_begins():
     store = Memory()
-    decided = plan_publication(OURS, None, store, POOL)
+    decided = plan_publication(OURS, None, store, POOL, NOW)
     store.log.clear()
     execute(decided, OURS.manifest, store, POOL, lambda: None)
     expected = [step for key in KEYS for step in (("create", key), ("read", key))]
@@ -77,10 +87,10 @@ def test_files_are_written_at_once_and_all_of_them_before_the_manifest():
 
 def test_progress_is_reported_after_each_write_and_after_the_pointer():
     store, steps = Memory(), []
-    decided = plan_publication(OURS, b"signed", store, POOL)
+    decided = plan_publication(OURS, KEY, store, POOL, NOW)
     execute(decided, OURS.manifest, store, POOL, lambda: steps.append(len(store.held)))
     assert len(steps) == len(decided.writes) + 1
-    assert store.contents == published(OURS) | {version_key("1.0.0", SIGNATURE): b"signed"}
+    assert store.contents == published(OURS, key=KEY)
 
 
 def test_a_second_run_writes_nothing():
@@ -180,7 +190,7 @@ def test_a_file_that_fails_keeps_the_manifest_from_being_written(verb, name):
     def fail() -> None:
         raise UserError("The network is down.", "Wait.")
 
-    decided = plan_publication(OURS, None, store, POOL)
+    decided = plan_publication(OURS, None, store, POOL, NOW)
     store.before = once(verb, key, fail)
     error = refusal(lambda: execute(decided, OURS.manifest, store, POOL, lambda: None))
     assert error.what == "The network is down."
@@ -202,7 +212,7 @@ class Waiting(Executor):
 
 def test_files_that_were_not_begun_when_one_fails_are_not_written():
     store, pool = Memory(), Waiting()
-    decided = plan_publication(OURS, None, store, POOL)
+    decided = plan_publication(OURS, None, store, POOL, NOW)
     store.before = once("read", FILES[0], lambda: store.put(FILES[0], b"other"))
     refusal(lambda: execute(decided, OURS.manifest, store, pool, lambda: None))
     assert [future.cancelled() for future in pool.futures] == [False, *[True] * (len(FILES) - 1)]
@@ -226,7 +236,7 @@ def test_latest_is_moved_again_when_the_publisher_of_an_older_version_moved_it_m
 
 def test_latest_is_moved_again_when_another_publisher_moved_it_to_a_withdrawn_version_meanwhile():
     store = Memory(published(OLDER))
-    decided = plan_publication(OURS, None, store, POOL, frozenset({NEWER.version}))
+    decided = plan_publication(OURS, None, store, POOL, NOW, frozenset({NEWER.version}))
     store.before = once("replace", latest_key(), lambda: publish(NEWER, store))
     assert execute(decided, OURS.manifest, store, POOL, lambda: None).version == "1.0.0"
     assert_published(OURS, store)
