@@ -73,11 +73,11 @@ def _write_through(path: Path, mode: int, content: bytes) -> None:
             rest = rest[file.write(rest) :]
 
 
-def replace_file(path: Path, content: bytes, temporary_name: str) -> None:
+def replace_file(path: Path, content: bytes, temporary_name: str, mode: int | None = None) -> None:
     """Write ``content`` under another name in the same folder and rename it to ``path``; raises ``OSError``.
 
-    Both the bytes and the name are on the disk when this returns. A file that is replaced passes on its permissions.
-    What is no regular file is not replaced.
+    Both the bytes and the name are on the disk when this returns. A file that is replaced passes on its permissions,
+    unless ``mode`` has others. What is no regular file is not replaced.
     """
     temporary = path.with_name(temporary_name)
     there = _status(path)
@@ -86,8 +86,8 @@ def replace_file(path: Path, content: bytes, temporary_name: str) -> None:
     try:
         temporary.unlink(missing_ok=True)
         write_to_disk(temporary, content)
-        if there:
-            temporary.chmod(there.st_mode & 0o7777)
+        if mode is not None or there:
+            temporary.chmod(mode if mode is not None else there.st_mode & 0o7777)
         temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):

@@ -56,11 +56,9 @@ def fetch(url: str) -> bytes:
     if not url.startswith("https://"):
         raise UserError(f"{url} is not an https URL, and nothing else is read.", "Ask AWS Marketplace what it is.")
     folder, _, name = url.rpartition("/")
-    stored = Web(folder).read(name)
+    stored = Web(folder).read(name, TEMPLATE_AT_A_URL)
     if stored is None:
         raise UserError(f"Nothing can be read at {url}.", "Open it in a browser; AWS Marketplace's copies are public.")
-    if len(stored.content) > TEMPLATE_AT_A_URL:
-        raise UserError(f"What is at {url} is larger than a template may be.", "Open it in a browser.")
     return stored.content
 
 

@@ -12,7 +12,7 @@ from quilt_cfn.delivery.publish.plan import version_key
 from quilt_cfn.delivery.publish.publish import READERS
 from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix
 from quilt_cfn.delivery.publish.verify import verify
-from quilt_cfn.delivery.release.artifact import MANIFEST, read_released
+from quilt_cfn.delivery.release.artifact import LARGEST_MANIFEST, MANIFEST, read_released
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.listing import LISTING, read_listing
 from quilt_cfn.inputs.release import IN_CHECKOUT, read_release
@@ -36,7 +36,7 @@ def verify_published(root: Path) -> None:
     listing = read_listing(root / LISTING)
     version = read_release(root / IN_CHECKOUT).version
     store = open_public(*bucket_and_prefix(listing.published or ""), listing.region or "")
-    if store.read(version_key(version, MANIFEST)) is None:
+    if store.digest(version_key(version, MANIFEST), LARGEST_MANIFEST) is None:
         raise UserError(
             f"{version} is not published at {listing.published}, or not everybody can read it there.",
             f"Run quilt-cfn publish {listing.published}, and the same with --check-bucket.",

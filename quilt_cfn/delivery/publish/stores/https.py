@@ -1,21 +1,31 @@
-"""Reads a published version from a web server: by https only, and no file beyond a size limit."""
+"""Reads a published version from a web server: by https only, and no more of a file than a limit.
+
+A server may send to another one, but not from the internet into the reader's own network.
+"""
 
 from __future__ import annotations
 
+import io
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
-from http.client import HTTPException
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from http.client import HTTPException, HTTPResponse, HTTPSConnection
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
 
-from quilt_cfn.delivery.publish.stores.protocols import Stored
+from quilt_cfn.delivery.publish.stores.protocols import Digest, Stored, Taken, first_bytes, size_and_sha256, whole
 from quilt_cfn.delivery.release.artifact import sha256
 from quilt_cfn.errors import UserError
+from quilt_cfn.text import shown
 
 TIMEOUT = 30
 """Seconds without a byte after which a request fails."""
-LIMIT = 16 * 1024 * 1024
-"""The most bytes that are read of a file. S3 takes templates of 1 MB, and a diagram has less."""
+REDIRECTIONS = 5
+"""How many redirections of a request are followed."""
+
+_MISSING = {403, 404, 410}  # S3 answers 403 for a missing key to everybody who may not list the bucket
+_MOVED = {301, 302, 303, 307, 308}
 
 
 class Web(NamedTuple):
@@ -30,43 +40,138 @@ class Web(NamedTuple):
     def name(self) -> str:
         return self.url
 
-    def read(self, key: str) -> Stored | None:
+    def read(self, key: str, limit: int) -> Stored | None:
+        content = self._take(key, limit, lambda chunks: whole(chunks, limit, f"{self.url}/{key}"))
+        return None if content is None else Stored(content, sha256(content))
+
+    def digest(self, key: str, limit: int) -> Digest | None:
+        found = self._take(key, limit, size_and_sha256)
+        return Digest(*found, tag=found[1]) if found else None
+
+    def names(self, folder: str) -> Sequence[str] | None:
+        return None
+
+    def _take(self, key: str, limit: int, consume: Callable[[Iterator[bytes]], Taken]) -> Taken | None:
+        """What ``consume`` makes of the first bytes at a key; None when nothing is there."""
         url = f"{self.url}/{key}"
-        opener = urllib.request.build_opener(_Redirects)
         try:
-            with opener.open(url, timeout=TIMEOUT) as answer:
-                content = answer.read(LIMIT + 1)
-                missing = answer.length  # of the Content-Length
+            with _open(url) as answer:
+
+                def read(size: int) -> bytes:
+                    chunk: bytes = answer.read(size)
+                    if not chunk and answer.length:  # what is left of the Content-Length
+                        raise ValueError("the connection ended before the file did")
+                    return chunk
+
+                return consume(first_bytes(read, limit))
         except urllib.error.HTTPError as error:
             with error:
-                # S3 answers 403 for a missing key to everybody who may not list the bucket.
-                if error.code in (403, 404, 410):
+                if error.code in _MISSING:
                     return None
                 reason = f"it answered {error.code}"
         except urllib.error.URLError as error:
             reason = str(error.reason)
         except (OSError, HTTPException, ValueError) as error:
             reason = str(error) or type(error).__name__
-        else:
-            if len(content) > LIMIT:
-                reason = f"it is larger than {LIMIT:,} bytes"
-            elif missing:
-                reason = "the connection ended before the file did"
-            else:
-                return Stored(content, sha256(content))
-        raise UserError(f"{url} could not be read: {reason}.", "Check the URL, and try again in a minute.")
+        raise UserError(f"{url} could not be read: {shown(reason)}.", "Check the URL, and try again in a minute.")
 
-    def names(self, folder: str) -> Sequence[str] | None:
+
+def _open(url: str) -> Any:
+    """The answer to a request, after redirections; raises what urllib does, and ``ValueError``."""
+    https = _Https()
+    opener = urllib.request.build_opener(https, _NoRedirections)
+    for _ in range(REDIRECTIONS + 1):
+        try:
+            answer = opener.open(url, timeout=TIMEOUT)
+        except urllib.error.HTTPError as error:
+            target = error.headers.get("Location")
+            if error.code not in _MOVED or not target:
+                raise
+            error.close()  # unread: urllib's own handler reads all of it, be it as long as it may
+            url = urljoin(url, target)
+            if not url.startswith("https://"):
+                raise ValueError("it redirects to something else than https") from None
+            if has_credentials(url):
+                raise ValueError("it redirects to a URL with credentials") from None
+            continue
+        # No encoding was asked for, and a few bytes of one could stand for gigabytes.
+        encoding = answer.headers.get("Content-Encoding") or "identity"
+        if encoding != "identity":
+            answer.close()
+            raise ValueError(f"it is encoded as {shown(encoding, 20)}, which was not asked for")
+        return answer
+    raise ValueError(f"it redirects more than {REDIRECTIONS} times")
+
+
+def has_credentials(url: str) -> bool:
+    """Whether a URL has a user's name or a password in it; raises ``ValueError`` for what is no URL."""
+    return "@" in urlsplit(url).netloc
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the internet, and not of a private network or of this computer."""
+    parsed = ip_address(address.partition("%")[0])
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return (mapped or parsed).is_global
+
+
+class _NoRedirections(urllib.request.HTTPRedirectHandler):
+    """Makes an error of every redirection."""
+
+    def redirect_request(self, *_: Any) -> None:
         return None
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirection to https, and to nothing else."""
+class _Https(urllib.request.HTTPSHandler):
+    """Connects to servers one after another, and not from a public one to one that isn't."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
-        if not newurl.startswith("https://"):
-            raise ValueError("it redirects to something else than https")
-        return super().redirect_request(req, fp, 307 if code == 308 else code, msg, headers, newurl)
+    def __init__(self) -> None:
+        super().__init__()
+        self.was_public = False
 
-    # Python 3.10 doesn't know 308, which is like 307.
-    http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302
+    def https_open(self, req: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(self._connection, req)  # type: ignore[arg-type]  # a function that makes a connection will do
+
+    def _connection(self, host: str, **settings: Any) -> HTTPSConnection:
+        return _Connection(host, self._check, **settings)
+
+    def _check(self, address: str) -> None:
+        public = is_public(address)
+        if self.was_public and not public:
+            raise ValueError("it redirects into a private network")
+        self.was_public |= public
+
+
+class _Response(HTTPResponse):
+    """http.client's, for which a chunk of a negative size would be all that the server will ever send."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.fp = _Received(self.fp.detach())  # type: ignore[attr-defined]  # nothing has been read yet
+
+
+class _Received(io.BufferedReader):
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            raise HTTPException("it sends a chunk of a negative size")
+        return super().read(size)
+
+
+class _Connection(HTTPSConnection):
+    """Tells ``check`` the address that it really connected to, before it sends a request."""
+
+    response_class = _Response
+
+    def __init__(self, host: str, check: Callable[[str], None], **settings: Any) -> None:
+        super().__init__(host, **settings)
+        self._check = check
+        self._by_proxy = False
+
+    def set_tunnel(self, *arguments: Any, **named: Any) -> None:
+        self._by_proxy = True
+        super().set_tunnel(*arguments, **named)
+
+    def connect(self) -> None:
+        super().connect()
+        if not self._by_proxy:  # the address is that of the proxy, which the user has chosen, and which decides
+            self._check(self.sock.getpeername()[0])

@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from quilt_cfn import aws
 from quilt_cfn.delivery.publish.stores.locations import object_url
-from quilt_cfn.delivery.publish.stores.protocols import PreconditionFailed, Stored
+from quilt_cfn.delivery.publish.stores.protocols import (
+    MOST_NAMES,
+    Digest,
+    PreconditionFailed,
+    Stored,
+    Taken,
+    first_bytes,
+    size_and_sha256,
+    too_many_names,
+    whole,
+)
 from quilt_cfn.delivery.release.artifact import LATEST
 from quilt_cfn.errors import UserError
 
@@ -48,43 +58,29 @@ class Bucket(NamedTuple):
     def name(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
-    def read(self, key: str) -> Stored | None:
-        from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
+    def read(self, key: str, limit: int) -> Stored | None:
+        found = self._take(key, limit, lambda chunks: whole(chunks, limit, f"{self.name}/{key}"))
+        return Stored(found[0] or b"", found[1], found[0] is not None) if found else None
 
-        what = f"{self.name}/{key} could not be read"
-        failure: Exception = OSError()
-        for _ in range(ATTEMPTS):
-            tag = ""
-            try:
-                answer = self.client.get_object(Bucket=self.bucket, Key=self.key(key), ChecksumMode="ENABLED")
-                tag = answer["ETag"]
-                # Not "with body": that gives the stream inside, which compares no checksums.
-                with contextlib.closing(answer["Body"]) as body:
-                    return Stored(body.read(), tag)
-            except ClientError as error:
-                if aws.code(error) in _NOT_FOUND or (self.anonymous and aws.code(error) in aws.DENIED):
-                    return None
-                raise self._user_error(error, what) from error
-            except (BotoCoreError, OSError) as error:
-                if not tag:  # botocore has retried by itself, which it does only until an answer begins
-                    raise aws.user_error(error, what) from error
-                failure = error  # in S3, or only on the way: the next attempt shows which
-        if isinstance(failure, FlexibleChecksumError):
-            return Stored(b"", tag, intact=False)
-        raise aws.user_error(failure, what)
+    def digest(self, key: str, limit: int) -> Digest | None:
+        found = self._take(key, limit, size_and_sha256)
+        return Digest(*(found[0] or (0, "")), found[1], found[0] is not None) if found else None
 
-    def names(self, folder: str) -> Sequence[str]:
+    def names(self, folder: str) -> Sequence[str] | None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         above = self.key(folder) + "/"
-        found: list[str] = []
         try:
-            pages = self.client.get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self.bucket, Prefix=above, Delimiter="/"):
-                found += [item["Key"] for item in page.get("Contents", [])]
-                found += [item["Prefix"] for item in page.get("CommonPrefixes", [])]
+            # No request for a second page: that of a server which never ends would have a third one.
+            page = self.client.list_objects_v2(Bucket=self.bucket, Prefix=above, Delimiter="/", MaxKeys=MOST_NAMES)
         except (ClientError, BotoCoreError) as error:
+            if self.anonymous and aws.code(error) in aws.DENIED:
+                return None
             raise self._user_error(error, f"{self.name}/{folder} could not be listed") from error
+        found = [item.get("Key", "") for item in page.get("Contents", [])]
+        found += [item.get("Prefix", "") for item in page.get("CommonPrefixes", [])]
+        if page.get("IsTruncated") or len(found) > MOST_NAMES:
+            raise too_many_names(f"{self.name}/{folder}")
         return sorted(key.removeprefix(above).rstrip("/") for key in found)
 
     def create(self, key: str, content: bytes) -> None:
@@ -100,6 +96,38 @@ class Bucket(NamedTuple):
     def key(self, key: str) -> str:
         """The object's key in the bucket."""
         return f"{self.prefix}/{key}" if self.prefix else key
+
+    def _take(
+        self, key: str, limit: int, consume: Callable[[Iterator[bytes]], Taken]
+    ) -> tuple[Taken | None, str] | None:
+        """What ``consume`` makes of the first bytes at a key, and their tag; None when nothing is there.
+
+        None of it, and the tag, when S3's checksum shows that the content is not what was written.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
+        from urllib3.exceptions import HTTPError  # which botocore passes on while an answer's body is read
+
+        what = f"{self.name}/{key} could not be read"
+        failure: Exception = OSError()
+        for _ in range(ATTEMPTS):
+            tag = None
+            try:
+                answer = self.client.get_object(Bucket=self.bucket, Key=self.key(key), ChecksumMode="ENABLED")
+                tag = str(answer.get("ETag", ""))
+                # Not "with body": that gives the stream inside, which compares no checksums.
+                with contextlib.closing(answer["Body"]) as body:
+                    return consume(first_bytes(body.read, limit)), tag
+            except ClientError as error:
+                if aws.code(error) in _NOT_FOUND or (self.anonymous and aws.code(error) in aws.DENIED):
+                    return None
+                raise self._user_error(error, what) from error
+            except (BotoCoreError, OSError, HTTPError, ValueError) as error:
+                if tag is None:  # botocore has retried by itself, which it does only until an answer begins
+                    raise aws.user_error(error, what) from error
+                failure = error  # in S3, or only on the way: the next attempt shows which
+        if isinstance(failure, FlexibleChecksumError):
+            return None, tag or ""
+        raise aws.user_error(failure, what)
 
     def _put(self, key: str, content: bytes, **condition: str) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
