@@ -19,6 +19,7 @@ PACKAGE = ROOT / "quilt_cfn"
 LAYERS: dict[str, set[str]] = {
     "quilt_cfn.errors": set(),
     "quilt_cfn.text": set(),
+    "quilt_cfn.streams": set(),
     "quilt_cfn.finding": {"quilt_cfn.text"},
     "quilt_cfn.editions": set(),
     "quilt_cfn.files": {"quilt_cfn.errors"},
@@ -30,7 +31,7 @@ LAYERS: dict[str, set[str]] = {
 }
 LAYERS["quilt_cfn.delivery"] = {*LAYERS} - {"quilt_cfn.instance"}
 LAYERS["quilt_cfn.commands"] = {*LAYERS} - {"quilt_cfn.instance", "quilt_cfn.aws"}
-LAYERS["quilt_cfn.cli"] = {"quilt_cfn.commands", "quilt_cfn.errors", "quilt_cfn.text"}
+LAYERS["quilt_cfn.cli"] = {"quilt_cfn.commands", "quilt_cfn.errors", "quilt_cfn.streams", "quilt_cfn.text"}
 LAYERS["quilt_cfn.__main__"] = {"quilt_cfn.cli"}
 """Package or module at the top -> those that it may import beside itself, from the lowest to the highest."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
@@ -12,7 +13,10 @@ from quilt_cfn.errors import UserError
 TEMPLATES = f"templates{os.sep}"
 """Where the templates of a checkout lie, seen from its top folder."""
 PUBLISHED = f"published{os.sep}"
-"""Where versions are published to when no destination is named."""
+"""Where versions are published to when no destination is named, seen from the checkout's top folder."""
+
+STANDARD_OUTPUT = "-"
+"""What names standard output where a command takes the path of a file."""
 
 Run = Callable[[argparse.Namespace], int]
 """What carries a command out and returns its exit code."""
@@ -34,6 +38,16 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, formatter_class=_HelpFormatter)
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """argparse's, which takes an empty value for a value: '' as a path is the current folder, for instance."""
+        if not arg_string and action.nargs != argparse.PARSER:  # that one has the words of the whole command
+            raise argparse.ArgumentError(action, "it is empty; give it a value, or leave it out")
+        return super()._get_value(action, arg_string)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """argparse's, which hides that a message could not be written."""
+        (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
         sentence = message[:1].upper() + message[1:]

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from quilt_cfn.commands.arguments import TEMPLATES, add_command
+from quilt_cfn.commands.arguments import STANDARD_OUTPUT, TEMPLATES, add_command
+from quilt_cfn.commands.checkout import find_own_checkout
 from quilt_cfn.editions import LARGEST_TEMPLATE, TEMPLATE_FILES, nearest
 from quilt_cfn.errors import UserError
 
-STANDARD_OUTPUT = "-"
+_NAMES_OF_STANDARD_OUTPUT = (STANDARD_OUTPUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+"""A file behind it may have a beginning already, which is not to be replaced."""
 
 
 def add_to(commands: Any) -> None:
@@ -34,9 +36,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--output",
         metavar="PATH",
-        default=TEMPLATES,
         help="a folder (existing, or ending in /), a file for a single edition, or - for standard output; "
-        "default: %(default)s",
+        f"default: {TEMPLATES} of the checkout",
     )
     parser.add_argument("--format", choices=("yaml", "json"), default="yaml", help="default: %(default)s")
     parser.add_argument(
@@ -55,9 +56,12 @@ def run(options: argparse.Namespace) -> int:
         if name not in TEMPLATE_FILES:
             raise UserError(f"There is no edition {name!r}.", nearest(name))
     names = list(dict.fromkeys(options.editions)) or list(TEMPLATE_FILES)
-    files = [_file(name, options.output, options.format, alone=len(names) == 1) for name in names]
     if options.compact and options.format != "json":
         raise UserError("--compact is about JSON.", "Add --format json.")
+    if options.output in _NAMES_OF_STANDARD_OUTPUT:
+        options.output = STANDARD_OUTPUT
+    output = options.output or f"{find_own_checkout() / TEMPLATES}{os.sep}"
+    files = [_file(name, output, options.format, alone=len(names) == 1) for name in names]
     gc.disable()  # a build ends before garbage is worth collecting: 6% less time
     try:
         texts = _texts(names, options)
@@ -65,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         gc.enable()
     for text, file in zip(texts, files, strict=True):
         if file is None:
-            sys.stdout.write(text)
+            sys.stdout.buffer.write(text.encode())  # UTF-8, whatever the terminal's encoding is
         else:
             print(_write(text, file, options.compact))
     return 0
@@ -99,8 +103,6 @@ def _write(text: str, file: Path, compact: bool) -> str:
 
 def _file(name: str, output: str, format: str, *, alone: bool) -> Path | None:
     """Where the template of an edition is written; None is standard output."""
-    if not output:
-        raise UserError("--output is empty.", "Name a folder, a file, or - for standard output.")
     if output.endswith(os.sep) or Path(output).is_dir():
         return Path(output) / Path(TEMPLATE_FILES[name]).with_suffix(f".{format}")
     if not alone:

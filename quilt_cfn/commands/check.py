@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quilt_cfn.commands.arguments import TEMPLATES, add_command
+from quilt_cfn.commands.checkout import find_own_checkout
 from quilt_cfn.editions import TEMPLATE_FILES
 from quilt_cfn.errors import UserError
 
@@ -90,7 +91,8 @@ def _check(options: argparse.Namespace) -> Report:
                 "--parameters and --marketplace are about one launch of a template of yours.",
                 "Name its file, without --edition and --linters.",
             )
-        subjects = read_subjects(options.files, options.edition, Path(TEMPLATES))
+        folder = Path() if options.files else find_own_checkout() / TEMPLATES
+        subjects = read_subjects(options.files, options.edition, folder)
         return lint(subjects, regions) if options.linters else check(subjects, regions)
     if len(options.files) > 1 or len(regions) > 1:
         raise UserError(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quilt_cfn.commands.arguments import TEMPLATES, add_command, print_lines
+from quilt_cfn.commands.checkout import find_own_checkout
 from quilt_cfn.editions import EDITIONS, MARKETPLACE
 
 _DECISIONS = Path(__file__).parents[1] / "stack" / "decisions.md"
@@ -32,7 +33,8 @@ def add_to(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write docs/decisions.md, docs/lifecycle.md, docs/monitoring.md, docs/rules.md and
     marketplace/usage-instructions.txt from what this checkout declares and from its templates."""
-    return print_lines(write_pages(Path(TEMPLATES), Path()))
+    root = find_own_checkout()
+    return print_lines(write_pages(root / TEMPLATES, root))
 
 
 def write_pages(templates: Path, root: Path) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from quilt_cfn.commands.arguments import TEMPLATES, add_command
+from quilt_cfn.commands.checkout import find_own_checkout
 
 
 def add_to(commands: Any) -> None:
@@ -33,7 +34,8 @@ def run(options: argparse.Namespace) -> int:
     from quilt_cfn.finding import fails
     from quilt_cfn.inputs.subjects import read_subjects
 
-    subjects = read_subjects(options.files, None, Path(TEMPLATES))
+    folder = Path() if options.files else find_own_checkout() / TEMPLATES
+    subjects = read_subjects(options.files, None, folder)
     print("quilt-cfn lint is now quilt-cfn check --linters; the old name goes on working.", file=sys.stderr)
     result = lint(subjects)
     print(as_text(result, with_suppressed=options.explain))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quilt_cfn.commands.arguments import Parser, add_command, print_lines
+from quilt_cfn.commands.checkout import find_checkout
 
 if TYPE_CHECKING:
     from quilt_cfn.delivery.marketplace.submit import Polling
@@ -36,6 +36,8 @@ def add_to(commands: Any) -> None:
                 type=_seconds,
                 help="how often to look while waiting; default: 15 seconds at first, 60 later",
             )
+        if step == "plan":
+            parser_of_step.set_defaults(format="json")
         if step == "status":
             parser_of_step.add_argument(
                 "about", metavar="ID", nargs="?", help="of a change set or a product; default: the listing's product"
@@ -47,7 +49,7 @@ def _plan(options: argparse.Namespace) -> int:
     """Print the request that would be sent, as JSON."""
     from quilt_cfn.delivery.marketplace.plan import as_json, plan_submission
 
-    sys.stdout.write(as_json(plan_submission(Path())))
+    sys.stdout.write(as_json(plan_submission(find_checkout())))
     return 0
 
 
@@ -56,7 +58,7 @@ def _validate(options: argparse.Namespace) -> int:
     from quilt_cfn.delivery.marketplace import catalog, submit
     from quilt_cfn.delivery.marketplace.plan import plan_submission
 
-    return print_lines(submit.validate(catalog.connect(), plan_submission(Path()), _polling(options)))
+    return print_lines(submit.validate(catalog.connect(), plan_submission(find_checkout()), _polling(options)))
 
 
 def _submit(options: argparse.Namespace) -> int:
@@ -64,8 +66,9 @@ def _submit(options: argparse.Namespace) -> int:
     from quilt_cfn.delivery.marketplace import catalog, preflight, submit
     from quilt_cfn.delivery.marketplace.plan import plan_submission
 
-    submission = plan_submission(Path())
-    verified = functools.partial(preflight.verify_published, Path())
+    root = find_checkout()
+    submission = plan_submission(root)
+    verified = functools.partial(preflight.verify_published, root)
     return print_lines(submit.submit(catalog.connect(), submission, verified, _polling(options)))
 
 
@@ -73,7 +76,7 @@ def _status(options: argparse.Namespace) -> int:
     """Print the status of the product's change sets."""
     from quilt_cfn.delivery.marketplace import catalog, preflight, submit
 
-    about = options.about or preflight.product(Path())
+    about = options.about or preflight.product(find_checkout())
     return print_lines(submit.status(catalog.connect(), about, options.follow, _polling(options)))
 
 
@@ -82,7 +85,7 @@ def _drift(options: argparse.Namespace) -> int:
     from quilt_cfn.delivery.marketplace import catalog, drift
     from quilt_cfn.delivery.marketplace.plan import plan_submission
 
-    differences = drift.drift(catalog.connect(), plan_submission(Path()))
+    differences = drift.drift(catalog.connect(), plan_submission(find_checkout()))
     for difference in differences:
         print(difference)
     if not differences:
@@ -91,9 +94,12 @@ def _drift(options: argparse.Namespace) -> int:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
     if not 0 < seconds <= 3600:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0 and up to 3600")
     return seconds
 
 

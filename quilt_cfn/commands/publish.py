@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from quilt_cfn.commands.arguments import PUBLISHED, add_command, print_lines
+from quilt_cfn.commands.checkout import find_checkout
 
 
 def add_to(commands: Any) -> None:
@@ -22,7 +23,7 @@ def add_to(commands: Any) -> None:
         "destinations",
         metavar="DESTINATION",
         nargs="*",
-        help=f"s3://BUCKET/PREFIX, or a folder; default: {PUBLISHED}",
+        help=f"s3://BUCKET/PREFIX, or a folder; default: {PUBLISHED} of the checkout",
     )
     parser.add_argument("--version", metavar="VERSION", help="default: the newest in templates/releases")
     parser.add_argument("--sign", metavar="FILE", type=Path, help="sign with this private key (Ed25519, PEM)")
@@ -45,13 +46,15 @@ def run(options: argparse.Namespace) -> int:
     from quilt_cfn.finding import fails
     from quilt_cfn.inputs.changelog import read_changelog, withdrawn_versions
 
-    locations = options.destinations or [PUBLISHED]
     if options.check_bucket:
+        locations = options.destinations or [str(find_checkout() / PUBLISHED)]
         exit_code = 0
         for report, findings in publish.check_buckets(locations):
             print(report)
             exit_code |= fails(findings)
         return exit_code
-    artifact = read_released(Path(), options.version)
-    withdrawn = withdrawn_versions(read_changelog(Path()))
+    root = find_checkout()
+    locations = options.destinations or [str(root / PUBLISHED)]
+    artifact = read_released(root, options.version)
+    withdrawn = withdrawn_versions(read_changelog(root))
     return print_lines(publish.publish(artifact, locations, options.sign, dry_run=options.dry_run, withdrawn=withdrawn))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from quilt_cfn.commands.arguments import PUBLISHED, add_command
+from quilt_cfn.commands.checkout import find_checkout
 
 
 def add_to(commands: Any) -> None:
@@ -22,8 +23,7 @@ def add_to(commands: Any) -> None:
         "location",
         metavar="LOCATION",
         nargs="?",
-        default=PUBLISHED,
-        help="s3://BUCKET/PREFIX, a folder or https://HOST/PREFIX; default: %(default)s",
+        help=f"s3://BUCKET/PREFIX, a folder or https://HOST/PREFIX; default: {PUBLISHED} of the checkout",
     )
     parser.add_argument("--version", metavar="VERSION", help="default: the one that latest.json points to")
     parser.add_argument("--public-key", metavar="FILE", type=Path, help="the signer's public key (PEM)")
@@ -37,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from quilt_cfn.delivery.publish import publish  # late: imports boto3
     from quilt_cfn.finding import fails
 
-    verification = publish.verify_at(options.location, options.version, options.public_key)
+    location = options.location or str(find_checkout() / PUBLISHED)
+    verification = publish.verify_at(location, options.version, options.public_key)
     print(verification)
     return int(fails(verification.findings))

@@ -7,12 +7,6 @@ from tests.command_line import run
 FAULTY = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n    Properties:\n      Colour: red\n"
 
 
-def test_lint_without_templates_says_how_to_get_some(tmp_path):
-    done = run("lint", folder=tmp_path)
-    assert done.returncode == 2
-    assert "Run quilt-cfn build first" in done.stderr
-
-
 def test_lint_reports_a_fault_with_file_line_rule_and_resource_and_exits_1(tmp_path):
     faulty = tmp_path / "faulty.yaml"
     faulty.write_text(FAULTY)
