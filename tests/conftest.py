@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from quilt_cfn.cli import TRACEBACK
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.inputs.release import Release, read_release
 from quilt_cfn.stack import build
@@ -16,6 +18,9 @@ from tests.launches import LaunchedStack, launch_stack
 # The same examples on every run, and no deadline: a slow machine is not a broken product.
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=200)
 settings.load_profile("suite")
+
+# An error that no command foresaw fails a test with its traceback instead of becoming a sentence.
+os.environ[TRACEBACK] = "1"
 
 # A shell starts background processes with SIGINT ignored, and nohup with SIGHUP; their children inherit that, and some
 # tests send these.
