@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from quilt_cfn.commands.arguments import add_command, print_lines
+from quilt_cfn.commands.checkout import find_checkout
 
 
 def add_to(commands: Any) -> None:
-    add_command(
+    parser = add_command(
         commands,
         "release",
         run,
         help="create the immutable release folder of a version",
-        epilog="Example: quilt-cfn release",
+        epilog="Examples: quilt-cfn release; quilt-cfn release --draft",
+    )
+    parser.add_argument(
+        "--draft",
+        action="store_true",
+        help="make a draft to try and to show, such as 1.2.3-draft.1: it may lack digests, documents and the diagram, "
+        "runs no tests, and is published to folders only",
     )
 
 
@@ -23,9 +29,10 @@ def run(options: argparse.Namespace) -> int:
     """Write the folder of the version in marketplace/release.yaml into templates/releases: templates, documents, bill
     of materials, hashes and manifest.
 
-    Refuses uncommitted changes, versions that exist, were withdrawn or go backwards, images with a moving tag, a
-    version that CHANGELOG.md does not date, and findings.
+    Before anything is written, lists all that is in the way: uncommitted changes; a version that exists, was withdrawn,
+    goes backwards or has no date in CHANGELOG.md; images without a digest, or with a tag that moves; templates that are
+    too large or not what build makes; missing documents; findings of check; and last, tests of the checkout that fail.
     """
     from quilt_cfn.delivery.release.make import release
 
-    return print_lines(release(Path()))
+    return print_lines(release(find_checkout(), options.draft))

@@ -1,16 +1,19 @@
-"""``quilt-cfn release`` in a checkout of its own: a copy of this one with a history of one commit.
+"""``quilt-cfn release`` in a checkout of its own: a copy of this one with everything a release takes, and one commit.
 
 Releasing runs in this process, whose code counts as that checkout's; the check of the templates, which takes seconds,
-is left to a test of its own and to the command in `make prove`.
+is left to a test of its own and to the command in `make prove`. The checkout has tests of its own, two that pass.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import shutil
 import subprocess
 import sys
+import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,15 +26,16 @@ from quilt_cfn.cloudformation.checks.check import Subject
 from quilt_cfn.cloudformation.template.read import read_template
 from quilt_cfn.cloudformation.template.write import to_compact_json
 from quilt_cfn.delivery.release import make
-from quilt_cfn.delivery.release.artifact import MANIFEST, RELEASES, SUMS, compose, read_artifact
-from quilt_cfn.editions import EDITIONS
+from quilt_cfn.delivery.release.artifact import DIAGRAM, MANIFEST, RELEASES, SUMS, compose, read_artifact, read_released
+from quilt_cfn.editions import EDITIONS, LARGEST_TEMPLATE
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs import subjects
 from quilt_cfn.stack.compact import without_script_comments
 
 HERE = Path(__file__).resolve().parents[3]
-COPIED = ("quilt_cfn", "templates", "marketplace", "docs", "CHANGELOG.md", ".gitignore")
+COPIED = ("quilt_cfn", "templates", "marketplace", "docs", "CHANGELOG.md", ".gitignore", "setup.cfg")
 VERSION = "7.8.9"
+DRAFT = f"{VERSION}-draft.1"
 
 
 class Checkout:
@@ -57,6 +61,17 @@ class Checkout:
         assert change(before) != before
         path.write_text(change(before), encoding="utf-8")
 
+    def without_digests(self, *images: str) -> dict[str, str]:
+        """Have no digest of these images, and the templates that follow; returns what each of them is called."""
+        file = self.root / "marketplace/release.yaml"
+        release = yaml.safe_load(file.read_text())
+        for image in images:
+            release["images"][image]["digest"] = None
+        file.write_text(yaml.safe_dump(release, sort_keys=False))
+        assert self.run("build").returncode == 0
+        self.commit()
+        return {image: release["images"][image]["name"] for image in images}
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "quilt_cfn", *arguments],
@@ -67,21 +82,38 @@ class Checkout:
             check=False,
         )
 
-    def release(self, checked: bool = False) -> list[str]:
-        """What ``quilt-cfn release`` prints."""
+    def release(
+        self, checked: bool = False, draft: bool = False, python: object = sys.executable, parallel: bool = False
+    ) -> list[str]:
+        """What ``quilt-cfn release`` prints; ``python`` runs the tests."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(quilt_cfn, "__file__", str(self.root / "quilt_cfn/__init__.py"))
             if not checked:
-                patch.setattr(make, "_refuse_findings", lambda root: None)
-            return list(make.release(self.root))
+                patch.setattr(make, "_findings", lambda root: ())
+            if python == sys.executable and not parallel:
+                patch.setattr(make, "PYTEST", ("-m", "pytest", "--quiet"))  # two seconds less
+            return list(make.release(self.root, draft, str(python)))
 
-    def refusal(self, checked: bool = False) -> str:
+    def refusal(
+        self, checked: bool = False, draft: bool = False, python: object = sys.executable, parallel: bool = False
+    ) -> str:
         """The error of ``quilt-cfn release``, which wrote nothing."""
-        before = self.git("status", "--porcelain")
+        before = self.git("status", "--porcelain", "--ignored=matching")
         with pytest.raises(UserError) as error:
-            self.release(checked)
-        assert self.git("status", "--porcelain") == before
+            self.release(checked, draft, python, parallel)
+        assert self.git("status", "--porcelain", "--ignored=matching") == before
         return str(error.value)
+
+
+PASSING = "def test_it():\n    pass\n\n\ndef test_it_again():\n    pass\n"
+
+
+def with_digests(text: str) -> str:
+    """A release file with a digest of every image."""
+    document = yaml.safe_load(text)
+    for number, image in enumerate(document["images"].values()):
+        image["digest"] = f"sha256:{str(number) * 64}"
+    return yaml.safe_dump(document, sort_keys=False)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +133,11 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     version = yaml.safe_load((root / "marketplace/release.yaml").read_text())["version"]
     checkout.edit("marketplace/release.yaml", lambda text: text.replace(f"version: {version}", f"version: {VERSION}"))
+    checkout.edit("marketplace/release.yaml", with_digests)
+    (root / "docs/guide.md").write_text("# Guide\n")
+    (root / DIAGRAM).write_bytes(b"\x89PNG\r\n\x1a\n")
+    (root / "tests").mkdir()
+    (root / "tests/test_it.py").write_text(PASSING)
     checkout.git("init", "--quiet")
     assert checkout.run("build").returncode == 0
     checkout.commit()
@@ -127,8 +164,9 @@ def test_a_release_is_a_folder_with_every_edition_in_both_formats_and_its_hashes
     folder = checkout.root / RELEASES / VERSION
     artifact = read_artifact(folder)
     templates = {name for edition in EDITIONS.values() for name in (edition.file, edition.file.replace("yaml", "json"))}
-    documents = {"costs.md", "decisions.md", "instance.md", "lifecycle.md", "recovery.md"}
-    assert templates | documents | {"sbom.cdx.json"} <= set(artifact.contents)
+    documents = {"guide", "costs", "decisions", "instance", "lifecycle", "monitoring", "recovery"}
+    others = {"diagram.png", "sbom.cdx.json"}
+    assert set(artifact.contents) == templates | {f"{name}.md" for name in documents} | others
     for edition in EDITIONS.values():
         reviewed = checkout.root / "templates" / edition.file
         assert artifact.contents[edition.file] == reviewed.read_bytes()
@@ -147,6 +185,8 @@ def test_the_manifest_has_the_commit_the_images_and_the_tools_of_the_release(rel
     assert manifest["images"] == release["images"]
     assert manifest["database"] == release["database"]
     assert manifest["ami"] == release["ami"]
+    assert manifest["signing_key"] == release["signing"]["key_fingerprint"]
+    assert manifest["draft"] is False
     assert manifest["tools"]["python"] == sys.version.split()[0]
     assert {"troposphere", "awacs", "cfn-lint", "cloudformation-validate", "PyYAML"} <= manifest["tools"].keys()
     assert "pytest" not in manifest["tools"]
@@ -158,12 +198,30 @@ def test_a_release_changes_nothing_but_its_own_folder(released):
     assert [path.name for path in (checkout.root / RELEASES).iterdir()] == [VERSION]
 
 
-def test_what_the_vendor_has_not_supplied_is_reported_and_not_invented(released):
-    checkout, printed = released
+def test_with_the_digests_of_all_images_every_template_stays_within_its_limit(released):
+    checkout, _ = released
+    contents = read_artifact(checkout.root / RELEASES / VERSION).contents
+    for edition in EDITIONS.values():
+        assert contents[edition.file].count(b"@sha256:") >= 3
+        for name in (edition.file, edition.file.replace("yaml", "json")):
+            assert len(contents[name]) <= LARGEST_TEMPLATE
+
+
+def test_a_template_above_its_limit_is_refused(checkout, monkeypatch):
+    sizes = {file.name: file.stat().st_size for file in (checkout.root / "templates").glob("*.yaml")}
+    largest = max(sizes, key=lambda name: sizes[name])
+    monkeypatch.setattr(make, "LARGEST_TEMPLATE", sizes[largest] - 1)
+    sentence = f"{largest} would have {sizes[largest]:,} bytes, and a template may have {sizes[largest] - 1:,}."
+    assert sentence in checkout.refusal()
+    assert f"{largest} would have" in checkout.refusal(draft=True)
+
+
+@pytest.mark.parametrize("draft", [False, True])
+def test_what_may_come_later_is_said(checkout, draft):
+    printed = "\n".join(checkout.release(draft=draft))
     release = yaml.safe_load((checkout.root / "marketplace/release.yaml").read_text())
-    for name, image in release["images"].items():
-        assert (f"the image {name}, {image['name']}, has no digest" in printed) is (not image["digest"])
     assert ("no ami.id" in printed) is (not release["ami"]["id"])
+    assert ("no signing.key_fingerprint" in printed) is (not release["signing"]["key_fingerprint"])
 
 
 def test_a_version_that_exists_is_refused(released):
@@ -272,6 +330,164 @@ def test_a_template_with_findings_is_refused(checkout, tmp_path, monkeypatch):
     assert "E3002" in error
 
 
+def test_an_image_without_a_digest_is_refused_and_the_command_that_shows_it_is_named(checkout):
+    images = checkout.without_digests("registry", "catalog", "nginx")
+    error = checkout.refusal()
+    for name, image in images.items():
+        assert f"The image {name}, {image}, has no digest: whoever can move that tag decides what" in error
+        assert f"docker buildx imagetools inspect {image}" in error
+
+
+def test_a_document_or_a_diagram_that_is_not_there_is_refused(checkout):
+    for file in (*make.DOCUMENTS, DIAGRAM):
+        (checkout.root / file).unlink()
+    checkout.commit()
+    error = checkout.refusal()
+    for file in (*make.DOCUMENTS, DIAGRAM):
+        assert f"There is no {file}, and a released version can't get one later." in error
+
+
+def test_everything_that_is_in_the_way_is_listed_at_once_and_no_test_is_run(checkout):
+    checkout.without_digests("nginx")
+    checkout.edit("templates/quilt-registry.yaml", lambda text: text + "# by hand\n")
+    checkout.edit("CHANGELOG.md", lambda text: text.replace(f"{VERSION} (2026-11-30)", f"{VERSION} (unreleased)"))
+    checkout.edit("tests/test_it.py", lambda text: "import pathlib\n\npathlib.Path('ran').touch()\n")
+    (checkout.root / "docs/guide.md").unlink()
+    first, *lines = checkout.refusal().replace(" Fix what", "\nFix what").split("\n")
+    assert first == f"{VERSION} can't be released:"
+    beginnings = (
+        "  The checkout has changes that no commit has: CHANGELOG.md, ",
+        f"  The entry of {VERSION} in CHANGELOG.md has no date. Head it",
+        "  templates/quilt-registry.yaml is not what this code builds. Run make template",
+        "  The image nginx, docker.io/library/nginx:",
+        "  There is no docs/guide.md, and a released version can't get one later. Make it",
+        "Fix what is listed and run quilt-cfn release again; nothing was written.",
+    )
+    for line, beginning in zip(lines, beginnings, strict=True):
+        assert line.startswith(beginning)
+    assert not (checkout.root / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            f"{PASSING}    assert 0\n",
+            "The tests of this checkout don't pass (exit code 1 of pytest): 1 failed, 1 passed in",
+        ),
+        ("", "There are no tests (exit code 5 of pytest): no tests ran in"),
+    ],
+)
+def test_a_checkout_whose_tests_do_not_pass_is_refused(checkout, content, sentence):
+    checkout.edit("tests/test_it.py", lambda text: content)
+    checkout.commit()
+    error = checkout.refusal(parallel=True)
+    assert sentence in error
+    assert f"Look at all of it: {sys.executable} -m pytest --quiet --numprocesses 3 --dist loadfile" in error
+
+
+def test_nothing_in_the_environment_leaves_out_a_test(checkout, monkeypatch):
+    checkout.edit("tests/test_it.py", lambda text: f"{text}    assert 0\n")
+    checkout.commit()
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--deselect tests/test_it.py::test_it_again")
+    assert "1 failed, 1 passed" in checkout.refusal()
+
+
+def test_a_change_that_the_tests_leave_behind_is_refused(checkout):
+    checkout.edit("tests/test_it.py", lambda text: f"{text}    open('left', 'w').close()\n")
+    checkout.commit()
+    with pytest.raises(UserError, match=r"The checkout has changes that no commit has: left\."):
+        checkout.release()
+    assert not (checkout.root / RELEASES).exists()
+
+
+def test_without_pytest_a_version_is_refused_and_a_draft_is_made(checkout, tmp_path):
+    venv.create(tmp_path / "bare", symlinks=True)
+    python = tmp_path / "bare/bin/python"
+    error = checkout.refusal(python=python)
+    assert "The tests of this checkout can't run: ModuleNotFoundError: No module named 'pytest'. Run make test" in error
+    assert f"{DRAFT} is a draft" in "\n".join(checkout.release(draft=True, python=python))
+
+
+def test_the_progress_of_the_tests_is_seen_on_a_terminal_and_nowhere_else(checkout, monkeypatch, capfd):
+    here, there = pty.openpty()
+    with open(there, "w") as terminal, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal)
+        checkout.release()
+        seen = os.read(here, 65536).decode()
+    os.close(here)
+    assert seen.startswith("Running the tests of this checkout, which takes minutes.")
+    assert "2 passed in" in seen
+    shutil.rmtree(checkout.root / RELEASES)
+    checkout.release()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_draft_is_made_of_what_there_is_and_says_everywhere_that_it_is_one(checkout):
+    checkout.without_digests("catalog")
+    for file in ("docs/guide.md", DIAGRAM):
+        (checkout.root / file).unlink()
+    checkout.edit("tests/test_it.py", lambda text: f"{text}    assert 0\n")
+    checkout.edit("CHANGELOG.md", lambda text: text.replace(f"{VERSION} (2026-11-30)", f"{VERSION} (unreleased)"))
+    checkout.commit()
+    printed = checkout.release(draft=True)
+    warnings = [line for line in printed if line.startswith("warning: ")]
+    for missing in ("The image catalog, ", "There is no docs/guide.md, ", f"There is no {DIAGRAM}, "):
+        assert sum(missing in warning for warning in warnings) == 1
+    assert f"{DRAFT} is a draft in {RELEASES / DRAFT}: " in "\n".join(printed)
+    artifact = read_artifact(checkout.root / RELEASES / DRAFT)
+    document = artifact.manifest.document
+    assert (document["version"], document["draft"], document["diagram"]) == (DRAFT, True, None)
+    assert document["released"] == checkout.git("show", "--no-patch", "--format=%cs")
+    assert json.loads(artifact.contents["sbom.cdx.json"])["metadata"]["component"]["version"] == DRAFT
+    for edition in EDITIONS.values():
+        assert f"Quilt Teams Registry {DRAFT}: " in artifact.contents[edition.file].decode()
+    for name, content in artifact.contents.items():
+        if name.endswith(("md", "yaml")):
+            assert DRAFT.encode() in content, name
+            assert not re.search(rf"{re.escape(VERSION)}(?!-draft)", content.decode()), name
+
+
+def test_drafts_are_numbered_are_ignored_by_git_and_change_nothing_about_the_version(checkout):
+    for number in (1, 2):
+        assert f"{VERSION}-draft.{number} is a draft" in "\n".join(checkout.release(draft=True))
+    assert checkout.git("status", "--porcelain") == ""
+    with pytest.raises(
+        UserError, match=r"No version has been released: .* has only drafts, such as 7\.8\.9-draft\.2\."
+    ):
+        read_released(checkout.root)
+    checkout.release()
+    shutil.rmtree(checkout.root / RELEASES / DRAFT)
+    checkout.commit()
+    assert read_released(checkout.root).version == VERSION
+    assert read_released(checkout.root, f"{VERSION}-draft.2").manifest.draft
+    assert f"{VERSION} has been released" in checkout.refusal(draft=True)
+    checkout.edit("marketplace/release.yaml", lambda text: text.replace(VERSION, "7.8.10"))
+    checkout.edit("CHANGELOG.md", lambda text: text.replace(VERSION, "7.8.10"))
+    checkout.run("build")
+    checkout.commit()
+    assert "7.8.10-draft.1 is a draft" in "\n".join(checkout.release(draft=True)), "numbers begin with every version"
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "sentence"),
+    [
+        (
+            "CHANGELOG.md",
+            lambda text: text.replace(VERSION, "6.0.0"),
+            f'Write what customers will notice under "## {VERSION} (unr',
+        ),
+        ("templates/quilt-registry.yaml", lambda text: text + "# by hand\n", "is not what this code builds."),
+        ("marketplace/release.yaml", lambda text: text.replace("registry:2.9", "registry:latest"), "a tag that moves"),
+    ],
+)
+def test_a_draft_is_refused_for_everything_else(checkout, file, change, sentence):
+    checkout.edit(file, change)
+    assert "The checkout has changes that no commit has" in checkout.refusal(draft=True)
+    checkout.commit()
+    assert sentence in checkout.refusal(draft=True)
+
+
 @pytest.mark.exhaustive  # with the check of the templates
 def test_the_command_makes_the_same_bytes_of_the_same_commit_whatever_a_killed_run_left(released, checkout):
     unfinished = checkout.root / RELEASES / f".{VERSION}.new"
@@ -287,7 +503,7 @@ def test_the_command_makes_the_same_bytes_of_the_same_commit_whatever_a_killed_r
 
 @pytest.fixture
 def plan(tmp_path):
-    facts: dict[str, Any] = {"version": VERSION, "editions": {}, "diagram": None}
+    facts: dict[str, Any] = {"version": VERSION, "released": "2026-11-30", "commit": "0" * 40, "editions": {}}
     return make.ReleasePlan(compose(facts, {"a.md": b"a", "b.md": b"b"}), tmp_path / "releases" / VERSION, ())
 
 
@@ -309,7 +525,7 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(plan):
 
 def test_a_folder_that_exists_is_left_as_it_is(plan):
     make.write(plan)
-    other = plan._replace(artifact=compose({**plan.artifact.manifest.document, "commit": "other"}, {"a.md": b"x"}))
+    other = plan._replace(artifact=compose({**plan.artifact.manifest.document, "commit": "1" * 40}, {"a.md": b"x"}))
     with pytest.raises(UserError, match="Nothing was released"):
         make.write(other)
     assert read_artifact(plan.folder) == plan.artifact
