@@ -100,7 +100,7 @@ def _parsed(text: bytes) -> object:
 
 
 def _image(name: str, image: Mapping[str, Any]) -> dict[str, Any]:
-    descriptor = {"name": name, "uri": image_url(image["name"], image["digest"])}
+    descriptor = {"name": name, "uri": str(image_url(image["name"], image["digest"]))}
     digest = image["digest"]
     return {**descriptor, **({"digest": {"sha256": digest.removeprefix("sha256:")}} if digest else {})}
 

@@ -1,11 +1,19 @@
-"""A CycloneDX bill of materials of the environment that generates the templates.
+"""A CycloneDX bill of materials: what a customer runs, and apart from it what the templates were made with.
 
-It contains what is installed, and no path, user, host or time; everything is sorted. The same environment therefore
-gives the same bytes on every machine.
+What runs is in ``components`` and ``services``: the containers' images, the machine image, PostgreSQL on Amazon RDS.
+The environment that generates, tests and publishes the templates is in ``formulation``, which is about how a product
+was made. Scanners take whatever is in ``components`` for a part of the product, and don't look at ``scope`` or there:
+https://github.com/anchore/syft/blob/main/syft/format/internal/cyclonedxutil/helpers/decoder.go
+https://github.com/aquasecurity/trivy/blob/main/pkg/sbom/cyclonedx/unmarshal.go
+https://github.com/DependencyTrack/dependency-track/issues/4647
+
+It contains no path, user, host or time, and everything is sorted. The same release and environment therefore give the
+same bytes on every machine.
 """
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -18,35 +26,150 @@ from uuid import UUID, uuid5
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from quilt_cfn.delivery.release.artifact import PRODUCT
 from quilt_cfn.errors import UserError
-from quilt_cfn.inputs.release import Release
+from quilt_cfn.inputs.release import Image, Release
 
 if TYPE_CHECKING:
+    from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component
     from packageurl import PackageURL
 
 OURSELVES = "quilt-cfn"
+MAKES_TEMPLATES, TESTS_AND_PUBLISHES = "makes-the-templates", "tests-and-publishes"
+"""The two formulas, by their references: the templates depend on the first alone."""
+AMAZON_LINUX = "2023"
+BOOT_INSTALLS = ("docker",)
+"""The packages of Amazon Linux that ``instance/steps.sh`` installs, in whatever version its repository has that day."""
 
 _NIL = UUID(int=0)
 
 
 def bill_of_materials(release: Release, released: str) -> bytes:
-    """CycloneDX 1.6 in JSON: the Python interpreter, every installed distribution, and their dependencies.
+    """CycloneDX 1.6 in JSON: what customers run, and the Python packages with which a release is made and tested.
 
-    ``released`` is its date, ``YYYY-MM-DD``, which becomes the timestamp. A component's
-    scope is ``required`` when this package depends on it, and ``excluded`` when it is there for something else, such as
-    tests or publishing. Raises ``UserError`` where cyclonedx-python-lib is missing or the environment is damaged.
+    ``released`` is its date, ``YYYY-MM-DD``, which becomes the timestamp. Raises ``UserError`` where
+    cyclonedx-python-lib is missing or the environment is damaged.
     """
     try:  # late: 0.3 s, and only a release needs it
-        from cyclonedx.model.bom import Bom, BomMetaData
-        from cyclonedx.model.component import Component, ComponentType
-        from cyclonedx.output import make_outputter
-        from cyclonedx.schema import OutputFormat, SchemaVersion
+        import cyclonedx.model.bom  # noqa: F401
     except ImportError:
         raise UserError(
             "A bill of materials takes cyclonedx-python-lib, which is not installed.",
             "Install it: pip install 'quilt-cfn[publish]'",
         ) from None
+    timestamp = datetime.strptime(released, "%Y-%m-%d").replace(tzinfo=timezone.utc)
+    document = _as_json(_product(release, timestamp))
+    # The library has no formulation yet, so the environment is a document of its own first.
+    environment, makes_templates = _environment(release.version, timestamp)
+    made_with = _as_json(environment)
+    components = [made_with["metadata"]["component"], *made_with["components"]]
+    document["formulation"] = [
+        {
+            "bom-ref": formula,
+            "components": [each for each in components if (each["bom-ref"] in makes_templates) is makes],
+        }
+        for formula, makes in ((MAKES_TEMPLATES, True), (TESTS_AND_PUBLISHES, False))
+    ]
+    document["dependencies"] = sorted(
+        document["dependencies"] + made_with["dependencies"], key=lambda each: each["ref"]
+    )
+    # Another document needs another serial number, and the same document the same one: it is derived from the text.
+    document["serialNumber"] = uuid5(_NIL, _text(document)).urn
+    return _text(document).encode()
+
+
+def _as_json(bom: Bom) -> dict[str, Any]:
+    from cyclonedx.output import make_outputter  # late: see bill_of_materials
+    from cyclonedx.schema import OutputFormat, SchemaVersion
+
+    document: dict[str, Any] = json.loads(make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string())
+    return document
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def _product(release: Release, timestamp: datetime) -> Bom:
+    """What a customer runs."""
+    from cyclonedx.model import Property  # late: see bill_of_materials
+    from cyclonedx.model.bom import Bom, BomMetaData
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.contact import OrganizationalEntity
+    from cyclonedx.model.service import Service
+
+    product = Component(
+        type=ComponentType.APPLICATION, name=PRODUCT, version=release.version, bom_ref=f"{PRODUCT}@{release.version}"
+    )
+    images = [
+        _container(name, image)
+        for name, image in (("registry", release.registry), ("catalog", release.catalog), ("nginx", release.nginx))
+    ]
+    facts = {
+        "ssm-parameter": release.ami_default,
+        "ami-in-us-east-1": release.ami_id or "not decided yet",
+        "packages": "those of the image when the instance starts; the vendor does not know their versions",
+        "packages-that-the-boot-installs": ", ".join(BOOT_INSTALLS),
+    }
+    machine = Component(
+        type=ComponentType.OPERATING_SYSTEM,
+        name="Amazon Linux",
+        version=AMAZON_LINUX,
+        bom_ref="machine-image",
+        # https://docs.aws.amazon.com/linux/al2023/ug/ident-os-release.html
+        cpe=f"cpe:2.3:o:amazon:amazon_linux:{AMAZON_LINUX}:*:*:*:*:*:*:*",
+        properties=[Property(name=f"quilt:{name}", value=value) for name, value in facts.items()],
+    )
+    # No CPE: RDS chooses the minor version, and without it a scanner would report what every later one has repaired.
+    postgresql = Component(
+        type=ComponentType.APPLICATION,
+        name="PostgreSQL",
+        version=release.postgres,
+        bom_ref="postgresql",
+        properties=[Property(name="quilt:minor-version", value="the one that Amazon RDS chooses and upgrades")],
+    )
+    rds = Service(
+        name="Amazon RDS for PostgreSQL",
+        bom_ref="amazon-rds",
+        version=release.postgres,
+        provider=OrganizationalEntity(name="Amazon Web Services"),
+    )
+    bom = Bom(
+        serial_number=_NIL,
+        metadata=BomMetaData(component=product, timestamp=timestamp),
+        components=[*images, machine, postgresql],
+        services=[rds],
+    )
+    bom.register_dependency(product, [*images, machine, rds])
+    bom.register_dependency(rds, [postgresql])
+    return bom
+
+
+def _container(name: str, image: Image) -> Component:
+    from cyclonedx.model import HashAlgorithm, HashType  # late: see bill_of_materials
+    from cyclonedx.model.component import Component, ComponentType
+
+    repository, _, tag = image.name.rpartition(":")
+    digest = (image.digest or "").removeprefix("sha256:")
+    return Component(
+        type=ComponentType.CONTAINER,
+        name=repository,
+        version=tag,
+        bom_ref=f"image-{name}",
+        purl=image_url(image.name, image.digest),
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)] if digest else [],
+    )
+
+
+def _environment(version: str, timestamp: datetime) -> tuple[Bom, set[str]]:
+    """The Python interpreter, every installed distribution, and their dependencies.
+
+    The second value has the references of those with which the templates are made. The others are there for something
+    else, such as tests or publishing.
+    """
+    from cyclonedx.model.bom import Bom, BomMetaData  # late: see bill_of_materials
+    from cyclonedx.model.component import Component, ComponentScope, ComponentType
 
     installed = _installed()
     ourselves = installed[OURSELVES]
@@ -57,34 +180,29 @@ def bill_of_materials(release: Release, released: str) -> bytes:
     described = Component(
         type=ComponentType.APPLICATION,
         name=OURSELVES,
-        version=release.version,
-        bom_ref=f"{OURSELVES}@{release.version}",
+        version=version,
+        bom_ref=f"{OURSELVES}@{version}",
+        scope=ComponentScope.EXCLUDED,
     )
-    others = {name: _distribution(installed[name], name in required) for name in installed if name != OURSELVES}
+    components = {name: _distribution(each) for name, each in installed.items() if name != OURSELVES}
     interpreter = _interpreter()
-    timestamp = datetime.strptime(released, "%Y-%m-%d").replace(tzinfo=timezone.utc)
     bom = Bom(
         serial_number=_NIL,
         metadata=BomMetaData(component=described, timestamp=timestamp),
-        components=[interpreter, *others.values()],
+        components=[interpreter, *components.values()],
     )
-    components = {**others, OURSELVES: described}
+    components[OURSELVES] = described
     bom.register_dependency(described, [interpreter])
     for name, needed in needs.items():
         bom.register_dependency(components[name], [components[each] for each in needed])
-
-    def text() -> str:
-        return make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2)
-
-    # Another document needs another serial number, and the same document the same one: it is derived from the text.
-    bom.serial_number = uuid5(_NIL, text())
-    return f"{text()}\n".encode()
+    makes_templates = [interpreter, *(components[name] for name in required)]
+    return bom, {str(each.bom_ref.value) for each in makes_templates}
 
 
-def image_url(name: str, digest: str | None) -> str:
+def image_url(name: str, digest: str | None) -> PackageURL:
     """The package URL of a container image, ``name`` being repository and tag.
 
-    With a digest it names the bytes. Without one there is only the tag, for which the older type ``docker`` is made.
+    With a digest it names the bytes. Without one there is only the tag, a version in the older type ``docker``.
     https://github.com/package-url/purl-spec/blob/main/types-doc/oci-definition.md
     https://github.com/package-url/purl-spec/blob/main/types-doc/docker-definition.md
     """
@@ -93,10 +211,10 @@ def image_url(name: str, digest: str | None) -> str:
     repository, _, tag = name.rpartition(":")
     *place, last = repository.split("/")
     if digest:
-        return str(PackageURL("oci", None, last, digest, {"repository_url": repository, "tag": tag}))
+        return PackageURL("oci", None, last, digest, {"repository_url": repository, "tag": tag})
     host = place.pop(0) if place and ("." in place[0] or ":" in place[0]) else "docker.io"
     elsewhere = {} if host == "docker.io" else {"repository_url": host}
-    return str(PackageURL("docker", "/".join(place), last, tag, elsewhere))
+    return PackageURL("docker", "/".join(place), last, tag, elsewhere)
 
 
 def _installed() -> dict[str, Distribution]:
@@ -161,17 +279,15 @@ def _requirements(distribution: Distribution, extras: Collection[str]) -> Iterat
             yield requirement
 
 
-def _distribution(distribution: Distribution, required: bool) -> Component:
-    from cyclonedx.model.component import ComponentScope  # late: see bill_of_materials
-    from packageurl import PackageURL
+def _distribution(distribution: Distribution) -> Component:
+    from packageurl import PackageURL  # late: see bill_of_materials
 
     name, version = _fields(distribution, "Name")[0], _fields(distribution, "Version")[0]
-    scope = ComponentScope.REQUIRED if required else ComponentScope.EXCLUDED
-    return _component(name, PackageURL("pypi", None, name, version), _declared(distribution), scope=scope)
+    return _component(name, PackageURL("pypi", None, name, version), _declared(distribution))
 
 
 def _interpreter() -> Component:
-    from cyclonedx.model.component import ComponentScope, ComponentType  # late: see bill_of_materials
+    from cyclonedx.model.component import ComponentType  # late: see bill_of_materials
     from packageurl import PackageURL
 
     return _component(
@@ -181,18 +297,20 @@ def _interpreter() -> Component:
         type=ComponentType.PLATFORM,
         # Its name in databases of vulnerabilities; it has no purl on PyPI.
         cpe=f"cpe:2.3:a:python:python:{'.'.join(map(str, sys.version_info[:3]))}:*:*:*:*:*:*:*",
-        scope=ComponentScope.REQUIRED,
     )
 
 
 def _component(name: str, purl: PackageURL, licenses: Iterable[str], **more: Any) -> Component:
     from cyclonedx.contrib.license.factories import LicenseFactory  # late: see bill_of_materials
-    from cyclonedx.model.component import Component
+    from cyclonedx.model.component import Component, ComponentScope
     from cyclonedx.model.license import LicenseAcknowledgement
 
     make, declared = LicenseFactory().make_from_string, LicenseAcknowledgement.DECLARED
     found = [make(each, license_acknowledgement=declared) for each in licenses]
-    return Component(name=name, version=purl.version, bom_ref=str(purl), purl=purl, licenses=found, **more)
+    # A reader that merges everything still sees that none of it runs at a customer's:
+    # https://cyclonedx.org/docs/1.6/json/#components_items_scope
+    scope = ComponentScope.EXCLUDED
+    return Component(name=name, version=purl.version, bom_ref=str(purl), purl=purl, licenses=found, scope=scope, **more)
 
 
 def _declared(distribution: Distribution) -> list[str]:

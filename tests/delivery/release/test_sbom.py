@@ -1,4 +1,7 @@
-"""The bill of materials names what made the templates, is the same on every machine, and contains nothing of any."""
+"""The bill of materials names what customers run and, apart from it, what made the templates.
+
+It is the same on every machine, and contains nothing of any.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packageurl import PackageURL
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from quilt_cfn.delivery.release.sbom import bill_of_materials
+from quilt_cfn.delivery.release.sbom import (
+    AMAZON_LINUX,
+    BOOT_INSTALLS,
+    MAKES_TEMPLATES,
+    TESTS_AND_PUBLISHES,
+    bill_of_materials,
+    image_url,
+)
 from quilt_cfn.errors import UserError
+from quilt_cfn.inputs.release import Image, read_release
 
 ROOT = Path(__file__).parents[3]
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+RELEASE = read_release()._replace(
+    version="1.0.0",
+    registry=Image("registry.example:5000/quilt/registry:2.9", DIGEST),
+    catalog=Image("registry.example/catalog:2.9", None),
+    nginx=Image("docker.io/library/nginx:1.28", None),
+    postgres="16",
+    ami_id=None,
+)
 
 
 @contextmanager
@@ -55,7 +76,7 @@ def leaves(value):
 
 @pytest.fixture(scope="module")
 def content():
-    return bill_of_materials("1.0.0", "2026-01-31")
+    return bill_of_materials(RELEASE, "2026-01-31")
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +84,21 @@ def document(content):
     return json.loads(content)
 
 
+def made_with(document: Any, formula: str) -> list[Any]:
+    """The components of a formula."""
+    (found,) = [each for each in document["formulation"] if each["bom-ref"] == formula]
+    return list(found["components"])
+
+
+def environment_of(document: Any) -> list[Any]:
+    """The components of both formulas: all that the generator's environment has."""
+    return [*made_with(document, MAKES_TEMPLATES), *made_with(document, TESTS_AND_PUBLISHES)]
+
+
 @pytest.fixture(scope="module")
 def components(document):
-    """Normalized name -> component."""
-    return {canonicalize_name(each["name"]): each for each in document["components"]}
+    """Normalized name -> component of the environment."""
+    return {canonicalize_name(each["name"]): each for each in environment_of(document)}
 
 
 @pytest.fixture(scope="module")
@@ -90,28 +122,97 @@ def others(tmp_path_factory):
     older = tmp_path_factory.mktemp("older")
     install(older, "named", version="0.9")
     with environment(place, older):
-        return json.loads(bill_of_materials("1.0.0", "2026-01-31"))
+        return json.loads(bill_of_materials(RELEASE, "2026-01-31"))
 
 
-def test_it_is_what_cyclonedx_specifies(content, document):
-    assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
+def refused_by_the_schema(content: bytes) -> bool:
+    """Whether CycloneDX's own schema refuses a document; cyclonedx-python-lib has a copy of it."""
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    return JsonStrictValidator(SchemaVersion.V1_6).validate_str(content.decode()) is not None
+
+
+def test_the_official_schema_accepts_it(content, document):
+    assert not refused_by_the_schema(content)
     assert document["$schema"] == "http://cyclonedx.org/schema/bom-1.6.schema.json"
-    references = [document["metadata"]["component"]["bom-ref"], *(each["bom-ref"] for each in document["components"])]
+    unknown = json.loads(content)
+    unknown["formulation"][0]["components"][0]["scope"] = "elsewhere"
+    assert refused_by_the_schema(json.dumps(unknown).encode())
+
+
+def test_every_dependency_is_of_something_that_it_names(document):
+    named = [document["metadata"]["component"], *document["components"], *document["services"]]
+    references = [each["bom-ref"] for each in [*named, *environment_of(document)]]
     assert len(set(references)) == len(references)
     assert {entry["ref"] for entry in document["dependencies"]} == set(references)
     assert all(needs(document, reference) <= set(references) for reference in references)
 
 
-def test_it_describes_our_package_as_released(document):
+def test_it_describes_the_product_as_released(document):
     assert document["metadata"] == {
         "component": {
-            "bom-ref": "quilt-cfn@1.0.0",
-            "name": "quilt-cfn",
+            "bom-ref": "quilt-registry@1.0.0",
+            "name": "quilt-registry",
             "type": "application",
             "version": "1.0.0",
         },
         "timestamp": "2026-01-31T00:00:00+00:00",
     }
+
+
+def test_what_a_customer_runs_is_three_images_the_machine_image_and_postgresql(document):
+    running = {each["bom-ref"]: each for each in document["components"]}
+    assert {name: (each["type"], each["name"], each["version"]) for name, each in running.items()} == {
+        "image-registry": ("container", "registry.example:5000/quilt/registry", "2.9"),
+        "image-catalog": ("container", "registry.example/catalog", "2.9"),
+        "image-nginx": ("container", "docker.io/library/nginx", "1.28"),
+        "machine-image": ("operating-system", "Amazon Linux", "2023"),
+        "postgresql": ("application", "PostgreSQL", "16"),
+    }
+    (rds,) = document["services"]
+    assert (rds["name"], rds["version"]) == ("Amazon RDS for PostgreSQL", "16")
+    assert needs(document, "quilt-registry@1.0.0") == (running.keys() - {"postgresql"}) | {rds["bom-ref"]}
+    assert needs(document, rds["bom-ref"]) == {"postgresql"}
+    # Without its minor version, which RDS chooses, a scanner would report what has long been repaired.
+    assert not {"purl", "cpe"} & running["postgresql"].keys()
+
+
+def test_nothing_that_a_customer_does_not_run_is_where_scanners_look(document):
+    assert not [each for each in document["components"] if "pypi" in each.get("purl", "")]
+    assert {each["scope"] for each in environment_of(document)} == {"excluded"}
+    assert not {each["bom-ref"] for each in environment_of(document)} & needs(document, "quilt-registry@1.0.0")
+
+
+def test_an_image_with_a_digest_is_named_by_it_and_one_without_by_its_tag(document):
+    running = {each["bom-ref"]: each for each in document["components"]}
+    assert running["image-registry"]["hashes"] == [{"alg": "SHA-256", "content": DIGEST.removeprefix("sha256:")}]
+    assert "hashes" not in running["image-nginx"]
+    urls = {name: PackageURL.from_string(running[f"image-{name}"]["purl"]) for name in ("registry", "catalog", "nginx")}
+    where = {"repository_url": "registry.example:5000/quilt/registry", "tag": "2.9"}
+    assert urls == {
+        "registry": PackageURL("oci", None, "registry", DIGEST, where),
+        "catalog": PackageURL("docker", None, "catalog", "2.9", {"repository_url": "registry.example"}),
+        "nginx": PackageURL("docker", "library", "nginx", "1.28"),
+    }
+    assert str(image_url("docker.io/library/nginx:1.28", None)) == "pkg:docker/library/nginx@1.28"
+
+
+@pytest.mark.parametrize("ami_id", [None, "ami-0123456789abcdef0"])
+def test_the_machine_image_has_its_parameter_its_id_and_what_is_not_known_of_it(ami_id):
+    document = json.loads(bill_of_materials(RELEASE._replace(ami_id=ami_id), "2026-01-31"))
+    (image,) = [each for each in document["components"] if each["bom-ref"] == "machine-image"]
+    facts = {each["name"]: each["value"] for each in image["properties"]}
+    assert facts["quilt:ssm-parameter"] == RELEASE.ami_default
+    assert facts["quilt:ami-in-us-east-1"] == (ami_id or "not decided yet")
+    assert "does not know" in facts["quilt:packages"]
+    assert facts["quilt:packages-that-the-boot-installs"] == ", ".join(BOOT_INSTALLS)
+
+
+def test_what_the_boot_installs_is_what_it_says_and_the_image_is_of_that_amazon_linux():
+    steps = (ROOT / "quilt_cfn/instance/steps.sh").read_text()
+    assert re.findall(r"dnf .*install (.+?) ;;", steps) == [" ".join(BOOT_INSTALLS)]
+    assert f"/al{AMAZON_LINUX}-ami-" in read_release().ami_default
 
 
 def test_it_names_every_pinned_dependency_with_its_version(document, components):
@@ -129,7 +230,6 @@ def test_it_names_every_pinned_dependency_with_its_version(document, components)
     for name in direct:
         purl = f"pkg:pypi/{name}@{pins[name]}"
         assert (components[name]["purl"], components[name]["version"]) == (purl, pins[name])
-        assert components[name]["scope"] == "required"
         assert purl in needs(document, "quilt-cfn@1.0.0")
     assert pins.keys() <= components.keys()
     assert {name: components[name]["version"] for name in pins} == pins
@@ -151,10 +251,14 @@ def test_the_graph_has_the_dependencies_of_each(document, components):
     assert needs(document, reference["troposphere"]) == {reference["cfn-flip"]}
 
 
-def test_the_scope_separates_what_the_templates_are_made_with_from_everything_else(components):
-    scopes = {name: component["scope"] for name, component in components.items()}
-    assert {scopes[name] for name in ("troposphere", "cfn-flip", "botocore", "cpython")} == {"required"}
-    assert {scopes[name] for name in ("pytest", "moto", "cyclonedx-python-lib", "mypy")} == {"excluded"}
+def test_what_the_templates_are_made_with_is_apart_from_everything_else(document):
+    makes, tests = (
+        {canonicalize_name(each["name"]) for each in made_with(document, formula)}
+        for formula in (MAKES_TEMPLATES, TESTS_AND_PUBLISHES)
+    )
+    assert {"quilt-cfn", "troposphere", "cfn-flip", "botocore", "cpython"} <= makes
+    assert {"pytest", "moto", "cyclonedx-python-lib", "mypy"} <= tests
+    assert not makes & tests
 
 
 def test_the_same_environment_gives_the_same_bytes_in_any_process_folder_and_order(content, tmp_path):
@@ -164,7 +268,8 @@ def test_the_same_environment_gives_the_same_bytes_in_any_process_folder_and_ord
     install(stale, "quilt_cfn", "Requires-Dist: pip", version="0.1", record="egg-info/PKG-INFO")
     script = (
         "import sys; from quilt_cfn.delivery.release.sbom import bill_of_materials\n"
-        "sys.stdout.buffer.write(bill_of_materials('1.0.0', '2026-01-31'))"
+        "from quilt_cfn.inputs.release import Image, Release\n"
+        f"sys.stdout.buffer.write(bill_of_materials({RELEASE!r}, '2026-01-31'))"
     )
     variables = {"PYTHONPATH": os.pathsep.join(map(str, (stale, ROOT))), "PYTHONHASHSEED": "2", "TZ": "America/Lima"}
     variables |= {"HOME": str(tmp_path), "LC_ALL": "C"}
@@ -177,12 +282,12 @@ def test_nothing_of_the_machine_is_in_it(content, document, others):
     for text in (content.decode(), json.dumps(others)):
         for place in (ROOT, Path.home(), sys.prefix, sys.base_prefix, "/home/somebody", "file:", "site-packages"):
             assert str(place) == "/" or str(place) not in text
-    for text in map(str, leaves(document)):
+    for text in {*map(str, leaves(document))} - {RELEASE.ami_default}:
         assert not text.startswith(("/", "~", "\\"))
 
 
 def test_another_environment_or_version_has_another_serial_number(document, others):
-    later = json.loads(bill_of_materials("1.0.1", "2026-01-31"))
+    later = json.loads(bill_of_materials(RELEASE._replace(version="1.0.1"), "2026-01-31"))
     assert later["metadata"]["component"]["version"] == "1.0.1"
     serials = {each["serialNumber"] for each in (document, others, later)}
     assert len(serials) == 3
@@ -201,7 +306,7 @@ def test_another_environment_or_version_has_another_serial_number(document, othe
     ],
 )
 def test_a_licence_is_as_its_package_declares_it(others, name, licences):
-    (component,) = [each for each in others["components"] if each["name"] == name]
+    (component,) = [each for each in environment_of(others) if each["name"] == name]
     found = component.get("licenses")
     for licence in found or []:
         assert licence.get("license", licence).pop("acknowledgement") == "declared"
@@ -221,7 +326,7 @@ def test_an_extra_that_is_not_required_counts_for_nothing(others):
 
 
 def test_of_two_versions_the_one_that_python_imports_is_named(others):
-    assert [each["version"] for each in others["components"] if each["name"] == "named"] == ["1.0"]
+    assert [each["version"] for each in environment_of(others) if each["name"] == "named"] == ["1.0"]
 
 
 @pytest.mark.parametrize(
@@ -237,14 +342,14 @@ def test_a_damaged_environment_is_an_error(tmp_path, metadata, sentence):
     folder.mkdir()
     (folder / "METADATA").write_text(metadata)
     with environment(tmp_path), pytest.raises(UserError) as error:
-        bill_of_materials("1.0.0", "2026-01-31")
+        bill_of_materials(RELEASE, "2026-01-31")
     assert sentence in error.value.what
 
 
 def test_without_cyclonedx_the_error_names_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cyclonedx.model.bom", None)
     with pytest.raises(UserError) as error:
-        bill_of_materials("1.0.0", "2026-01-31")
+        bill_of_materials(RELEASE, "2026-01-31")
     assert str(error.value) == (
         "A bill of materials takes cyclonedx-python-lib, which is not installed. "
         "Install it: pip install 'quilt-cfn[publish]'"
@@ -255,4 +360,4 @@ def test_without_metadata_of_our_own_package_there_is_no_bill_of_materials(conte
     install(tmp_path, "another")
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     with pytest.raises(UserError, match="quilt-cfn is not installed in the environment that runs it"):
-        bill_of_materials("1.0.0", "2026-01-31")
+        bill_of_materials(RELEASE, "2026-01-31")
