@@ -27,7 +27,28 @@ TRACEBACK = "QUILT_CFN_TRACEBACK"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Without ``arguments`` takes those and the streams of this process."""
-    output = streams.take_over() if arguments is None else None
+    if arguments is not None:
+        return _main(arguments, None)
+    with streams.taken_over() as output:
+        return _main(None, output)
+
+
+def make_parser() -> Parser:
+    """The parser of the command line, with every command."""
+    parser = Parser(
+        prog="quilt-cfn",
+        description="Generate, prove and publish the CloudFormation templates of the Quilt Teams Registry.",
+        epilog="Example: quilt-cfn build && quilt-cfn check. Exits with 0 when all is well, with 1 for findings, and "
+        f"with 2 for an error. {TRACEBACK}=1 in the environment shows where an error of quilt-cfn's own happened.",
+    )
+    parser.add_argument("--version", action="version", version=f"quilt-cfn {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser, prog=parser.prog)
+    for command in COMMANDS:
+        command.add_to(commands)
+    return parser
+
+
+def _main(arguments: Sequence[str] | None, output: streams.Output | None) -> int:
     options = argparse.Namespace()
     try:
         if output and output.failure:
@@ -46,21 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get(TRACEBACK):
             raise
         return _fail(_unforeseen(error))
-
-
-def make_parser() -> Parser:
-    """The parser of the command line, with every command."""
-    parser = Parser(
-        prog="quilt-cfn",
-        description="Generate, prove and publish the CloudFormation templates of the Quilt Teams Registry.",
-        epilog="Example: quilt-cfn build && quilt-cfn check. Exits with 0 when all is well, with 1 for findings, and "
-        f"with 2 for an error. {TRACEBACK}=1 in the environment shows where an error of quilt-cfn's own happened.",
-    )
-    parser.add_argument("--version", action="version", version=f"quilt-cfn {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser, prog=parser.prog)
-    for command in COMMANDS:
-        command.add_to(commands)
-    return parser
 
 
 def _run(arguments: Sequence[str] | None, options: argparse.Namespace) -> int:

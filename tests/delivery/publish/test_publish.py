@@ -170,7 +170,7 @@ def test_a_bucket_that_does_not_exist_is_an_error_before_anything_is_written(run
         (["s3://UPPER/case"], "s3://UPPER/case is not a location in S3."),
         (["s3://bucket/../other"], "s3://bucket/../other is not a location in S3."),
         (["https://example.com"], "Nothing can be published to 'https://example.com'."),
-        ([""], "Nothing can be published to ''."),
+        ([""], "Argument DESTINATION: it is empty"),
         (["--sign", "missing.pem"], "missing.pem"),
         (["--check-bucket"], "is not in S3"),
     ],
