@@ -16,6 +16,7 @@ import getpass
 import hashlib
 import os
 import shlex
+import stat
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,10 +149,16 @@ def _require_cryptography() -> None:
 
 
 def _read(path: Path) -> tuple[bytes, int]:
-    """The content and the mode of a key file."""
+    """The content and the mode of a key file, which has to be a regular file."""
     try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST), os.fstat(file.fileno()).st_mode
+        # Without O_NONBLOCK this would wait until somebody writes to a FIFO.
+        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        mode = os.fstat(opened).st_mode
+        if stat.S_ISREG(mode):
+            with open(opened, "rb") as file:
+                return file.read(_LARGEST), mode
+        os.close(opened)
+        raise UserError(f"The key {path} is not a regular file.", "Name a PEM file that you may read.")
     except OSError as error:
         raise UserError(
             f"The key {path} could not be read: {error.strerror}.", "Name a PEM file that you may read."

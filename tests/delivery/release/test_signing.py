@@ -23,15 +23,17 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from quilt_cfn.delivery.release.artifact import SIGNATURE, SUMS
+from quilt_cfn.delivery.release.artifact import SIGNATURE, SUMS, compose
 from quilt_cfn.delivery.release.signing import (
+    fingerprint,
     read_private_key,
     read_public_key,
+    refuse_other_key,
     verification_command,
     verifies,
 )
 from quilt_cfn.errors import UserError
-from tests.delivery.publish.artifacts import flip
+from tests.delivery.publish.artifacts import artifact, facts, flip
 from tests.delivery.publish.servers import Handler, Reply, Server
 
 ROOT = Path(__file__).parents[3]
@@ -213,11 +215,66 @@ def test_a_public_key_that_everybody_can_read_is_called_a_public_key(tmp_path):
 
 
 @pytest.mark.parametrize("read", [read_private_key, read_public_key])
-def test_a_file_that_is_not_there_or_is_a_folder_is_an_error(tmp_path, read):
+def test_a_file_that_is_not_there_is_an_error(tmp_path, read):
     with pytest.raises(UserError, match=r"nowhere\.pem could not be read: No such file"):
         read(tmp_path / "nowhere.pem")
-    with pytest.raises(UserError, match="could not be read: Is a directory"):
-        read(tmp_path)
+
+
+@pytest.mark.parametrize("read", [read_private_key, read_public_key])
+@pytest.mark.parametrize("kind", ["folder", "FIFO", "device"])
+def test_a_key_that_is_not_a_regular_file_is_refused_and_not_waited_for(tmp_path, read, kind):
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "key.pem"
+    if kind == "folder":
+        path.mkdir()
+    if kind == "FIFO":
+        os.mkfifo(path, 0o600)
+    with pytest.raises(UserError) as error:
+        read(path)
+    assert error.value.what == f"The key {path} is not a regular file."
+
+
+@needs_openssl
+def test_the_documented_command_prints_the_fingerprint(tmp_path):
+    commands = {
+        line.strip()
+        for page in ("releasing", "provenance")
+        for line in (ROOT / f"docs/{page}.md").read_text(encoding="utf-8").splitlines()
+        if line.endswith("| sha256sum")
+    }
+    (command,) = commands
+    put(tmp_path / "quilt.pub", public())
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert fingerprint(KEY.public_key()) == f"sha256:{done.stdout.split()[0]}"
+
+
+def test_another_key_has_another_fingerprint_and_a_copy_of_a_key_has_its_own(tmp_path):
+    copy = read_public_key(put(tmp_path / "key.pub", public()))
+    assert (
+        fingerprint(copy)
+        == fingerprint(KEY.public_key())
+        != fingerprint(ed25519.Ed25519PrivateKey.generate().public_key())
+    )
+
+
+def test_a_version_that_names_no_key_may_be_signed_with_any_or_none():
+    for key in (None, KEY):
+        refuse_other_key(artifact(big=600).manifest, key)
+
+
+def test_a_version_that_names_a_key_is_signed_with_that_key_alone():
+    named = fingerprint(KEY.public_key())
+    manifest = compose({**facts(), "signing_key": named}, artifact(big=600).contents).manifest
+    refuse_other_key(manifest, KEY)
+    with pytest.raises(UserError) as error:
+        refuse_other_key(manifest, None)
+    assert error.value.what == f"1.0.0 has to be signed: its manifest names the key {named}."
+    assert "--sign" in error.value.next_step
+    other = ed25519.Ed25519PrivateKey.generate()
+    with pytest.raises(UserError) as error:
+        refuse_other_key(manifest, other)
+    assert error.value.what == (
+        f"The manifest of 1.0.0 names the key {named}, and this one is {fingerprint(other.public_key())}."
+    )
 
 
 def type_passphrase(path: Path, typed: str) -> tuple[int, str, str]:
@@ -306,8 +363,9 @@ def test_without_cryptography_the_error_names_what_to_install(monkeypatch, read)
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed():
-    modules = "quilt_cfn.delivery.release.signing, quilt_cfn.delivery.release.sbom, sys"
-    script = f"import {modules}; print('\\n'.join(sys.modules))"
+    release = "signing, sbom, envelope, provenance"
+    modules = ", ".join([*(f"quilt_cfn.delivery.release.{each}" for each in release.split(", ")), "sys"])
+    script = f"import quilt_cfn.delivery.publish.pointer, {modules}; print('\\n'.join(sys.modules))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert {"cryptography", "cyclonedx", "packageurl", "boto3"}.isdisjoint(done.stdout.split())
