@@ -29,8 +29,10 @@ from quilt_cfn.cloudformation.template.read import ParsedTemplate, parse_templat
 from quilt_cfn.cloudformation.template.walk import Path
 from quilt_cfn.delivery.marketplace.catalog import Catalog
 from quilt_cfn.delivery.marketplace.submission import Submission
+from quilt_cfn.delivery.progress import waiting_for
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import QUILT_CFN, Finding, Severity
+from quilt_cfn.text import printable, shown
 
 TEMPLATE = "CloudFormationTemplate"
 """The type of a source that is a template."""
@@ -53,12 +55,16 @@ def fetch(url: str) -> bytes:
     """What a web server has at an https URL, at most as much as a template may have; raises ``UserError``."""
     from quilt_cfn.delivery.publish.stores.https import Web
 
+    named = shown(url, 2000)
     if not url.startswith("https://"):
-        raise UserError(f"{url} is not an https URL, and nothing else is read.", "Ask AWS Marketplace what it is.")
+        raise UserError(f"{named} is not an https URL, and nothing else is read.", "Ask AWS Marketplace what it is.")
     folder, _, name = url.rpartition("/")
-    stored = Web(folder).read(name, TEMPLATE_AT_A_URL)
+    with waiting_for(f"Reading {named}"):
+        stored = Web(folder).read(name, TEMPLATE_AT_A_URL)
     if stored is None:
-        raise UserError(f"Nothing can be read at {url}.", "Open it in a browser; AWS Marketplace's copies are public.")
+        raise UserError(
+            f"Nothing can be read at {named}.", "Open it in a browser; AWS Marketplace's copies are public."
+        )
     return stored.content
 
 
@@ -67,7 +73,9 @@ def drift(catalog: Catalog, submission: Submission, fetch: Fetch = fetch) -> lis
 
     Raises ``UserError`` when the product, or a copy of a template that it names, can't be read.
     """
-    version = find_version(catalog.entity(submission.product).document, submission.title)
+    with waiting_for(f"Reading the product {submission.product}"):
+        entity = catalog.entity(submission.product)
+    version = find_version(entity.document, submission.title)
     if version is None:
         message = f"There is no version “{submission.title}”: it was not submitted, or its change set has not ended."
         return [_finding("D01", "error", submission.product, message)]
@@ -156,7 +164,7 @@ def differences(theirs: Any, ours: Any, path: Path = ()) -> Iterator[tuple[Path,
 def _parse(content: bytes, name: str) -> ParsedTemplate:
     """A template; raises ``UserError`` that begins with ``name``."""
     try:
-        return parse_template(content, name)
+        return parse_template(content, printable(name))
     except UserError as error:
         raise UserError(error.what, "Look at what is there in a browser.") from None
 

@@ -4,7 +4,8 @@
 the command is interrupted and repeated, and on however many computers, there is never a second change set of the same
 content and intent while the first has not ended or after it has succeeded. Nothing is stored for that: the change sets'
 names tell which are ours, and where ListChangeSets does not show a new change set yet, the token of the request makes
-AWS answer with the change set that it has.
+AWS answer with the change set that it has. A change set has ended when AWS says one of the three words for that; one
+with a status that nobody here knows is waited for.
 
 Applying names the product's revision, so AWS refuses it if the product was changed since it was read. A validation is
 only valid for the product as it was: if the product has changed since, it is validated once more, and if it changes
@@ -20,10 +21,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from quilt_cfn.delivery.marketplace.catalog import REQUESTS, ApiError, Catalog, ChangeSet, Entity, ProductLocked
+from quilt_cfn.delivery.marketplace.catalog import FINAL, REQUESTS, ApiError, Catalog, ChangeSet, Entity, ProductLocked
 from quilt_cfn.delivery.marketplace.drift import find_version, text_differences, versions
 from quilt_cfn.delivery.marketplace.submission import Submission
+from quilt_cfn.delivery.progress import waiting_for
 from quilt_cfn.errors import UserError
+from quilt_cfn.text import printable, shown
 
 VALIDATE = "VALIDATE"
 APPLY = "APPLY"
@@ -32,6 +35,10 @@ _MOST_RETRIES = 4
 """How often the change sets are read again when AWS says that there is one and does not list it."""
 _MOST_SHOWN = 10
 """How many change sets of a product ``status`` shows."""
+_MOST_TITLES = 1000
+"""How many characters of the titles of a product's versions ``status`` shows."""
+_MOST_ERRORS = 20
+"""How many errors of a change set are shown."""
 _RUN_AGAIN = "Run the command again: it starts a new attempt."
 
 
@@ -100,7 +107,8 @@ def submit(
     ``verify_published`` raises ``UserError`` unless the version is published as it was released; it is called before
     AWS is. Returns when the product has the version; raises ``UserError`` otherwise.
     """
-    verify_published()
+    with waiting_for("Reading what is published"):
+        verify_published()
     yield from _execute(catalog, submission, APPLY, polling)
 
 
@@ -110,16 +118,17 @@ def status(catalog: Catalog, about: str, follow: bool = False, polling: Polling 
     ``about`` is the ID of a product or of a change set. With ``follow``, waits for the end of the newest change set.
     """
     if _PRODUCT.fullmatch(about):
-        entity = catalog.entity(about)
-        titles = [str(each.get("VersionTitle", "")) for each in versions(entity.document)]
-        yield f"Product {entity.identifier}, revision {entity.revision}; versions: {', '.join(titles) or 'none'}."
-        change_sets = catalog.change_sets(about)
+        with waiting_for(f"Reading the product {about} and its change sets"):
+            entity, change_sets = catalog.entity(about), catalog.change_sets(about)
+        titles = shown(", ".join(str(each.get("VersionTitle", "")) for each in versions(entity.document)), _MOST_TITLES)
+        yield f"Product {entity.identifier}, revision {entity.revision}; versions: {titles or 'none'}."
         if not change_sets:
             yield "There was no change set in the last 60 days."
             return
         yield from map(_line, change_sets[1:_MOST_SHOWN][::-1])
         about = change_sets[0].identifier
-    change_set = catalog.describe(about)
+    with waiting_for(f"Reading the change set {about}"):
+        change_set = catalog.describe(about)
     if follow and change_set.active:
         change_set = _follow(catalog, change_set, polling)
     yield _line(change_set)
@@ -152,7 +161,7 @@ def next_step(goal: str, submission: Submission, state: State) -> Step:
     other = next((each for each in state.change_sets if each.active and each not in (applied, validated)), None)
     if other:
         raise UserError(
-            f"Another change set has not ended: {_name_of(other)}, and a product takes one at a time.",
+            f"Another change set has not ended ({other.status}): {_name_of(other)}, and a product takes one at a time.",
             f"Wait for its end (quilt-cfn marketplace status {other.identifier} --follow), then run the command again.",
         )
     if not state.entity.revision:
@@ -181,7 +190,9 @@ def explain(change_set: ChangeSet) -> tuple[str, str]:
     what = "The validation" if change_set.intent == VALIDATE else "The change set"
     if change_set.status == "CANCELLED":
         return f"{what} was cancelled: {_name_of(change_set)}.", _RUN_AGAIN
-    errors = [change_set.description, *(f"{message.rstrip('. ')} ({code})" for code, message in change_set.errors)]
+    errors = [f"{message.rstrip('. ')} ({code})" for code, message in change_set.errors]
+    more = [f"and {len(errors) - _MOST_ERRORS} more"] * (len(errors) > _MOST_ERRORS)
+    errors = [change_set.description, *errors[:_MOST_ERRORS], *more]
     reasons = "; ".join(" ".join(each.split()).rstrip(".") for each in errors if each.strip())
     sentence = f"{what} failed: {_name_of(change_set)}{f': {reasons}' if reasons else ''}."
     if change_set.failure == "SERVER_FAULT":
@@ -228,6 +239,8 @@ _MEANINGS = {
     ("SUCCEEDED", APPLY): "the product has the change; quilt-cfn marketplace drift compares what buyers get",
 }
 """(status, intent) of a change set -> what it means, and what comes next."""
+_UNKNOWN = "what this status means is not known here, and it counts as one that has not ended"
+_KNOWN = {"PREPARING", "APPLYING", *FINAL}
 
 
 def _execute(catalog: Catalog, submission: Submission, goal: str, polling: Polling) -> Iterator[str]:
@@ -237,7 +250,8 @@ def _execute(catalog: Catalog, submission: Submission, goal: str, polling: Polli
     documents: dict[str, Mapping[str, Any]] = {}
     errors = 0
     while True:
-        entity, change_sets = _read(catalog, submission, [*followed, *locking])
+        with waiting_for(f"Reading the product {submission.product} and its change sets"):
+            entity, change_sets = _read(catalog, submission, [*followed, *locking])
         documents.setdefault(entity.revision, entity.document)
         step = next_step(goal, submission, State(entity, change_sets, frozenset(followed), documents))
         if isinstance(step, Done):
@@ -248,7 +262,8 @@ def _execute(catalog: Catalog, submission: Submission, goal: str, polling: Polli
             yield _line(_follow(catalog, step.change_set, polling))
             continue
         try:
-            with _report_on_interrupt(polling, "A change set may have been started. The same command follows it."):
+            may_go_on = "A change set may have been started. The same command follows it."
+            with _report_on_interrupt(polling, may_go_on), waiting_for("Starting a change set"):
                 identifier = catalog.start(submission.request(step.intent, entity.revision, step.retry_of))
         except ApiError as error:
             errors += 1
@@ -317,7 +332,8 @@ def _report_on_interrupt(polling: Polling, line: str) -> Iterator[None]:
 
 
 def _line(change_set: ChangeSet) -> str:
-    meaning = _MEANINGS.get((change_set.status, change_set.intent), "")
+    unknown = "" if change_set.status in _KNOWN else _UNKNOWN
+    meaning = _MEANINGS.get((change_set.status, change_set.intent), unknown)
     when = change_set.ended or change_set.started
     return f"{when} {change_set.status}: {_name_of(change_set)}{f'; {meaning}' if meaning else ''}."
 
@@ -355,7 +371,7 @@ def _title_exists(submission: Submission, version: Mapping[str, Any]) -> Done:
     if not differences:
         return Done(f"{has}, with the texts of this one; quilt-cfn marketplace drift compares the templates.")
     raise UserError(
-        f"{has}, and it is another one. {differences[0].message}",
+        f"{has}, and it is another one. {printable(differences[0].message)}",
         "A version can't be replaced: release a new version.",
     )
 

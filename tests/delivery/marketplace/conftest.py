@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from quilt_cfn import aws
 from quilt_cfn.delivery.marketplace.catalog import Catalog
 from quilt_cfn.delivery.marketplace.submission import Submission
 from quilt_cfn.delivery.marketplace.submit import Polling
@@ -37,7 +38,7 @@ TEMPLATES = {"one": TEMPLATE, "cluster": TEMPLATE.replace(b"Server:", b"Fleet:")
 def client() -> Any:
     """A client of the Catalog API that tries nothing twice."""
     session = boto3.session.Session("AKIAIOSFODNN7EXAMPLE", SECRET, region_name="us-east-1")
-    return session.client("marketplace-catalog", config=Config(retries={"total_max_attempts": 1}))
+    return aws.checked(session.client("marketplace-catalog", config=Config(retries={"total_max_attempts": 1})))
 
 
 @pytest.fixture(scope="session")

@@ -350,7 +350,9 @@ def test_a_failure_is_explained_in_sentences(failure, errors, what, remedy):
 def test_another_change_set_that_has_not_ended_is_named_and_nothing_is_started(stand_in, catalog, submission):
     stand_in.steps = 100
     other = stand_in.begin("New prices")
-    with pytest.raises(UserError, match=f"Another change set has not ended: {other} “New prices”, and a product"):
+    with pytest.raises(
+        UserError, match=rf"Another change set has not ended \(PREPARING\): {other} “New prices”, and a"
+    ):
         submitted(catalog, submission)
     assert stand_in.calls("StartChangeSet") == 0
 
