@@ -1,15 +1,49 @@
-"""The links that open CloudFormation's console with a published template, one for each Region.
+"""The links that open CloudFormation's console with a published template, one for each Region, and a page of them.
 
 They are computed, and nothing is looked up. A Region without a link has a reason instead; no Region is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
 from quilt_cfn.cloudformation.facts import partitions
+from quilt_cfn.delivery.release.artifact import PRODUCT
+from quilt_cfn.editions import EDITIONS
+
+# The policy lets the page ask for nothing, whatever is in it: https://www.w3.org/TR/CSP3/#directive-default-src. The
+# browser's own colours follow the reader's choice of light or dark:
+# https://html.spec.whatwg.org/multipage/semantics.html#meta-color-scheme
+_HEAD = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="color-scheme" content="light dark">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 48rem; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100% }}
+caption, th, td {{ padding: .3rem .6rem .3rem 0; text-align: left }}
+tr {{ border-bottom: 1px solid GrayText }}
+tbody th {{ font-weight: normal }}
+pre {{ overflow-x: auto }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+"""
+_TAIL = """\
+</main>
+</body>
+</html>
+"""
 
 
 class LaunchLinks(NamedTuple):
@@ -19,13 +53,6 @@ class LaunchLinks(NamedTuple):
     """Region -> the address that opens its console with the template."""
     without: dict[str, str]
     """Region -> why there is no link, as half a sentence."""
-
-    def __str__(self) -> str:
-        lines = [f"{region:16}{url}" for region, url in self.links.items()]
-        for reason in dict.fromkeys(self.without.values()):
-            regions = ", ".join(region for region, each in self.without.items() if each == reason)
-            lines.append(f"No link ({reason}): {regions}")
-        return "\n".join(lines)
 
 
 def launch_links(published: Mapping[str, str], stack_name: str) -> LaunchLinks:
@@ -55,3 +82,48 @@ def launch_links(published: Mapping[str, str], stack_name: str) -> LaunchLinks:
                 f"?templateURL={quote(template, safe='')}&stackName={quote(stack_name, safe='')}"
             )
     return found
+
+
+def page(version: str, editions: Mapping[str, LaunchLinks], signer: str | None, command: str | None) -> str:
+    """An HTML page with the launch links of a version, by edition and Region; it needs no other file.
+
+    ``signer`` is the fingerprint of the key that signed the version, and ``command`` checks the signature.
+    """
+    lines = [_HEAD.format(title=html.escape(f"Launch {PRODUCT} {version}"))]
+    lines.append(
+        "<p>A link opens the form of the template, in the console of CloudFormation in that Region. Nothing is\n"
+    )
+    lines.append("created before the form is submitted.</p>\n")
+    lines += _signature(signer, command)
+    for name, links in editions.items():
+        lines += _edition(name, links)
+    return "".join(lines) + _TAIL
+
+
+def _signature(signer: str | None, command: str | None) -> Iterator[str]:
+    if not signer:
+        yield "<p>Nothing was signed when it was published: nobody vouches for a version without a signature.</p>\n"
+        return
+    yield f"<p>It was signed with the key <code>{html.escape(signer)}</code>.</p>\n"
+    if command:
+        yield "<p>This checks the signature, with that key in <code>key.pub</code>:</p>\n"
+        yield f"<pre><code>{html.escape(command)}</code></pre>\n"
+
+
+def _edition(name: str, links: LaunchLinks) -> Iterator[str]:
+    edition = html.escape(name)
+    yield f"<h2>The {edition} edition</h2>\n"
+    if name in EDITIONS:
+        yield f"<p>{html.escape(EDITIONS[name].title[:1].upper() + EDITIONS[name].title[1:])}.</p>\n"
+    yield f"<table>\n<caption>Where the {edition} edition can be launched from here</caption>\n"
+    yield '<thead><tr><th scope="col">Region</th><th scope="col">Link</th></tr></thead>\n<tbody>\n'
+    for region, url in links.links.items():
+        link = f'<a href="{html.escape(url)}">Launch the {edition} edition in {html.escape(region)}</a>'
+        yield f'<tr><th scope="row">{html.escape(region)}</th><td>{link}</td></tr>\n'
+    yield "</tbody>\n</table>\n"
+    if links.without:
+        yield "<h3>Regions without a link</h3>\n<ul>\n"
+        for reason in dict.fromkeys(links.without.values()):
+            regions = ", ".join(region for region, each in links.without.items() if each == reason)
+            yield f"<li>{html.escape(regions)}: {html.escape(reason)}</li>\n"
+        yield "</ul>\n"

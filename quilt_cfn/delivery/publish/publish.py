@@ -5,23 +5,30 @@ All plans are made before anything is written anywhere. A location that fails do
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from quilt_cfn.delivery.progress import waiting_for
 from quilt_cfn.delivery.publish.execute import execute
-from quilt_cfn.delivery.publish.launch_links import launch_links
+from quilt_cfn.delivery.publish.launch_links import launch_links, page
 from quilt_cfn.delivery.publish.plan import Pointer, PublishPlan, latest_key, plan_publication, version_key
+from quilt_cfn.delivery.publish.readers import Readers, deadline
 from quilt_cfn.delivery.publish.stores import open_source, open_store
+from quilt_cfn.delivery.publish.stores.locations import refuse_credentials
 from quilt_cfn.delivery.publish.stores.protocols import Store
-from quilt_cfn.delivery.publish.verify import Verification, verify
-from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, Artifact
+from quilt_cfn.delivery.publish.verify import SECONDS, Verification, verify
+from quilt_cfn.delivery.release import signing
+from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, Artifact, Manifest
 from quilt_cfn.errors import UserError
-from quilt_cfn.finding import Finding
-from quilt_cfn.inputs.release import VERSION
+from quilt_cfn.files import write_atomically
+from quilt_cfn.finding import Finding, counted
+from quilt_cfn.inputs.release import DRAFT, VERSION
+from quilt_cfn.text import shown
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey as PrivateKey
@@ -30,70 +37,124 @@ READERS = 8
 """How many files of one location are read or written at once."""
 
 
+class _Published(NamedTuple):
+    """A store that has the version now, or would have it after a dry run."""
+
+    store: Store
+    plan: PublishPlan
+    pointer: Pointer
+
+    def __str__(self) -> str:
+        wrote = counted(len(self.plan.writes), "file")
+        what = f"{wrote} written and compared" if self.plan.writes else "there already, byte for byte"
+        return f"  at {self.store.name}: {what}; {latest_key()} names {self.pointer.version or 'nothing'}"
+
+
 def publish(
     artifact: Artifact,
     locations: Sequence[str],
     key_file: Path | None,
     *,
+    links: Path | None = None,
     dry_run: bool,
     withdrawn: frozenset[str] = frozenset(),
 ) -> Iterator[str]:
-    """Publish to each location; yields lines about what was published and the launch links, or the plans of a dry run.
+    """Publish to each location, and write the page with the launch links, if anywhere; yields lines that say so.
 
-    ``key_file`` is the private key that signs; ``latest.json`` never names a ``withdrawn`` version. Raises
-    ``UserError`` before anything is written when a location has no plan, and at the end for the locations that failed.
+    A dry run writes nothing, and yields the plans and the same lines. ``key_file`` is the private key that signs;
+    ``latest.json`` never names a ``withdrawn`` version. Raises ``UserError`` before anything is written when a location
+    has no plan, and at the end for the locations that failed.
     """
+    _refuse_draft(artifact.manifest, locations)
+    if links and links.is_dir():
+        raise UserError(f"{links} is a folder.", "Name a file with --links.")
     key = _read_key(key_file) if key_file else None
+    signing.refuse_other_key(artifact.manifest, key)
     with (
         ThreadPoolExecutor(READERS * len(locations)) as requests,
         ThreadPoolExecutor(len(locations)) as pool,
     ):
-        stores = [*pool.map(open_store, dict.fromkeys(locations))]
-        now = datetime.now(timezone.utc)
-        plans = [*pool.map(lambda store: plan_publication(artifact, key, store, requests, now, withdrawn), stores)]
+        with waiting_for("Reading what is published"):
+            stores = [*pool.map(open_store, dict.fromkeys(locations))]
+            now = datetime.now(timezone.utc)
+            plans = [*pool.map(lambda store: plan_publication(artifact, key, store, requests, now, withdrawn), stores)]
         if dry_run:
             yield from map(str, plans)
-            return
-        with _progress_bar(sum(len(each.writes) + 1 for each in plans)) as bar:
+            yield "Without --dry-run this would be the result:"
+            outcomes: list[Pointer | UserError] = [plan.pointer for plan in plans]
+        else:
+            with _progress_bar(sum(len(each.writes) + 1 for each in plans)) as bar:
 
-            def attempt(plan: PublishPlan, store: Store) -> Pointer | UserError:
-                try:
-                    return execute(plan, artifact.manifest, store, requests, bar.update)
-                except UserError as error:
-                    return error
+                def attempt(plan: PublishPlan, store: Store) -> Pointer | UserError:
+                    try:
+                        return execute(plan, artifact.manifest, store, requests, bar.update)
+                    except UserError as error:
+                        return error
 
-            outcomes = [*pool.map(attempt, plans, stores)]
-        published = []
-        for store, plan, outcome in zip(stores, plans, outcomes, strict=True):
-            if not isinstance(outcome, UserError):
-                wrote = f"{len(plan.writes)} files written and compared"
-                what = wrote if plan.writes else "there already, byte for byte"
-                yield f"{plan.version} is published at {store.name}: {what}; {latest_key()}: {outcome.version}"
-                published.append(store)
-        if key:
-            yield from (f"Signed; to check it: {_verification_command(artifact, store)}" for store in published)
-        if published:
-            yield from _launch_links(artifact, published)
-        failures = [each for each in outcomes if isinstance(each, UserError)]
-        if failures:
-            raise UserError(" ".join(failure.what for failure in failures), failures[0].next_step)
+                outcomes = [*pool.map(attempt, plans, stores)]
+    published = [
+        _Published(store, plan, outcome)
+        for store, plan, outcome in zip(stores, plans, outcomes, strict=True)
+        if not isinstance(outcome, UserError)
+    ]
+    if published:
+        yield from _result(artifact.manifest, key, published)
+        if links:
+            yield _write_links(artifact.manifest, key, published, links, dry_run)
+    failures = [each for each in outcomes if isinstance(each, UserError)]
+    if failures:
+        raise UserError(" ".join(failure.what for failure in failures), failures[0].next_step)
 
 
-def _launch_links(artifact: Artifact, stores: Sequence[Store]) -> Iterator[str]:
-    """The links that open CloudFormation's console, for each edition, with the templates in these stores."""
-    from quilt_cfn.delivery.publish.stores.s3 import Bucket
+def _refuse_draft(manifest: Manifest, locations: Sequence[str]) -> None:
+    for location in locations:
+        if manifest.draft and location.startswith("s3:"):
+            raise UserError(
+                f"{manifest.version} is a draft, and is not published to {shown(location)}: customers read there.",
+                "Name a folder, or release the version and publish that.",
+            )
 
-    buckets = [store for store in stores if isinstance(store, Bucket)]
+
+def _result(manifest: Manifest, key: PrivateKey | None, published: Sequence[_Published]) -> Iterator[str]:
+    """What was published, where, by whose signature, and how to check it."""
+    yield f"{PRODUCT} {manifest.version} is published with {counted(len(manifest.files), 'file')}:"
+    yield from map(str, published)
+    if key:
+        yield f"Signed with the key {signing.fingerprint(key.public_key())}."
+    else:
+        yield "This run signed nothing: nobody vouches for a version without a signature. Add it with --sign FILE."
+    first = published[0]
+    words = ["quilt-cfn", "verify", first.store.name]
+    if first.pointer.version != manifest.version:
+        words += ["--version", manifest.version]
+    if key:
+        words += ["--public-key", signing.PUBLIC_KEY]
+    others = " (and every other location)" if len(published) > 1 else ""
+    yield f"To check it{others}: {shlex.join(words)}"
+
+
+def _write_links(
+    manifest: Manifest, key: PrivateKey | None, published: Sequence[_Published], file: Path, dry_run: bool
+) -> str:
+    """Write the page that launches each edition from the buckets; returns a line about it."""
+    from quilt_cfn.delivery.publish.stores.s3 import Bucket  # late: imports boto3
+
+    buckets = [each.store for each in published if isinstance(each.store, Bucket)]
     if not buckets:
-        yield "CloudFormation launches from S3: publish to s3://BUCKET/PREFIX for launch links."
-        return
-    for edition, formats in artifact.manifest.editions.items():
-        key = version_key(artifact.version, formats["yaml"])
+        return "There are no launch links: CloudFormation launches from S3, not from a folder."
+    editions = {}
+    for edition, formats in manifest.editions.items():
+        template = version_key(manifest.version, formats["yaml"])
         urls: dict[str, str] = {}
-        for store in buckets:
-            urls.setdefault(store.region, store.url(key))
-        yield f"Launch the {edition} edition:"
-        yield str(launch_links(urls, PRODUCT))
+        for bucket in buckets:
+            urls.setdefault(bucket.region, bucket.url(template))
+        editions[edition] = launch_links(urls, PRODUCT)
+    if not dry_run:
+        signer = signing.fingerprint(key.public_key()) if key else None
+        folder = buckets[0].url(version_key(manifest.version, "").rstrip("/"))
+        command = signing.verification_command(folder) if key else None
+        write_atomically(file, page(manifest.version, editions, signer, command).encode())
+    return f"The launch links are in {file}"
 
 
 def check_buckets(locations: Sequence[str]) -> Iterator[tuple[str, tuple[Finding, ...]]]:
@@ -112,16 +173,26 @@ def check_buckets(locations: Sequence[str]) -> Iterator[tuple[str, tuple[Finding
         yield "\n".join(bucket.report(store, result)), result.findings
 
 
-def verify_at(location: str, version: str | None, public_key: Path | None) -> Verification:
+def verify_at(
+    location: str,
+    version: str | None,
+    public_key: Path | None,
+    at_least: str | None = None,
+    seconds: float = SECONDS,
+) -> Verification:
     """Verify what is published at a location: the version in the location, or ``version``, or the newest.
 
-    Raises ``UserError`` when they contradict each other, and when the version is not published or can't be read.
+    See ``verify``. Raises ``UserError`` when they contradict each other, and when the version is not published or can't
+    be read.
     """
+    refuse_credentials(location)
     base, named = _split(location)
     if version and named and version != named:
         raise UserError(f"{location} is {named}, and --version says {version}.", "Leave one of them out.")
-    with ThreadPoolExecutor(READERS) as requests:
-        return verify(open_source(base), version or named, public_key, requests)
+    with Readers(READERS) as requests, _progress_bar(None) as bar:
+        end = deadline(base, seconds)
+        source = end.result(requests.submit(open_source, base))
+        return verify(source, version or named, public_key, requests, at_least=at_least, end=end, done=bar.update)
 
 
 def _split(location: str) -> tuple[str, str | None]:
@@ -132,24 +203,14 @@ def _split(location: str) -> tuple[str, str | None]:
         return location, None
     if rest == LATEST:
         return base, None
-    return (base, version) if VERSION.fullmatch(version) else (location, None)
-
-
-def _verification_command(artifact: Artifact, store: Store) -> str:
-    from quilt_cfn.delivery.publish.stores.s3 import Bucket
-    from quilt_cfn.delivery.release import signing  # late: imports cryptography
-
-    folder = f"{PRODUCT}/{artifact.version}"
-    return signing.verification_command(store.url(folder) if isinstance(store, Bucket) else f"{store.name}/{folder}")
+    return (base, version) if VERSION.fullmatch(version) or DRAFT.fullmatch(version) else (location, None)
 
 
 def _read_key(key_file: Path) -> PrivateKey:
-    from quilt_cfn.delivery.release import signing  # late: imports cryptography
-
     return signing.read_private_key(key_file)
 
 
-def _progress_bar(total: int) -> Any:
+def _progress_bar(total: int | None) -> Any:
     from tqdm import tqdm  # late: only what takes seconds needs it
 
     return tqdm(total=total, leave=False, disable=not sys.stderr.isatty(), unit="file")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from quilt_cfn.cloudformation.facts import availability, partitions
-from quilt_cfn.delivery.publish.launch_links import launch_links
+from quilt_cfn.delivery.publish.launch_links import launch_links, page
 
 VIRGINIA, IRELAND = {"us-east-1": "https://virginia/t.yaml"}, {"eu-west-1": "https://ireland/t.yaml"}
 GOVCLOUD, BEIJING = {"us-gov-west-1": "https://govcloud/t.yaml"}, {"cn-north-1": "https://beijing/t.yaml"}
@@ -70,8 +71,95 @@ def test_no_link_leads_to_another_partition_and_there_is_a_reason():
     assert not launch_links({}, "quilt").links
 
 
+HOSTILE = {"us-east-1": "https://virginia/\"><script>alert(1)</script>'&.yaml"}
+
+
+class Reader(HTMLParser):
+    """What a browser sees of a page: its elements, which have to be nested well, its links, and the text of each."""
+
+    VOID = ("meta", "br", "link", "img")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.texts.append((self.open[-1], data.strip()))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for each, attributes in self.tags if each == tag]
+
+    def text(self, tag: str) -> list[str]:
+        return [text for each, text in self.texts if each == tag]
+
+
+def read(published: Mapping[str, str], signer: str | None = None, command: str | None = None) -> Reader:
+    links = launch_links(published, "quilt")
+    return Reader(page("1.10.0", {"registry": links, "marketplace": links}, signer, command))
+
+
 @pytest.mark.parametrize("published", [{}, BEIJING, EVERYWHERE])
-def test_the_printed_links_name_every_region_once(published):
-    text = str(launch_links(published, "quilt"))
-    for region in availability.regions():
-        assert len(re.findall(rf"(^|[ ,]){region}(,| |$)", text, re.MULTILINE)) == 1
+def test_the_page_has_every_region_of_an_edition_once_with_its_link_or_why_it_has_none(published):
+    reader = read(published)
+    links, without = launch_links(published, "quilt")
+    assert [each["href"] for each in reader.all("a")] == [*links.values()] * 2
+    rows = [text for text in reader.text("th") if text not in ("Region", "Link")]
+    assert rows == [*links] * 2
+    named = [region for item in reader.text("li") for region in item.partition(": ")[0].split(", ")]
+    assert sorted(named) == sorted([*without] * 2)
+    assert {item.partition(": ")[2] for item in reader.text("li")} == {*without.values()}
+    assert sorted([*links, *without]) == sorted(availability.regions())
+
+
+def test_the_page_can_be_read_aloud_and_in_the_dark():
+    """WCAG: a language, a title, a heading for each part, headers of tables, links that say alone where they lead."""
+    reader = read(EVERYWHERE)
+    assert reader.all("html") == [{"lang": "en"}]
+    assert reader.text("title") == reader.text("h1") == ["Launch quilt-registry 1.10.0"]
+    assert reader.text("h2") == ["The registry edition", "The marketplace edition"]
+    assert len(reader.all("table")) == len(reader.text("caption")) == 2
+    assert {each.get("scope") for each in reader.all("th")} == {"col", "row"}
+    assert len(set(reader.text("a"))) == len(reader.all("a"))
+    assert {"name": "color-scheme", "content": "light dark"} in reader.all("meta")
+
+
+def test_the_page_asks_for_nothing_and_runs_nothing():
+    reader = read(EVERYWHERE)
+    assert not {tag for tag, _ in reader.tags} & {"script", "link", "img", "iframe", "object", "form", "base"}
+    (policy,) = [each["content"] for each in reader.all("meta") if each.get("http-equiv") == "Content-Security-Policy"]
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+    (style,) = reader.text("style")
+    assert not re.search(r"url|@import|color:", style), "nothing is loaded, and no colour is fixed in light and dark"
+    loading = [
+        name for _, attributes in reader.tags for name in attributes if name in ("src", "srcset") or name[:2] == "on"
+    ]
+    assert loading == []
+
+
+def test_what_is_put_into_the_page_is_text_whatever_it_holds():
+    reader = read(HOSTILE, signer="<b>&amp;", command="a && b <c>")
+    assert not reader.all("script")
+    assert not reader.all("b")
+    assert reader.text("code") == ["<b>&amp;", "key.pub", "a && b <c>"]
+    assert console_query(str(reader.all("a")[0]["href"]))["templateURL"] == HOSTILE["us-east-1"]
+
+
+def test_the_page_says_whose_signature_there_is_or_that_nobody_vouches():
+    assert "nobody vouches" in " ".join(read(EVERYWHERE).text("p"))
+    signed = read(EVERYWHERE, "sha256:00", "openssl verify")
+    assert signed.text("code") == ["sha256:00", "key.pub", "openssl verify"]
+    assert "nobody vouches" not in " ".join(signed.text("p"))

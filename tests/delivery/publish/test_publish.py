@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from quilt_cfn.cli import main
-from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, RELEASES
+from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, RELEASES, compose
+from quilt_cfn.inputs.release import read_release
 from tests.delivery.publish.artifacts import artifact, write_folder
 from tests.delivery.publish.proxy import Answer
 
+ROOT = Path(__file__).resolve().parents[3]
 OLD, NEW = artifact("1.9.0", big=2000), artifact("1.10.0", big=2000)
 
 
@@ -46,7 +50,9 @@ def files(folder):
 def test_without_a_destination_the_newest_version_goes_into_a_folder(run, checkout):
     code, out, _ = run("publish")
     assert code == 0
-    assert out.startswith("1.10.0 is published at published: 6 files written and compared")
+    assert out.startswith(
+        "quilt-registry 1.10.0 is published with 4 files:\n  at published: 6 files written and compared;"
+    )
     assert files(checkout / "published" / PRODUCT / "1.10.0") == files(checkout / RELEASES / "1.10.0")
     assert (checkout / "published" / PRODUCT / LATEST).is_file()
     assert run("verify")[0] == 0
@@ -69,7 +75,8 @@ def test_a_dry_run_makes_no_write_call_and_prints_what_a_run_would_write(run, pr
     proxy.reset()
     assert run("publish", f"s3://{bucket}/quilt")[0] == 0
     assert {request.method for request in proxy.writes} == {"PUT"}
-    assert sorted(request.path for request in proxy.writes) == sorted(f"/{bucket}/quilt/{key}" for key in planned)
+    written = [request.path for request in proxy.writes if request.server_status == 200]
+    assert sorted(written) == sorted(f"/{bucket}/quilt/{key}" for key in planned)
 
 
 def test_a_dry_run_into_a_folder_makes_nothing(run, checkout):
@@ -80,12 +87,13 @@ def test_a_dry_run_into_a_folder_makes_nothing(run, checkout):
 def test_every_write_has_a_condition_and_a_checksum(run, proxied_environment, proxy, bucket):
     run("publish", "--version", "1.9.0", f"s3://{bucket}")
     run("publish", f"s3://{bucket}")
-    assert len(proxy.writes) == 14
+    written = [request for request in proxy.writes if request.server_status == 200]
+    assert len(written) == 14
     for request in proxy.writes:
         assert request.method == "PUT"
         assert (request.headers.get("if-none-match") == "*") is not ("if-match" in request.headers)
         assert request.headers["x-amz-checksum-sha256"]
-    (moved,) = [request for request in proxy.writes if "if-match" in request.headers]
+    (moved,) = [request for request in written if "if-match" in request.headers]
     assert moved.path.endswith(LATEST)
 
 
@@ -116,7 +124,7 @@ def test_the_aws_cli_reads_bit_for_bit_what_was_released(checkout, aws_environme
 def test_an_older_version_is_published_beside_the_newer_and_latest_stays(run):
     run("publish")
     code, out, _ = run("publish", "--version", "1.9.0")
-    assert (code, f"{PRODUCT}/{LATEST}: 1.10.0" in out) == (0, True)
+    assert (code, f"{PRODUCT}/{LATEST} names 1.10.0" in out) == (0, True)
     assert "quilt-registry 1.10.0" in run("verify")[1]
     assert "quilt-registry 1.9.0" in run("verify", "--version", "1.9.0")[1]
 
@@ -128,21 +136,25 @@ def test_a_released_version_that_was_edited_is_not_published(run, checkout):
     assert not (checkout / "published").exists()
 
 
-def test_several_buckets_are_published_to_at_once(run, proxied_environment, proxy, s3, bucket):
+def test_several_buckets_are_published_to_at_once(run, checkout, proxied_environment, proxy, s3, bucket):
     others = [f"{bucket}-{number}" for number in range(3)]
     for each in others:
         s3.create_bucket(Bucket=each, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     code, out, _ = run("publish", *(f"s3://{each}/quilt" for each in [bucket, *others]))
     assert code == 0
-    assert out.count("is published at") == 4
-    launches = dict(re.findall(r"^(\S+) +(https://\S+)$", out, re.MULTILINE))
+    assert out.count("  at s3://") == 4
+    assert f"To check it (and every other location): quilt-cfn verify s3://{bucket}/quilt\n" in out
+    text = (checkout / "published/launch-links-1.10.0.html").read_text(encoding="utf-8")
+    launches = dict(re.findall(r'<th scope="row">(\S+)</th><td><a href="(https://\S+)"', text))
     assert f"{others[0]}.s3.eu-west-1.amazonaws.com" in launches["eu-west-1"]
     assert f"{bucket}.s3.us-east-1.amazonaws.com" in launches["us-east-1"]
     assert f"{bucket}.s3.us-east-1.amazonaws.com" in launches["sa-east-1"]
-    assert "No link (published to no bucket in aws-cn): cn-north-1, cn-northwest-1" in out
+    assert "<li>cn-north-1, cn-northwest-1: published to no bucket in aws-cn</li>" in text
 
 
-def test_a_bucket_that_fails_does_not_stop_the_others(run, proxied_environment, proxy, s3, bucket, monkeypatch):
+def test_a_bucket_that_fails_does_not_stop_the_others(
+    run, checkout, proxied_environment, proxy, s3, bucket, monkeypatch
+):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     s3.create_bucket(Bucket=f"{bucket}-2")
     proxy.faults = lambda request: (
@@ -150,7 +162,12 @@ def test_a_bucket_that_fails_does_not_stop_the_others(run, proxied_environment, 
     )
     code, out, err = run("publish", f"s3://{bucket}-2", f"s3://{bucket}")
     assert code == 2
-    assert f"1.10.0 is published at s3://{bucket}:" in out
+    assert [line for line in out.splitlines() if line.startswith("  at ")] == [
+        f"  at s3://{bucket}: 6 files written and compared; {PRODUCT}/{LATEST} names 1.10.0"
+    ]
+    page = (checkout / "published/launch-links-1.10.0.html").read_text(encoding="utf-8")
+    assert bucket in page
+    assert f"{bucket}-2" not in page
     assert f"s3://{bucket}-2/{PRODUCT}/1.10.0/SHA256SUMS could not be written: AWS is busy" in err
     proxy.reset()
     assert run("publish", f"s3://{bucket}-2", f"s3://{bucket}")[0] == 0
@@ -182,17 +199,152 @@ def test_a_wrong_argument_is_an_error_before_anything_is_written(run, checkout, 
     assert not (checkout / "published").exists()
 
 
-def test_for_a_signed_version_the_command_that_checks_it_is_printed_and_works(run, checkout):
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", "key.pem"], check=True)
-    os.chmod("key.pem", 0o600)
-    subprocess.run(["openssl", "pkey", "-in", "key.pem", "-pubout", "-out", "key.pub"], check=True)
-    code, out, _ = run("publish", "--sign", "key.pem")
-    assert code == 0
-    (command,) = re.findall(r"to check it: (.*)", out)
-    subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL)
-    assert "signed with key.pub" in run("verify", "--public-key", "key.pub")[1]
-    assert run("publish", "--sign", "key.pem")[0] == 0
+def make_key(name):
+    """A key in `name`.pem, and its public half in `name`.pub; returns the fingerprint that OpenSSL computes."""
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", f"{name}.pem"], check=True)
+    os.chmod(f"{name}.pem", 0o600)
+    subprocess.run(["openssl", "pkey", "-in", f"{name}.pem", "-pubout", "-out", f"{name}.pub"], check=True)
+    command = f"openssl pkey -pubin -in {name}.pub -outform DER | sha256sum"
+    done = subprocess.run(command, shell=True, check=True, capture_output=True, text=True)
+    return f"sha256:{done.stdout.split()[0]}"
+
+
+def test_publish_ends_in_five_lines(run, checkout, aws_environment, bucket):
+    code, out, _ = run("publish", f"s3://{bucket}/quilt")
+    assert (code, out.splitlines()) == (
+        0,
+        [
+            "quilt-registry 1.10.0 is published with 4 files:",
+            f"  at s3://{bucket}/quilt: 6 files written and compared; {PRODUCT}/{LATEST} names 1.10.0",
+            "This run signed nothing: nobody vouches for a version without a signature. Add it with --sign FILE.",
+            f"To check it: quilt-cfn verify s3://{bucket}/quilt",
+            "The launch links are in published/launch-links-1.10.0.html",
+        ],
+    )
+    text = (checkout / "published/launch-links-1.10.0.html").read_text(encoding="utf-8")
+    assert "nobody vouches for a version without a signature" in text
+
+
+def test_a_signed_version_names_the_key_and_both_commands_that_check_it_work(
+    run, checkout, aws_environment, s3, bucket
+):
+    fingerprint = make_key("key")
+    code, out, _ = run("publish", "--sign", "key.pem", "--links", "links.html", f"s3://{bucket}/quilt", "copy")
+    assert (code, f"Signed with the key {fingerprint}." in out) == (0, True)
+    assert "The launch links are in links.html" in out
+    assert not (checkout / "published").exists()
+    (command,) = re.findall(r"^To check it .*: quilt-cfn (.*)$", out, re.MULTILINE)
+    code, checked, _ = run(*shlex.split(command))
+    assert (code, f"signed with key.pub ({fingerprint})" in checked) == (0, True)
+    text = html.unescape((checkout / "links.html").read_text(encoding="utf-8"))
+    assert fingerprint in text
+    (command,) = re.findall(r"<pre><code>(.*)</code></pre>", text)
+    for name in ("SHA256SUMS", "SHA256SUMS.sig"):
+        assert f"https://{bucket}.s3.us-east-1.amazonaws.com/quilt/{PRODUCT}/1.10.0/{name}" in command
+    shutil.copy("key.pub", f"copy/{PRODUCT}/1.10.0")
+    downloads, _, checks = command.partition(" && ")
+    assert downloads.startswith("curl ")
+    subprocess.run(checks, shell=True, check=True, cwd=f"copy/{PRODUCT}/1.10.0", stdout=subprocess.DEVNULL)
+
+
+def test_a_published_version_is_signed_later_and_not_published_unsigned_again(run, checkout):
+    make_key("key")
     assert run("publish")[0] == 0
+    assert run("publish", "--sign", "key.pem")[0] == 0
+    assert run("verify", "--public-key", "key.pub")[0] == 0
+    assert run("publish", "--sign", "key.pem")[0] == 0
+    code, out, err = run("publish", "--version", "1.9.0")
+    assert (code, "This run signed nothing" in out, err) == (0, True, "")
+
+
+@pytest.fixture
+def signed_release(checkout):
+    """A version whose manifest names the key of key.pem; there is another one in other.pem."""
+    fingerprint = make_key("key")
+    make_key("other")
+    named = artifact("2.0.0", big=2000)
+    named = compose({**named.manifest.document, "signing_key": fingerprint}, named.contents)
+    write_folder(named, checkout / RELEASES / "2.0.0")
+    return fingerprint
+
+
+@pytest.mark.parametrize("arguments", [["--sign", "other.pem"], []])
+def test_a_version_that_names_its_key_is_published_with_no_other_and_not_without(
+    run, checkout, signed_release, arguments
+):
+    code, out, err = run("publish", *arguments)
+    assert (code, out, signed_release in err) == (2, "", True)
+    assert not (checkout / "published").exists()
+    code, out, _ = run("publish", "--sign", "key.pem")
+    assert (code, f"Signed with the key {signed_release}." in out) == (0, True)
+
+
+@pytest.fixture
+def draft(checkout):
+    """A draft of a version above all others."""
+    made = artifact("1.11.0", big=2000)
+    made = compose({**made.manifest.document, "version": "1.11.0-draft.1", "draft": True}, made.contents)
+    write_folder(made, checkout / RELEASES / "1.11.0-draft.1")
+    return "1.11.0-draft.1"
+
+
+def test_a_draft_is_published_to_a_folder_when_it_is_named_and_latest_stays(run, checkout, draft):
+    code, out, _ = run("publish", "--version", draft)
+    assert (code, f"{PRODUCT}/{LATEST} names nothing" in out) == (0, True)
+    assert not (checkout / "published" / PRODUCT / LATEST).exists()
+    (command,) = re.findall(r"^To check it: quilt-cfn (.*)$", out, re.MULTILINE)
+    code, checked, _ = run(*command.split())
+    assert (code, f"quilt-registry {draft} of commit" in checked) == (0, True)
+    assert f"quilt-registry {draft} of commit" in run("verify", f"published/{PRODUCT}/{draft}")[1]
+    assert "There are no launch links" in out
+    assert "1.10.0 is published" in run("publish")[1]
+    code, out, _ = run("publish", "--version", draft)
+    assert (code, f"{PRODUCT}/{LATEST} names 1.10.0" in out) == (0, True)
+    assert "quilt-registry 1.10.0" in run("verify")[1]
+
+
+def test_a_draft_is_refused_for_s3_before_anything_is_asked_or_written(
+    run, checkout, draft, proxied_environment, proxy, bucket
+):
+    for arguments in ([], ["--dry-run"]):
+        code, out, err = run("publish", "--version", draft, "published", f"s3://{bucket}/quilt", *arguments)
+        assert (code, out) == (2, "")
+        assert f"{draft} is a draft, and is not published to s3://{bucket}/quilt: customers read there." in err
+    assert not proxy.requests
+    assert not (checkout / "published").exists()
+
+
+@pytest.mark.parametrize("step", ["plan", "validate", "submit", "drift"])
+def test_no_step_of_marketplace_takes_a_draft(run, checkout, draft, step):
+    shutil.copytree(ROOT / "marketplace", checkout / "marketplace")
+    version = read_release(checkout / "marketplace/release.yaml").version
+    release_file = checkout / "marketplace/release.yaml"
+    release_file.write_text(release_file.read_text().replace(f"version: {version}", "version: 1.11.0"))
+    code, _, err = run("marketplace", step)
+    assert (code, "1.11.0 is not a released version.\nThere are: 1.9.0, 1.10.0." in err) == (2, True)
+    for each in ("1.9.0", "1.10.0"):
+        shutil.rmtree(checkout / RELEASES / each)
+    code, _, err = run("marketplace", step)
+    assert (code, f"has only drafts, such as {draft}.\nMake one" in err) == (2, True)
+
+
+def test_a_dry_run_says_how_a_run_would_end_and_writes_no_page(run, checkout, aws_environment, bucket):
+    planned = run("publish", "--dry-run", f"s3://{bucket}")[1].splitlines()
+    assert not (checkout / "published").exists()
+    ended = run("publish", f"s3://{bucket}")[1].splitlines()
+    assert planned[-6:] == ["Without --dry-run this would be the result:", *ended]
+
+
+def test_a_page_that_can_not_be_written_is_an_error_and_the_version_is_published(
+    run, checkout, aws_environment, bucket
+):
+    (checkout / "folder").mkdir()
+    code, out, err = run("publish", "--links", "folder", f"s3://{bucket}")
+    assert (code, out, "folder is a folder." in err) == (2, "", True)
+    (checkout / "file").touch()
+    code, out, err = run("publish", "--links", "file/links.html", f"s3://{bucket}")
+    assert (code, "1.10.0 is published with" in out) == (2, True)
+    assert "file/links.html could not be written" in err
 
 
 def test_a_bucket_is_checked_without_a_write_call(run, proxied_environment, proxy, bucket):
@@ -229,19 +381,20 @@ def test_a_withdrawn_version_is_not_published_and_the_newest_other_one_is(run, c
     assert "Take another version; there are: 1.9.0." in err
     assert not (checkout / "published").exists()
     code, out, _ = run("publish")
-    assert (code, out.startswith("1.9.0 is published at published")) == (0, True)
+    assert (code, out.startswith("quilt-registry 1.9.0 is published with 4 files:\n  at published")) == (0, True)
     assert "quilt-registry 1.9.0" in run("verify")[1]
 
 
 def test_latest_moves_from_a_version_that_was_withdrawn_after_it_was_published(run, checkout):
     run("publish")
     (checkout / "CHANGELOG.md").write_text("## 1.10.0 (withdrawn 2026-11-27)\n\nIt was wrong.\n")
-    assert f"{PRODUCT}/{LATEST}: 1.9.0" in run("publish")[1]
+    assert f"{PRODUCT}/{LATEST} names 1.9.0" in run("publish")[1]
     assert "quilt-registry 1.9.0" in run("verify")[1]
 
 
 def test_without_a_released_version_publish_and_verify_say_so(run, checkout):
-    shutil.rmtree(checkout / RELEASES)
+    for version in ("1.9.0", "1.10.0"):
+        shutil.rmtree(checkout / RELEASES / version)
     code, _, err = run("publish")
     assert (code, "No version has been released" in err, "Make one with quilt-cfn release." in err) == (2, True, True)
     code, _, err = run("verify")

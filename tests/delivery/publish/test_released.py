@@ -15,6 +15,7 @@ import pytest
 from quilt_cfn.delivery.release.artifact import RELEASES, SUMS, read_artifact, sha256
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.changelog import read_changelog, withdrawn_versions
+from quilt_cfn.inputs.release import DRAFT
 from tests.delivery.publish.artifacts import artifact, write_folder
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,9 +25,13 @@ version was withdrawn."""
 
 
 def differences(root: Path, hashes: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each way in which the released versions of a checkout are not those that ``hashes`` lists."""
+    """A sentence for each way in which the released versions of a checkout are not those that ``hashes`` lists.
+
+    A draft is no release, and git ignores it: it may lie there, and is not listed.
+    """
     folder = root / RELEASES
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    there = {name for name in names if not DRAFT.fullmatch(name)}
     yield from (f"{name} is not listed." for name in sorted(there - hashes.keys()))
     yield from (f"{version} is listed, and was withdrawn." for version in sorted(withdrawn(root) & hashes.keys()))
     for version, hashed in hashes.items():
@@ -106,6 +111,20 @@ def test_a_version_that_is_added_lost_edited_exchanged_or_withdrawn_is_found(che
     (checkout / RELEASES / "1.2.3/guide.md").write_text("better")
     (found,) = differences(checkout, listed)
     assert "1.2.3 is not as it was released: guide.md" in found
+
+
+def test_a_draft_is_not_listed_and_git_ignores_it(checkout):
+    listed = hashes(checkout)
+    shutil.copytree(checkout / RELEASES / "1.2.3", checkout / RELEASES / "1.2.31-draft.1")
+    assert list(differences(checkout, listed)) == []
+    shutil.copytree(checkout / RELEASES / "1.2.3", checkout / RELEASES / "1.2.31-rc.1")
+    assert list(differences(checkout, listed)) == ["1.2.31-rc.1 is not listed."]
+    shutil.copy(ROOT / ".gitignore", checkout)
+    commit(checkout)
+    done = subprocess.run(
+        ["git", "-C", str(checkout), "ls-files", str(RELEASES)], capture_output=True, text=True, check=True
+    )
+    assert {Path(line).parts[2] for line in done.stdout.splitlines()} == {"1.2.3", "1.2.30", "1.2.31-rc.1"}
 
 
 def test_a_folder_of_a_withdrawn_version_is_found(checkout):
