@@ -82,7 +82,8 @@ def write_release(root: Path, contents: dict[str, bytes], diagram: str | None) -
         name: {"yaml": edition.file, "json": edition.file.replace(".yaml", ".json")}
         for name, edition in EDITIONS.items()
     }
-    artifact = compose({"version": VERSION, "editions": editions, "diagram": diagram}, contents)
+    facts = {"version": VERSION, "released": "2026-11-30", "commit": "0123456789abcdef0123456789abcdef01234567"}
+    artifact = compose({**facts, "editions": editions, "diagram": diagram}, contents)
     folder = root / "templates/releases" / VERSION
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
