@@ -6,6 +6,7 @@ scalar stays the string that was written, so that 16.10 is not 16.1; an empty on
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,8 +36,7 @@ def read_yaml(path: Path, where: str, next_step: str, aliases: bool = False) -> 
 
     loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+        content = _content(path)
         if len(content) > LARGEST:
             raise UserError(f"{where} has more than {LARGEST:,} bytes.", next_step)
         depth = 0
@@ -54,6 +54,14 @@ def read_yaml(path: Path, where: str, next_step: str, aliases: bool = False) -> 
         line = f" at line {mark.line + 1}" if mark else ""
         raise UserError(f"{where} is not YAML{line}.", "Fix the file and run the command again.") from None
     return document
+
+
+def _content(path: Path) -> bytes:
+    """The first bytes of a file or a pipe, one more than it may have; raises ``OSError``."""
+    # Without O_NONBLOCK this would wait until somebody writes to a pipe; with it, such a pipe is at its end.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY)) as file:
+        os.set_blocking(file.fileno(), True)
+        return file.read(LARGEST + 1)
 
 
 def read_fields(path: Path, what: str, missing: str = "Run the command in a checkout.") -> Fields:
