@@ -17,6 +17,7 @@ from quilt_cfn.delivery.release.artifact import (
     LARGEST_LATEST,
     LARGEST_MANIFEST,
     LARGEST_PROVENANCE,
+    LARGEST_SIGNATURE,
     LATEST,
     MANIFEST,
     PRODUCT,
@@ -29,6 +30,7 @@ from quilt_cfn.delivery.release.artifact import (
     sha256,
 )
 from quilt_cfn.delivery.release.provenance import provenance, vouches
+from quilt_cfn.delivery.release.signing import verifies
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.release import VERSION, precedence
 
@@ -138,6 +140,11 @@ def plan_publication(
         elif (stored.size, stored.sha256) != (len(content), sha256(content)) and not (
             key and name == PROVENANCE and _is_vouched_for(artifact.manifest, key, store, where[name])
         ):
+            if name in (SIGNATURE, PROVENANCE):
+                raise UserError(
+                    f"{where[name]} at {store.name} was not made with this key.",
+                    "What was signed keeps its signature: sign with the key that made it.",
+                )
             raise other_bytes(store, where[name], artifact.version, there[MANIFEST] is not None)
     return PublishPlan(
         store.name,
@@ -165,20 +172,21 @@ def plan_pointer(
     A ``withdrawn`` version counts as not there, and a draft never moves it. See ``plan_publication``.
     """
     there = store.read(latest_key(), LARGEST_LATEST)
-    tag = there.tag if there else None
-    now_named = pointer.read(there.content, f"{store.name}/{latest_key()}") if there and there.intact else None
-    before = now_named.version if now_named else None
+    latest = pointer.read(there.content, f"{store.name}/{latest_key()}") if there and there.intact else None
+    before, tag = latest.version if latest else None, there.tag if there else None
+    stays = Pointer(before, there.content if there else b"", tag, before, moves=False)
     if manifest.draft:
-        return Pointer(before, b"", tag, before, moves=False)
-    if now_named and key:
-        _refuse_other_signer(now_named, key, store)
-    if there and before and before not in withdrawn and precedence(before) > precedence(manifest.version):
-        return Pointer(before, there.content, tag, before, moves=False)
-    # Where it is lost or damaged, or its version was withdrawn, the versions in the store show which is the newest.
-    newest = manifest if before and before not in withdrawn else _newest(manifest, store, withdrawn)
-    if there and now_named and pointer.names(now_named, newest, withdrawn) and (now_named.envelope or not key):
-        return Pointer(newest.version, there.content, tag, before, moves=False)
-    if now_named and now_named.envelope and not key:
+        return stays
+    if latest and key:
+        _refuse_other_signer(latest, key, store)
+    newest = manifest
+    if before is None or before in withdrawn:  # then the versions in the store show which is the newest
+        newest = _newest(manifest, key, store, withdrawn)
+    elif precedence(before) > precedence(manifest.version):
+        return stays
+    if latest and pointer.names(latest, newest, withdrawn) and (latest.envelope or not key):
+        return stays
+    if latest and latest.envelope and not key:
         raise UserError(
             f"{store.name}/{latest_key()} is signed, and {newest.version} would be published without a signature.",
             "Name the key's file with --sign.",
@@ -186,16 +194,29 @@ def plan_pointer(
     return Pointer(newest.version, pointer.content(newest, key, now, withdrawn), tag, before, moves=True)
 
 
-def _newest(manifest: Manifest, store: Source, withdrawn: frozenset[str]) -> Manifest:
-    """The manifest of the newest version that is published in a store, or ``manifest``, which is about to be."""
+def _newest(manifest: Manifest, key: PrivateKey | None, store: Source, withdrawn: frozenset[str]) -> Manifest:
+    """The manifest of the newest version that is published in a store, or ``manifest``, which is about to be.
+
+    With a key, which is going to vouch for it, that version has to be signed with it.
+    """
     versions = [name for name in store.names(PRODUCT) or () if VERSION.fullmatch(name) and name not in withdrawn]
     for version in sorted(versions, key=precedence, reverse=True):
         if precedence(version) <= precedence(manifest.version):
             break
-        where = version_key(version, MANIFEST)
-        newer = store.read(where, LARGEST_MANIFEST)
-        if newer:
-            return read_manifest(newer.content, f"{store.name}/{where}")
+        where = f"{store.name}/{version_key(version, MANIFEST)}"
+        stored = store.read(version_key(version, MANIFEST), LARGEST_MANIFEST)
+        if stored is None:
+            continue
+        newer = read_manifest(stored.content, where)
+        if newer.version != version:
+            raise UserError(f"{where} is the manifest of {newer.version}.", "Restore the earlier version of it.")
+        signature = store.read(version_key(version, SIGNATURE), LARGEST_SIGNATURE) if key else None
+        if key and not (signature and verifies(key.public_key(), newer.sums, signature.content)):
+            raise UserError(
+                f"{version} is newer, is published at {store.name}, and was not signed with this key.",
+                "Publish that version with --sign first; if it is not yours, find out who wrote it, and remove it.",
+            )
+        return newer
     return manifest
 
 
@@ -209,7 +230,8 @@ def _refuse_other_signer(latest: Latest, key: PrivateKey, store: Source) -> None
     if latest.envelope is not None and not pointer.is_signed_by(latest, key.public_key()):
         raise UserError(
             f"{store.name}/{latest_key()} is signed, and not with this key, or it was changed afterwards.",
-            "Sign with the key of the versions before; docs/releasing.md says how another key takes over.",
+            "Sign with the key of the versions before, or restore the file if somebody changed it. For a new key see "
+            "docs/releasing.md.",
         )
 
 

@@ -10,7 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quilt_cfn.delivery.release.artifact import (
+    LARGEST_FILE,
+    LARGEST_MANIFEST,
+    LARGEST_VERSION,
     MANIFEST,
+    MOST_FILES,
+    PROVENANCE,
     SIGNATURE,
     SUMS,
     compose,
@@ -139,13 +144,29 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
         (["version"], "1.0", "its version is not three numbers"),
         (["version"], "1.0.0\n", "its version is not three numbers"),
         (["version"], "1.0.0-rc1", "its version is not three numbers"),
+        (["version"], "1.0.0-draft.1", "its version is not three numbers"),
+        (["draft"], True, "its version is not three numbers and those of a draft"),
+        (["draft"], None, "whether it is a draft is not true or false"),
+        (["draft"], 0, "whether it is a draft is not true or false"),
+        *(
+            (["commit"], commit, "its commit is not the 40 or 64 hexadecimal digits")
+            for commit in (None, 1, "main", "0" * 39, "0" * 41, "0" * 63, "A" * 40, "0" * 40 + "\n", "\x1b[2J" * 10)
+        ),
+        *(
+            (["released"], released, "its date is not YYYY-MM-DD")
+            for released in (None, 20261130, "2026-13-01", "2026-02-30", "20261130", "2026-W48-1", "2026-11-30\n")
+        ),
+        *(
+            (["signing_key"], key, "its signing_key is not sha256: and 64 hexadecimal digits")
+            for key in ("", 1, "0" * 64, "sha256:" + "0" * 63, "sha256:" + "F" * 64)
+        ),
         (["version"], 1, "its version is not three numbers"),
         (["files"], [], "its files are not a list of different files"),
         (["files"], {}, "its files are not a list of different files"),
         (["files", 0], DOCUMENT["files"][1], "its files are not a list of different files"),
         *(
             (["files", 0, "name"], name, "its files are not a list of different files")
-            for name in (MANIFEST, SUMS, SIGNATURE)
+            for name in (MANIFEST, SUMS, SIGNATURE, PROVENANCE)
         ),
         *(
             (["files", 0, "name"], name, "a file in it has no proper name")
@@ -176,6 +197,50 @@ def test_the_error_names_what_is_wrong_with_a_manifest(path, value, why):
 )
 def test_other_bytes_and_other_json_are_refused(content):
     assert refusal(content)
+
+
+def test_a_manifest_that_names_too_much_is_refused_before_anything_of_it_is_read():
+    entry = DOCUMENT["files"][0]
+
+    def refused(sizes: list[int]) -> str:
+        files = [entry | {"name": f"{number}.txt", "size": size} for number, size in enumerate(sizes)]
+        return refusal(changed(["files"], DOCUMENT["files"] + files))
+
+    assert f"names more than {MOST_FILES} files" in refused([0] * (MOST_FILES - len(DOCUMENT["files"]) + 1))
+    assert f"0.txt has more than {LARGEST_FILE:,} bytes" in refused([LARGEST_FILE + 1])
+    together = f"its files have more than {LARGEST_VERSION:,} bytes together"
+    assert together in refused([LARGEST_FILE] * (LARGEST_VERSION // LARGEST_FILE))
+    most = [entry | {"name": f"{number}.txt", "size": LARGEST_VERSION // MOST_FILES} for number in range(MOST_FILES)]
+    assert (
+        len(read_manifest(changed(["files"], [*most[len(DOCUMENT["files"]) :], *DOCUMENT["files"]]), "").files)
+        == MOST_FILES
+    )
+
+
+def test_a_manifest_of_too_many_bytes_is_refused():
+    content = SMALL.manifest.content
+    fits = content + b" " * (LARGEST_MANIFEST - len(content))
+    assert read_manifest(fits, "").version == "1.0.0"
+    assert f"it has more than {LARGEST_MANIFEST:,} bytes" in refusal(fits + b" ")
+
+
+def test_a_commit_of_either_of_gits_hashes_and_the_date_are_read():
+    manifest = read_manifest(changed(["commit"], "f" * 64), "")
+    assert (manifest.commit, manifest.released) == ("f" * 64, "2026-11-30")
+    assert SMALL.manifest.commit == facts()["commit"]
+
+
+def test_a_version_may_name_the_key_that_has_to_sign_it():
+    assert SMALL.manifest.signing_key is None
+    assert read_manifest(changed(["signing_key"], None), "").signing_key is None
+    assert read_manifest(changed(["signing_key"], "sha256:" + "0" * 64), "").signing_key == "sha256:" + "0" * 64
+
+
+def test_a_draft_says_that_it_is_one_and_so_does_its_version():
+    draft = compose({**facts("1.0.0-draft.12"), "draft": True}, SMALL.contents).manifest
+    assert (draft.version, draft.draft) == ("1.0.0-draft.12", True)
+    assert not SMALL.manifest.draft
+    assert not read_manifest(changed(["draft"], False), "").draft
 
 
 def test_a_number_is_no_name_of_a_template_even_where_a_file_is_called_so():
