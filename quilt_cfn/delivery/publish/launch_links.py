@@ -32,7 +32,7 @@ table {{ border-collapse: collapse; width: 100% }}
 caption, th, td {{ padding: .3rem .6rem .3rem 0; text-align: left }}
 tr {{ border-bottom: 1px solid GrayText }}
 tbody th {{ font-weight: normal }}
-pre {{ overflow-x: auto }}
+code {{ overflow-wrap: anywhere; white-space: pre-wrap }}
 </style>
 </head>
 <body>
@@ -104,7 +104,7 @@ def _signature(signer: str | None, command: str | None) -> Iterator[str]:
     if not signer:
         yield "<p>Nothing was signed when it was published: nobody vouches for a version without a signature.</p>\n"
         return
-    yield f"<p>It was signed with the key <code>{html.escape(signer)}</code>.</p>\n"
+    yield f"<p>The version was signed with the key <code>{html.escape(signer)}</code>.</p>\n"
     if command:
         yield "<p>This checks the signature, with that key in <code>key.pub</code>:</p>\n"
         yield f"<pre><code>{html.escape(command)}</code></pre>\n"
@@ -115,12 +115,13 @@ def _edition(name: str, links: LaunchLinks) -> Iterator[str]:
     yield f"<h2>The {edition} edition</h2>\n"
     if name in EDITIONS:
         yield f"<p>{html.escape(EDITIONS[name].title[:1].upper() + EDITIONS[name].title[1:])}.</p>\n"
-    yield f"<table>\n<caption>Where the {edition} edition can be launched from here</caption>\n"
-    yield '<thead><tr><th scope="col">Region</th><th scope="col">Link</th></tr></thead>\n<tbody>\n'
-    for region, url in links.links.items():
-        link = f'<a href="{html.escape(url)}">Launch the {edition} edition in {html.escape(region)}</a>'
-        yield f'<tr><th scope="row">{html.escape(region)}</th><td>{link}</td></tr>\n'
-    yield "</tbody>\n</table>\n"
+    if links.links:
+        yield f"<table>\n<caption>Links for the {edition} edition</caption>\n"
+        yield '<thead><tr><th scope="col">Region</th><th scope="col">Link</th></tr></thead>\n<tbody>\n'
+        for region, url in links.links.items():
+            link = f'<a href="{html.escape(url)}">Launch the {edition} edition in {html.escape(region)}</a>'
+            yield f'<tr><th scope="row">{html.escape(region)}</th><td>{link}</td></tr>\n'
+        yield "</tbody>\n</table>\n"
     if links.without:
         yield "<h3>Regions without a link</h3>\n<ul>\n"
         for reason in dict.fromkeys(links.without.values()):

@@ -33,7 +33,8 @@ from quilt_cfn.stack import build
 from quilt_cfn.stack.compact import without_script_comments
 
 DOCUMENTS = tuple(
-    f"docs/{name}.md" for name in ("guide", "instance", "monitoring", "lifecycle", "recovery", "costs", "decisions")
+    f"docs/{name}.md"
+    for name in ("guide", "instance", "monitoring", "lifecycle", "recovery", "costs", "decisions", "provenance")
 )
 """What customers read; a release contains all of it, and a draft what there is."""
 BILL_OF_MATERIALS = "sbom.cdx.json"
