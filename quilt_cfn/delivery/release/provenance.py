@@ -31,8 +31,6 @@ BUILD_TYPE = "urn:uuid:3714d33f-b31b-4562-b13a-cf554c2fb6ac"
 BUILDER = "urn:uuid:1e74daaf-bbc3-4a53-acd4-508dbcd51b23"
 """A computer of the vendor's, and whoever works at it: no service builds the release."""
 
-_COMPARED = ("_type", "subject", "predicateType")
-
 
 def provenance(manifest: Manifest, key: PrivateKey) -> bytes:
     """The provenance of a version, signed: one line of JSON, as https://jsonlines.org has it."""
@@ -42,12 +40,9 @@ def provenance(manifest: Manifest, key: PrivateKey) -> bytes:
 
 def statement(manifest: Manifest) -> dict[str, Any]:
     """The in-toto statement about all files of a version, the manifest among them."""
-    files = {**{entry.name: entry.sha256 for entry in manifest.files}, MANIFEST: manifest.sha256}
     tools = manifest.document.get("tools", {})
     return {
-        "_type": STATEMENT,
-        "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(files.items())],
-        "predicateType": PREDICATE,
+        **_about(manifest),
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
@@ -82,14 +77,23 @@ def vouches(content: bytes, manifest: Manifest, public_key: PublicKey) -> bool:
     """
     if len(content) > LARGEST_PROVENANCE:
         return False
-    ours = statement(manifest)
     for line in content.splitlines():
         # What others signed is not looked at: https://github.com/in-toto/attestation/blob/main/spec/v1/bundle.md
         payload = opened(_parsed(line), PAYLOAD_TYPE, public_key)
         theirs = _parsed(payload) if payload else None
-        if isinstance(theirs, dict) and all(theirs.get(each) == ours[each] for each in _COMPARED):
+        if isinstance(theirs, dict) and theirs.items() >= _about(manifest).items():
             return True
     return False
+
+
+def _about(manifest: Manifest) -> dict[str, Any]:
+    """What makes a statement one of this kind about these files."""
+    files = {**{entry.name: entry.sha256 for entry in manifest.files}, MANIFEST: manifest.sha256}
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(files.items())],
+        "predicateType": PREDICATE,
+    }
 
 
 def _parsed(text: bytes) -> object:

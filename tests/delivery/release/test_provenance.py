@@ -138,6 +138,13 @@ def test_one_that_is_not_about_these_files_or_not_by_this_key_is_found(content):
     assert ids(content) == ["V12"]
 
 
+@pytest.mark.parametrize(
+    "fields", [{"images": [1], "tools": "none"}, {"images": {"": {}}}, {"images": None, "tools": None}]
+)
+def test_a_manifest_of_whatever_images_and_tools_is_compared_by_its_files(fields):
+    assert ids(SEALED, manifest(**fields)) == ["V12"]
+
+
 def test_lines_of_others_are_not_looked_at():
     # https://github.com/in-toto/attestation/blob/main/spec/v1/bundle.md
     assert ids(b"not JSON\n" + provenance(OURS, OTHER_KEY) + SEALED) == []
