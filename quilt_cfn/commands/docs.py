@@ -31,7 +31,7 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write docs/decisions.md, docs/lifecycle.md, docs/monitoring.md, docs/rules.md and
+    """Write docs/accepted-findings.md, docs/decisions.md, docs/lifecycle.md, docs/monitoring.md, docs/rules.md and
     marketplace/usage-instructions.txt from what this checkout declares and from its templates."""
     root = find_own_checkout()
     return print_lines(write_pages(root / TEMPLATES, root))
@@ -55,12 +55,21 @@ def pages(templates: Path) -> dict[str, str]:
 
     editions = {name: read_template(templates / edition.file).data for name, edition in EDITIONS.items()}
     return {
+        "docs/accepted-findings.md": _accepted_findings(editions),
         "docs/decisions.md": _decisions(editions),
         "docs/rules.md": rules.page(FAMILIES),
         "docs/lifecycle.md": _lifecycle(editions),
         "docs/monitoring.md": _monitoring(editions),
         "marketplace/usage-instructions.txt": f"{usage_instructions(editions[MARKETPLACE.name])}\n",
     }
+
+
+def _accepted_findings(editions: dict[str, dict[str, Any]]) -> str:
+    """What security engines say about the templates, and why it is left."""
+    from quilt_cfn.cloudformation.describe.accepted_findings import page
+    from quilt_cfn.inputs.accepted_findings import read_accepted_findings
+
+    return page(read_accepted_findings(), {EDITIONS[name].file: template for name, template in editions.items()})
 
 
 def _decisions(editions: dict[str, dict[str, Any]]) -> str:

@@ -18,6 +18,7 @@ def made():
 
 
 PAGES = [
+    "docs/accepted-findings.md",
     "docs/decisions.md",
     "docs/lifecycle.md",
     "docs/monitoring.md",
