@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from glob import glob
 from pathlib import Path
@@ -230,8 +231,16 @@ class Instance:
 
     def runs(self, *words: str) -> bool:
         """Whether the command line of a process has one of these words in it."""
-        lines = self.run("cat /proc/*/cmdline").stdout
-        return any(word in lines for word in words)
+        for process in self.file("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # it has ended meanwhile
+                line = process.read_bytes().decode(errors="replace")
+                if any(word in line for word in words):
+                    return True
+        return False
+
+    def file(self, path: str) -> Path:
+        """Where this computer has a file of the instance; no part of the path may be a link."""
+        return Path(f"/proc/{self.init}/root{path}")
 
     def refresh(self, *variables: str) -> subprocess.CompletedProcess[str]:
         """Run what systemd runs every two minutes, with NAME=VALUE environment variables if there are any."""

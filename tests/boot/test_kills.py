@@ -26,10 +26,7 @@ ANY_STEP = "[a-z-]+"
 # Between two health checks; a boot needs it only when the first one fails.
 PAUSE = (" sleep 1", " silent=registry", ' silent="${silent:+$silent and }catalog"', " [ $SECONDS -ge 90 ]")
 
-RESET = """
-    for file in commands programs victim; do : >/run/$file; done
-    echo fetch-files >/run/quilt-step
-"""
+FIRST_STEP = "fetch-files\n"
 FRESH = """
     docker rm --force registry catalog registry-nginx migration create-database
     docker network rm quilt
@@ -47,17 +44,18 @@ class Boot:
         if fresh:
             instance.run(FRESH)
             (instance.common / "address.json").write_text('{"holder": null}')
-        instance.run(f"{RESET} cat >/run/victim", input=f"{victim}\n")
+        for name, text in (("commands", ""), ("programs", ""), ("victim", f"{victim}\n"), ("quilt-step", FIRST_STEP)):
+            instance.file(f"/run/{name}").write_text(text)
         before = len(instance.signals())
         done = instance.boot(COMMANDS_TRACED, PROGRAMS_TRACED)
         self.output = done.stdout + done.stderr
         instance.run("pkill -KILL --full '^/bin/sh /run/traced'")
         self.signals = instance.signals()[before:]
-        self.commands = instance.run("cat /run/commands").stdout.splitlines()
+        self.commands = instance.file("/run/commands").read_text().splitlines()
         # Without the time in the log stream's name; and tee runs beside the steps.
-        programs = re.sub(r"-\d{10}.*", "", instance.run("cat /run/programs").stdout)
+        programs = re.sub(r"-\d{10}.*", "", instance.file("/run/programs").read_text())
         self.programs = re.sub(r"(?m)^[a-z-]+ tee ", "* tee ", programs).splitlines()
-        self.reached = instance.run("cat /run/victim").stdout.strip() == ""
+        self.reached = instance.file("/run/victim").read_text().strip() == ""
 
     def failed(self, step: str) -> bool:
         """Whether there is one signal, and it says that this step failed; the step is a pattern."""

@@ -32,6 +32,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import aws_cli
+
 PORT = 9000
 FOLDER, STACK = map(Path, sys.argv[1:])
 INSTANCE = (FOLDER / "instance-id").read_text()
@@ -61,16 +63,10 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        target = self.headers.get("X-Amz-Target")
-        if target is None:
+        if self.path == "/aws":
+            self.call_of_cli(*body.split("\0")[:-1])
+        else:
             self.cloudformation(dict(parse_qsl(body)))
-            return
-        try:
-            answer = self.service(target.rpartition(".")[2], json.loads(body))
-            self.reply(200, json.dumps(answer))
-        except Refused as error:
-            status, code, message = error.args
-            self.reply(status, f"{code}: {message}")
 
     def instance_metadata(self, path):
         """Version 2 is required but for what the published cfn-init asks, which is older than it."""
@@ -132,8 +128,16 @@ class Answer(BaseHTTPRequestHandler):
         error = {"Code": code, "Message": message, "Type": "Sender" if status < 500 else "Receiver"}
         self.reply(status, json.dumps({"Error": error}))
 
-    def service(self, action, call):
-        key, secret, at = json.loads(self.headers["Authorization"])
+    def call_of_cli(self, region, key, secret, at, service, operation, *words):
+        """Answers aws.sh with what the AWS CLI prints."""
+        action, call, own = aws_cli.understand(service, operation, words, region)
+        try:
+            self.reply(200, aws_cli.printed(self.service(action, call, key, secret, at), own))
+        except Refused as error:
+            status, code, message = error.args
+            self.reply(status, f"An error occurred ({code}) when calling the {action} operation: {message}\n")
+
+    def service(self, action, call, key, secret, at):
         record({"Action": action, "By": key or "the role", **call})
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
         if abs(time.time() - float(at)) > 300:

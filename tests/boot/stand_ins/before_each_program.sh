@@ -5,9 +5,9 @@ set -f
 name=${0##*/}
 what='' victim=''
 read -r step </run/quilt-step
-# shellcheck disable=SC2048,SC2086  # on one line, however many it had
-call=$(printf '%s ' $step $name $*)
-call=${call% }
+on_one_line() { call=$*; }
+# shellcheck disable=SC2048,SC2086  # however many lines it had
+on_one_line $step $name $*
 printf '%s\n' "$call" >>/run/programs
 [ ! -s /run/victim ] || read -r what victim </run/victim
 hit() { case $1 in "$victim"*) ;; *) return 1 ;; esac; }
