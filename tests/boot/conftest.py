@@ -19,8 +19,13 @@ class Start(Protocol):
     def __call__(self, edition: str, parameters: dict[str, str] | None = None, /, **settings: Any) -> Instance: ...
 
 
+LONGEST = [HERE / name for name in ("test_kills.py", "test_replacement.py", "test_database.py", "test_rotation.py")]
+"""A file's tests are run by one process. These files begin first, so that none is what all the others wait for."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test, where a fixture would make the summary count the reason once a test."""
+    items.sort(key=lambda item: LONGEST.index(item.path) if item.path in LONGEST else len(LONGEST))
     tests = [item for item in items if HERE in item.path.parents]
     if tests and missing():
         for item in tests:
