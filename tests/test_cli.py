@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 
 import pytest
 
 from quilt_cfn import __version__
-from quilt_cfn.cli import make_parser
+from quilt_cfn.cli import TRACEBACK, main, make_parser
+from quilt_cfn.commands import build
+from quilt_cfn.errors import UserError
 from tests.command_line import ROOT, run
 
 
@@ -90,6 +93,65 @@ def test_a_reader_that_stops_early_is_no_error():
     assert done.stderr == ""
 
 
+@pytest.fixture
+def nobody_reads():
+    """A pipe whose reader has closed it."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["build", "registry", "--output", "-"], 0),
+        (["build", "registry", "--output", "-", "--format", "json"], 2),  # a part of it is not JSON
+        (["build", "registry", "--output", "t.json", "--format", "json"], 0),  # the JSON is in the file
+        (["check", "faulty.yaml"], 1),
+        (["check", "faulty.yaml", "--format", "json"], 1),
+    ],
+)
+def test_what_nobody_reads_to_the_end(tmp_path, nobody_reads, arguments, exit_code):
+    (tmp_path / "faulty.yaml").write_text("Resources: {Topic: {Type: AWS::SNS::Topic, DependsOn: Nobody}}")
+    command = [sys.executable, "-m", "quilt_cfn", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, stdout=nobody_reads, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.returncode == exit_code
+    assert ("not valid JSON" in done.stderr) == (exit_code == 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "what", "next_step"),
+    [
+        (PermissionError(13, "Permission denied", "/var/x"), "Permission denied: /var/x.", "Change that"),
+        (MemoryError(), "There is not enough memory.", "Free some"),
+        (RecursionError(), "This is a fault of quilt-cfn: RecursionError in build.py, line", "Report it"),
+        (KeyError("a secret"), "This is a fault of quilt-cfn: KeyError in build.py, line", "Report it"),
+        (UnicodeEncodeError("ascii", "a secret", 0, 1, "no"), "This is a fault of quilt-cfn:", "Report it"),
+        (UserError("It says \x1b[2J.", "Don't\u202e."), "It says \\x1b[2J.", "Don't\\u202e."),
+    ],
+)
+def test_an_error_that_nobody_foresaw_is_a_sentence_without_its_text(monkeypatch, capsys, error, what, next_step):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(build, "_texts", fail)
+    monkeypatch.delenv(TRACEBACK)
+    assert main(["build", "--output", "-", "registry"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert what in first
+    assert second.startswith(next_step)
+    assert "a secret" not in first + second
+    if not isinstance(error, UserError):
+        assert TRACEBACK in second
+        monkeypatch.setenv(TRACEBACK, "1")
+        with pytest.raises(type(error)):
+            main(["build", "--output", "-", "registry"])
+
+
 def test_the_checkouts_command_works_from_any_folder(tmp_path):
     if not (ROOT / ".venv/bin/python").exists():
         pytest.skip("bin/quilt-cfn runs the checkout's own virtual environment, which this checkout doesn't have")
@@ -127,12 +189,9 @@ def test_a_command_imports_nothing_heavy_that_it_does_not_need(statement, heavy)
 
 
 def test_an_interrupted_command_says_so_and_exits_as_shells_expect(monkeypatch, capsys):
-    from quilt_cfn import cli
-    from quilt_cfn.commands import build
-
     def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(build, "_texts", interrupted)
-    assert cli.main(["build"]) == 130
+    assert main(["build", "--output", "-", "registry"]) == 130
     assert "interrupted" in capsys.readouterr().err
