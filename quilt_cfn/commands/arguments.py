@@ -61,6 +61,17 @@ def add_command(commands: Any, name: str, run: Run, *, help: str, epilog: str) -
     return parser
 
 
+def seconds(text: str) -> float:
+    """The type of an argument that is a number of seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0 and up to 3600")
+    return number
+
+
 def print_lines(lines: Iterable[str]) -> int:
     """Print each line as soon as there is one; returns the exit code 0."""
     for line in lines:

@@ -7,7 +7,7 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
-from quilt_cfn.commands.arguments import Parser, add_command, print_lines
+from quilt_cfn.commands.arguments import Parser, add_command, print_lines, seconds
 from quilt_cfn.commands.checkout import find_checkout
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_to(commands: Any) -> None:
             parser_of_step.add_argument(
                 "--every",
                 metavar="SECONDS",
-                type=_seconds,
+                type=seconds,
                 help="how often to look while waiting; default: 15 seconds at first, 60 later",
             )
         if step == "plan":
@@ -91,16 +91,6 @@ def _drift(options: argparse.Namespace) -> int:
     if not differences:
         print("Buyers get what was released.")
     return 1 if differences else 0
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0
-    if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0 and up to 3600")
-    return seconds
 
 
 def _polling(options: argparse.Namespace) -> Polling:

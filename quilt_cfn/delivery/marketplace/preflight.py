@@ -5,11 +5,11 @@ What AWS Marketplace will download is read as AWS Marketplace reads it, without 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from quilt_cfn.delivery.publish.plan import version_key
 from quilt_cfn.delivery.publish.publish import READERS
+from quilt_cfn.delivery.publish.readers import Readers
 from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix
 from quilt_cfn.delivery.publish.verify import verify
 from quilt_cfn.delivery.release.artifact import LARGEST_MANIFEST, MANIFEST, read_released
@@ -41,10 +41,10 @@ def verify_published(root: Path) -> None:
             f"{version} is not published at {listing.published}, or not everybody can read it there.",
             f"Run quilt-cfn publish {listing.published}, and the same with --check-bucket.",
         )
-    with ThreadPoolExecutor(READERS) as requests:
+    with Readers(READERS) as requests:
         verification = verify(store, version, None, requests)
     findings = [*map(str, verification.findings)]
-    if verification.manifest.content != read_released(root, version).manifest.content:
+    if verification.manifest is None or verification.manifest.content != read_released(root, version).manifest.content:
         findings.append("Its manifest is not the one in this checkout.")
     if findings:
         lines = "".join(f"\n  {finding}" for finding in findings)

@@ -67,5 +67,37 @@ VERSION = Family(
             "that it is the right public key; if it is, treat the published files as replaced.",
             _RFC_8032,
         ),
+        Explanation(
+            "V09",
+            "Whoever can write to the store can lead customers back to an older version.",
+            "A public key was named, and latest.json is not signed, so that nobody vouches for which version is the "
+            "newest. Publish the newest version again with --sign.",
+            _RFC_8032,
+        ),
+        Explanation(
+            "V10",
+            "Customers can't trust that latest.json names the newest version: somebody else may have written it.",
+            "latest.json has a signature that was not made with the private key that belongs to the public key, or its "
+            "fields are not those that were signed. Check that it is the right public key; if it is, restore the "
+            "earlier version of the object, and find out who changed it.",
+            _RESTORE,
+        ),
+        Explanation(
+            "V11",
+            "Customers get an old version as the newest one, with faults that were repaired since.",
+            "latest.json names a version that is older than another one which is published and signed and was not "
+            "withdrawn, or older than the one that --at-least names. An old latest.json is signed as well as a new "
+            "one, so somebody may have put it back; or the newer version's publication did not end. Publish the "
+            "newest version again with --sign.",
+            "https://theupdateframework.github.io/specification/latest/",
+        ),
+        Explanation(
+            "V12",
+            "Customers can't prove from which commit and with which tools the version was made.",
+            "provenance.intoto.jsonl is missing, was not signed with the private key that belongs to the public key, "
+            "or is about other files. Publish the same version again with --sign, which writes it if it is missing; "
+            "if it is another one, restore the earlier version of the object.",
+            "https://slsa.dev/spec/v1.0/provenance",
+        ),
     ),
 )

@@ -121,7 +121,8 @@ POOL = AtOnce()
 class Memory:
     """A store in memory.
 
-    `log` has its calls; `before` is called before each of them, and `after` after each write.
+    `log` has its calls, of which those whose condition did not hold are `refused`; `before` is called before each of
+    them, and `after` after each write.
     """
 
     name = "memory"
@@ -133,6 +134,8 @@ class Memory:
         self.after: Callable[[str, str], object] = lambda verb, key: None
         self.damages: dict[str, int] = defaultdict(int)
         """Key -> how many of the next writes there damage what they write."""
+        self.ignores: set[str] = set()
+        """The conditions of writes that it does not look at."""
         self._writes = 0
 
     def put(self, key: str, content: bytes, *, intact: bool = True) -> None:
@@ -162,20 +165,17 @@ class Memory:
         return sorted({key.removeprefix(above).partition("/")[0] for key in self.held if key.startswith(above)})
 
     def create(self, key: str, content: bytes) -> None:
-        self._called("create", key)
-        if key in self.held:
-            raise PreconditionFailed
-        self._write("create", key, content)
+        self.before("create", key)
+        self._write("create", key, content, key not in self.held or "If-None-Match" in self.ignores)
 
     def replace(self, key: str, content: bytes, tag: str) -> None:
-        self._called("replace", key)
-        if key not in self.held or self.held[key].tag != tag:
-            raise PreconditionFailed
-        self._write("replace", key, content)
+        self.before("replace", key)
+        there = self.held.get(key)
+        self._write("replace", key, content, bool(there and there.tag == tag) or "If-Match" in self.ignores)
 
     @property
     def writes(self) -> list[str]:
-        """The keys of the calls that write, in their order."""
+        """The keys that were written, in their order."""
         return [key for verb, key in self.log if verb in ("create", "replace")]
 
     @property
@@ -186,7 +186,10 @@ class Memory:
         self.log.append((verb, key))
         self.before(verb, key)
 
-    def _write(self, verb: str, key: str, content: bytes) -> None:
+    def _write(self, verb: str, key: str, content: bytes, condition: bool) -> None:
+        self.log.append((verb if condition else "refused", key))
+        if not condition:
+            raise PreconditionFailed
         self.put(key, content)
         if self.damages[key]:
             self.damages[key] -= 1

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from quilt_cfn.delivery.publish.execute import POINTER_ATTEMPTS, WRITE_ATTEMPTS, execute
 from quilt_cfn.delivery.publish.plan import Pointer, latest_key, plan_publication, version_key
-from quilt_cfn.delivery.release.artifact import MANIFEST, Artifact
+from quilt_cfn.delivery.release.artifact import MANIFEST, SUMS, Artifact
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.release import precedence
 from tests.delivery.publish.artifacts import (
@@ -65,8 +65,29 @@ def test_each_step_is_read_back_before_the_next_one_begins():
     decided = plan_publication(OURS, None, store, POOL, NOW)
     store.log.clear()
     execute(decided, OURS.manifest, store, POOL, lambda: None)
-    expected = [step for key in KEYS for step in (("create", key), ("read", key))]
-    assert store.log == [*expected, ("create", latest_key()), ("read", latest_key())]
+    steps = [[("create", key), ("read" if key == latest_key() else "digest", key)] for key in (*KEYS, latest_key())]
+    conditions = [("refused", SUMS_KEY), ("refused", SUMS_KEY)]
+    assert store.log == [*steps[0], *conditions, *chain(*steps[1:])]
+
+
+@pytest.mark.parametrize("condition", ["If-None-Match", "If-Match"])
+@pytest.mark.parametrize("began", [False, True], ids=["first", "again"])
+def test_to_a_store_that_ignores_a_condition_nothing_is_published_but_the_sums(condition, began):
+    store = Memory({SUMS_KEY: OURS.manifest.sums} if began else {})
+    store.ignores = {condition}
+    error = refusal(lambda: publish(OURS, store))
+    assert error.what.startswith(f"memory ignores the condition of a write ({condition})")
+    assert "Amazon S3" in error.next_step
+    assert store.contents == {SUMS_KEY: OURS.manifest.sums}
+
+
+def test_a_published_version_stays_as_it_is_on_a_store_that_ignores_conditions():
+    store = Memory(published(OURS))
+    store.ignores = {"If-None-Match", "If-Match"}
+    assert "with other bytes" in refusal(lambda: publish(OTHER, store)).what
+    assert "ignores the condition" in refusal(lambda: publish(NEWER, store)).what
+    publish(OURS, store)  # nothing is to be written
+    assert store.contents == published(OURS) | {version_key("1.10.0", SUMS): NEWER.manifest.sums}
 
 
 def test_files_are_written_at_once_and_all_of_them_before_the_manifest():
@@ -182,7 +203,7 @@ def test_sums_and_manifest_that_are_lost_are_restored_around_the_files():
 
 
 @pytest.mark.parametrize("name", OURS.contents)
-@pytest.mark.parametrize("verb", ["create", "read"])
+@pytest.mark.parametrize("verb", ["create", "digest"])
 def test_a_file_that_fails_keeps_the_manifest_from_being_written(verb, name):
     store = Memory()
     key = version_key("1.0.0", name)
@@ -213,7 +234,7 @@ class Waiting(Executor):
 def test_files_that_were_not_begun_when_one_fails_are_not_written():
     store, pool = Memory(), Waiting()
     decided = plan_publication(OURS, None, store, POOL, NOW)
-    store.before = once("read", FILES[0], lambda: store.put(FILES[0], b"other"))
+    store.before = once("digest", FILES[0], lambda: store.put(FILES[0], b"other"))
     refusal(lambda: execute(decided, OURS.manifest, store, pool, lambda: None))
     assert [future.cancelled() for future in pool.futures] == [False, *[True] * (len(FILES) - 1)]
 

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,10 +15,19 @@ from quilt_cfn.delivery.publish.verify import Verification, verify
 from quilt_cfn.delivery.release.artifact import MANIFEST, SIGNATURE, SUMS, compose, read_manifest
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import Finding
-from tests.delivery.publish.artifacts import POOL, Memory, artifact, facts, flip, publish, published
+from tests.delivery.publish.artifacts import (
+    KEY,
+    OTHER_KEY,
+    POOL,
+    Memory,
+    artifact,
+    facts,
+    flip,
+    publish,
+    published,
+)
 
 OURS, OTHER, NEWER = artifact(big=600), artifact(note="other", big=600), artifact("1.1.0", big=600)
-KEY, OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"1" * 32), Ed25519PrivateKey.from_private_bytes(b"2" * 32)
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix
+from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix, refuse_credentials
 from quilt_cfn.delivery.publish.stores.protocols import Source, Store
 from quilt_cfn.errors import UserError
 
 
 def open_store(location: str) -> Store:
     """The store at a location: ``s3://bucket/prefix``, or a folder; raises ``UserError`` for anything else."""
+    refuse_credentials(location)
     if location.startswith("s3:"):
         from quilt_cfn.delivery.publish.stores.s3 import open_bucket  # late: imports boto3, 0.2 s
 
@@ -28,6 +29,7 @@ def open_store(location: str) -> Store:
 
 def open_source(location: str) -> Source:
     """What is read from a location: a store, or ``https://host/prefix``; raises ``UserError`` for anything else."""
+    refuse_credentials(location)
     if location.startswith("http:"):
         raise UserError(f"{location} is not read: anybody on the way could change it.", "Name it with https.")
     if location.startswith("https:"):

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from ipaddress import ip_address
 from typing import Any, NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
+from quilt_cfn.delivery.publish.stores.locations import has_user
 from quilt_cfn.delivery.publish.stores.protocols import Digest, Stored, Taken, first_bytes, size_and_sha256, whole
 from quilt_cfn.delivery.release.artifact import sha256
 from quilt_cfn.errors import UserError
@@ -91,7 +92,7 @@ def _open(url: str) -> Any:
             url = urljoin(url, target)
             if not url.startswith("https://"):
                 raise ValueError("it redirects to something else than https") from None
-            if has_credentials(url):
+            if has_user(url):
                 raise ValueError("it redirects to a URL with credentials") from None
             continue
         # No encoding was asked for, and a few bytes of one could stand for gigabytes.
@@ -101,11 +102,6 @@ def _open(url: str) -> Any:
             raise ValueError(f"it is encoded as {shown(encoding, 20)}, which was not asked for")
         return answer
     raise ValueError(f"it redirects more than {REDIRECTIONS} times")
-
-
-def has_credentials(url: str) -> bool:
-    """Whether a URL has a user's name or a password in it; raises ``ValueError`` for what is no URL."""
-    return "@" in urlsplit(url).netloc
 
 
 def is_public(address: str) -> bool:
@@ -130,7 +126,7 @@ class _Https(urllib.request.HTTPSHandler):
         self.was_public = False
 
     def https_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(self._connection, req)  # type: ignore[arg-type]  # a function that makes a connection will do
+        return self.do_open(self._connection, req)
 
     def _connection(self, host: str, **settings: Any) -> HTTPSConnection:
         return _Connection(host, self._check, **settings)
@@ -147,7 +143,7 @@ class _Response(HTTPResponse):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.fp = _Received(self.fp.detach())  # type: ignore[attr-defined]  # nothing has been read yet
+        self.fp = _Received(self.fp.detach())  # nothing has been read yet
 
 
 class _Received(io.BufferedReader):

@@ -25,6 +25,21 @@ def bucket_and_prefix(location: str) -> tuple[str, str]:
     return match[1], match[2].strip("/")
 
 
+def refuse_credentials(location: str) -> None:
+    """Raises ``UserError``, which does not contain the location, if it is a URL with credentials in it."""
+    scheme, _, rest = location.partition(":")
+    if scheme.lower() in ("http", "https", "s3") and ("?" in rest or has_user(location)):
+        raise UserError(
+            "The location has credentials or a query in it, which would end up in logs.",
+            "Name it without them: what customers read needs none, and S3's are found as every AWS tool finds them.",
+        )
+
+
+def has_user(url: str) -> bool:
+    """Whether a URL has a user's name, or a name and a password, before its host."""
+    return "@" in url.partition(":")[2].lstrip("/\\").partition("/")[0]
+
+
 def object_url(bucket: str, region: str, key: str) -> str:
     """The https URL of an object, as browsers and CloudFormation read it.
 
