@@ -86,8 +86,10 @@ def replace_file(path: Path, content: bytes, temporary_name: str, mode: int | No
     try:
         temporary.unlink(missing_ok=True)
         write_to_disk(temporary, content)
-        if mode is not None or there:
-            temporary.chmod(mode if mode is not None else there.st_mode & 0o7777)
+        if mode is None and there:
+            mode = there.st_mode & 0o7777
+        if mode is not None:
+            temporary.chmod(mode)
         temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):
