@@ -156,9 +156,9 @@ class Server(ThreadingHTTPServer):
 
     request_queue_size = 128
 
-    def __init__(self, handler: type[Handler]) -> None:
-        super().__init__(("127.0.0.1", 0), handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+    def __init__(self, handler: type[Handler], host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), handler)
+        self.url = f"http://{host}:{self.server_port}"
         self._listening = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
 
     def __enter__(self: AnyServer) -> AnyServer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +16,9 @@ import pytest
 
 from quilt_cfn.delivery.publish.plan import latest_key, plan_publication
 from quilt_cfn.delivery.publish.stores.directory import Directory
-from quilt_cfn.delivery.publish.stores.protocols import PreconditionFailed
+from quilt_cfn.delivery.publish.stores.protocols import CHUNK, MOST_NAMES, PreconditionFailed
 from quilt_cfn.delivery.publish.verify import verify
-from quilt_cfn.delivery.release.artifact import PRODUCT, Artifact
+from quilt_cfn.delivery.release.artifact import LARGEST_FILE, PRODUCT, Artifact, sha256
 from quilt_cfn.errors import UserError
 from tests.delivery.publish.artifacts import NOW, POOL, artifact, assert_published, publish, published
 
@@ -42,11 +44,12 @@ def test_what_is_published_to_a_folder_is_what_a_bucket_would_hold(store):
 
 
 def test_a_key_is_created_once_and_replaced_only_in_place_of_what_was_read(store):
-    assert store.read(KEY) is None
+    assert store.read(KEY, 10) is None
+    assert store.digest(KEY, 10) is None
     with pytest.raises(PreconditionFailed):
         store.replace(KEY, b"second", "tag")
     store.create(KEY, b"first")
-    there = store.read(KEY)
+    there = store.read(KEY, 5)
     assert there is not None
     assert (there.content, there.intact) == (b"first", True)
     with pytest.raises(PreconditionFailed):
@@ -96,7 +99,7 @@ def attempts(store: Directory, *artifacts: Artifact) -> list[str]:
 
     def attempt(each: Artifact) -> str:
         try:
-            return publish(each, store).version
+            return str(publish(each, store).version)
         except UserError as error:
             return error.what
 
@@ -166,13 +169,84 @@ def test_a_folder_where_a_file_should_be_is_an_error_that_names_it(store, key):
     (store.root / key).mkdir(parents=True)
     with pytest.raises(UserError) as error:
         publish(OLD, store)
-    assert error.value.what == f"{store.root / key} could not be read: Is a directory."
+    assert error.value.what == f"{store.root / key} could not be read: it is a folder, a pipe or a device."
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(path))  # its absolute path may be longer than an address
+
+
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), make_socket],
+    ids=["pipe", "device", "socket"],
+)
+def test_what_would_never_end_in_place_of_a_file_is_an_error_that_names_it(store, make):
+    publish(OLD, store)
+    (store.root / KEY).unlink()
+    make(store.root / KEY)
+    for call in (lambda: store.read(KEY, 10), lambda: store.digest(KEY, 10), lambda: verify(store, None, None, POOL)):
+        with pytest.raises(UserError) as error:
+            call()
+        assert error.value.what == f"{store.root / KEY} could not be read: it is a folder, a pipe or a device."
+
+
+def test_of_a_file_of_8_gb_no_more_is_read_than_it_may_have(store):
+    publish(OLD, store)
+    os.truncate(store.root / KEY, 8 * 1024**3)
+    assert (store.digest(KEY, 100_000) or (0,))[0] == 100_001
+    with pytest.raises(UserError) as error:
+        store.read(KEY, 100_000)
+    assert error.value.what == f"{store.root / KEY} is larger than 100,000 bytes."
+    assert [each.message for each in verify(store, None, None, POOL).findings] == ["guide.md is not what was released."]
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+def test_a_file_that_is_as_large_as_it_may_be_is_read_to_its_end(store, size):
+    content = bytes(size)
+    store.create(KEY, content)
+    assert store.read(KEY, size) == (content, sha256(content), True)
+    assert store.digest(KEY, size) == (size, sha256(content), sha256(content), True)
+
+
+def test_a_folder_with_more_names_than_anybody_publishes_is_an_error(store):
+    folder = store.root / PRODUCT
+    folder.mkdir(parents=True)
+    for number in range(MOST_NAMES):
+        (folder / f"{number}").touch()
+    assert len(store.names(PRODUCT)) == MOST_NAMES
+    (folder / "one more").touch()
+    with pytest.raises(UserError) as error:
+        store.names(PRODUCT)
+    assert error.value.what == f"{folder} has more than 1,000 files and folders."
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o000])
+def test_everybody_may_read_what_was_published_and_only_its_owner_may_change_it(tmp_path, umask):
+    store = Directory(tmp_path / "new" / "published")
+    before = os.umask(umask)
+    try:
+        publish(OLD, store)
+        (store.root / KEY).chmod(0o600)
+        there = store.read(KEY, LARGEST_FILE)
+        store.replace(KEY, b"repaired", there.tag if there else "")
+    finally:
+        os.umask(before)
+    for path in (store.root.parent, *store.root.parent.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644), path
+
+
+def test_a_folder_that_is_there_keeps_its_permissions(store):
+    store.root.mkdir(mode=0o700)
+    publish(OLD, store)
+    assert stat.S_IMODE(store.root.stat().st_mode) == 0o700
 
 
 def test_a_folder_that_can_not_be_read_is_an_error_and_not_an_empty_one(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     store = Directory(tmp_path / "loop")
-    for call in (lambda: store.names(PRODUCT), lambda: store.read(KEY), lambda: store.create(KEY, b"")):
+    for call in (lambda: store.names(PRODUCT), lambda: store.read(KEY, 10), lambda: store.create(KEY, b"")):
         with pytest.raises(UserError) as error:
             call()
         assert str(tmp_path / "loop") in error.value.what

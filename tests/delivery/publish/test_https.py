@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
+from typing import NamedTuple
 
 import pytest
 
 from quilt_cfn.delivery.publish.plan import latest_key, version_key
-from quilt_cfn.delivery.publish.stores import open_source
-from quilt_cfn.delivery.publish.stores.https import LIMIT, Web
+from quilt_cfn.delivery.publish.publish import verify_at
+from quilt_cfn.delivery.publish.readers import Readers, deadline
+from quilt_cfn.delivery.publish.stores import https, open_source, open_store
+from quilt_cfn.delivery.publish.stores.https import REDIRECTIONS, Web
 from quilt_cfn.delivery.publish.verify import verify
 from quilt_cfn.delivery.release.artifact import sha256
 from quilt_cfn.errors import UserError
@@ -22,6 +27,7 @@ from tests.delivery.publish.servers import Handler, Reply, Server
 OURS = artifact()
 HELD = published(OURS)
 KEY = version_key("1.0.0", "guide.md")
+LIMIT = 100_000
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +35,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate of 127.0.0.1 and its key, in one file, signed by itself."""
     path = tmp_path_factory.mktemp("tls") / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]
-    command += ["-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "-", "-out", "-"]
+    names = "subjectAltName=IP:127.0.0.1,IP:127.0.0.2"
+    command += ["-subj", "/CN=tests", "-addext", names, "-keyout", "-", "-out", "-"]
     path.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
     return path
 
@@ -39,24 +46,51 @@ class WebHandler(Handler):
 
     def answer(self, body: bytes) -> Reply | None:
         self.server.paths.append(self.path)
-        return self.server.reply(self.path)
+        self.server.encodings.append(self.headers["Accept-Encoding"])
+        reply = self.server.reply(self.path)
+        if not isinstance(reply, Endless):
+            return reply
+        self.wfile.write(reply.start)
+        while not self.server.ended.wait(reply.pause):
+            self.wfile.write(reply.again)
+            self.server.sent += len(reply.again)
+        return None
 
     def handle(self) -> None:
-        with suppress(ssl.SSLError):  # the client doesn't trust us
+        with suppress(OSError):  # the client doesn't trust us, or has gone
             super().handle()
+
+
+class Endless(NamedTuple):
+    """An answer without an end, as it is sent."""
+
+    start: bytes
+    again: bytes
+    """What is sent again and again."""
+    pause: float = 0
+    """Seconds before each time."""
 
 
 class WebServer(Server):
     """A web server with TLS that has a published version, until `reply` is something else."""
 
-    def __init__(self, certificate: Path) -> None:
-        super().__init__(WebHandler)
+    def __init__(self, certificate: Path, host: str = "127.0.0.1") -> None:
+        super().__init__(WebHandler, host)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.url = self.url.replace("http:", "https:")
         self.paths: list[str] = []
-        self.reply: Callable[[str], Reply | None] = lambda path: having(HELD, path)
+        self.encodings: list[str | None] = []
+        """What each request says that it accepts."""
+        self.sent = 0
+        """Bytes of endless answers."""
+        self.ended = Event()
+        self.reply: Callable[[str], Reply | Endless | None] = lambda path: having(HELD, path)
+
+    def __exit__(self, *error: object) -> None:
+        self.ended.set()
+        super().__exit__(*error)
 
 
 def having(held: dict[str, bytes], path: str) -> Reply:
@@ -79,7 +113,10 @@ def web(server: WebServer, certificate: Path, monkeypatch: pytest.MonkeyPatch) -
 def refusal(web: Web) -> str:
     """Why a file can't be read."""
     with pytest.raises(UserError) as error:
-        web.read(KEY)
+        web.read(KEY, LIMIT)
+    with pytest.raises(UserError) as same:
+        web.digest(KEY, LIMIT)
+    assert str(error.value) == str(same.value)
     beginning, end = f"{web.url}/{KEY} could not be read: ", "."
     assert error.value.what.startswith(beginning)
     assert error.value.next_step
@@ -110,7 +147,8 @@ def test_a_certificate_of_another_host_is_refused(server, web):
 
 
 def test_a_file_is_read_with_the_hash_as_its_tag(web):
-    assert web.read(KEY) == (HELD[KEY], sha256(HELD[KEY]), True)
+    assert web.read(KEY, LIMIT) == (HELD[KEY], sha256(HELD[KEY]), True)
+    assert web.digest(KEY, LIMIT) == (len(HELD[KEY]), sha256(HELD[KEY]), sha256(HELD[KEY]), True)
     assert web.name == web.url
     assert web.names("") is None
 
@@ -118,7 +156,8 @@ def test_a_file_is_read_with_the_hash_as_its_tag(web):
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_what_is_not_there_or_not_for_everybody_is_missing(web, server, status):
     server.reply = lambda path: Reply(status, [], b"no")
-    assert web.read(KEY) is None
+    assert web.read(KEY, LIMIT) is None
+    assert web.digest(KEY, LIMIT) is None
     with pytest.raises(UserError, match="Nothing is published at https://127"):
         verify(web, None, None, POOL)
 
@@ -140,20 +179,143 @@ def test_a_file_that_ends_too_early_is_an_error_and_not_another_file(web, server
     assert refusal(web) == "the connection ended before the file did"
 
 
-def test_what_is_larger_than_a_release_may_be_is_not_read_to_its_end(web, server):
+def test_what_is_larger_than_it_may_be_is_not_read_to_its_end(web, server):
     server.reply = lambda path: Reply(200, [], bytes(LIMIT))
-    found = web.read(KEY)
-    assert found is not None
-    assert len(found.content) == LIMIT
-    server.reply = lambda path: Reply(200, [("Content-Length", str(LIMIT * 1000))], bytes(LIMIT + 1))
-    assert refusal(web) == f"it is larger than {LIMIT:,} bytes"
+    assert web.read(KEY, LIMIT) == (bytes(LIMIT), sha256(bytes(LIMIT)), True)
+    lie = [("Content-Length", str(LIMIT * 1_000_000))]
+    for headers in ([], lie):
+        server.reply = lambda path, headers=headers: Reply(200, headers, bytes(LIMIT + 1))
+        assert web.digest(KEY, LIMIT) == (LIMIT + 1, *[sha256(bytes(LIMIT + 1))] * 2, True)
+        with pytest.raises(UserError) as error:
+            web.read(KEY, LIMIT)
+        assert error.value.what == f"{web.url}/{KEY} is larger than {LIMIT:,} bytes."
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+ENDLESS = {
+    "a body": (Endless(HEAD + b"\r\n", bytes(10_000)), f"is larger than {LIMIT:,} bytes"),
+    "a body with a length": (
+        Endless(HEAD + b"Content-Length: 9999999999999\r\n\r\n", bytes(10_000)),
+        f"is larger than {LIMIT:,} bytes",
+    ),
+    "chunks": (
+        Endless(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"3e8\r\n" + bytes(1000) + b"\r\n"),
+        f"is larger than {LIMIT:,} bytes",
+    ),
+    "a chunk of a negative size": (
+        Endless(HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", bytes(10_000)),
+        "it sends a chunk of a negative size",
+    ),
+    "a line of chunks": (
+        Endless(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x" * 1000),
+        "got more than 65536 bytes when reading chunk size",
+    ),
+    "headers": (Endless(HEAD, b"X-Again: and again\r\n"), "got more than 100 headers"),
+    "a header": (Endless(HEAD + b"X-Long: ", b"x" * 1000), "got more than 65536 bytes when reading header line"),
+    "a status line": (Endless(b"HTTP/1.1 200 ", b"x" * 1000), "got more than 65536 bytes when reading status line"),
+    "a redirection": (
+        Endless(b"HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1:9/\r\n\r\n", bytes(10_000)),
+        "Connection refused",
+    ),
+    "an error": (Endless(b"HTTP/1.1 500 No\r\n\r\n", bytes(10_000)), "it answered 500"),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_an_answer_without_an_end_is_ended_by_the_reader(web, server, name):
+    server.reply, sentence = lambda path: ENDLESS[name][0], ENDLESS[name][1]
+    with pytest.raises(UserError) as error:
+        web.read(KEY, LIMIT)
+    assert sentence in error.value.what
+    assert server.sent < 20_000_000, "what the buffers of the network take, and no more"
+
+
+@pytest.mark.parametrize(
+    "drops",
+    [
+        Endless(HEAD + b"Content-Length: 1000\r\n\r\n", b"x", pause=0.05),
+        Endless(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", pause=0.05),
+        Endless(HEAD + b"X-Slow: ", b"x", pause=0.05),
+        Endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.05),
+        Endless(b"", b"", pause=0.05),
+    ],
+    ids=["body", "chunks", "header", "status after status", "nothing"],
+)
+def test_a_server_that_drips_holds_nobody_beyond_the_deadline(web, server, drops):
+    server.reply = lambda path: drops if path.endswith(KEY) else having(HELD, path)
+    with Readers(8) as pool, pytest.raises(UserError) as error:
+        verify(web, None, None, pool, end=deadline(web.name, 0.2))
+    assert error.value.what == f"{web.name} could not be read within 0.2 seconds."
+    assert "--timeout" in error.value.next_step
+
+
+def test_no_encoding_is_asked_for_and_what_is_encoded_all_the_same_is_refused(web, server):
+    bomb = gzip.compress(bytes(10_000_000))
+    for encoding in ("gzip", "br", "\x1b[2J"):
+        server.reply = lambda path, encoding=encoding: Reply(200, [("Content-Encoding", encoding)], bomb)
+        assert refusal(web).endswith("which was not asked for")
+    assert {*server.encodings} == {"identity"}
+    server.reply = lambda path: Reply(200, [("Content-Encoding", "identity")], b"here")
+    assert web.read(KEY, LIMIT) == (b"here", sha256(b"here"), True)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirection_to_https_is_followed(web, server, status):
     moved = [("Location", f"{server.url}/moved")]
     server.reply = lambda path: Reply(200, [], b"here") if path == "/moved" else Reply(status, moved)
-    assert web.read(KEY) == (b"here", sha256(b"here"), True)
+    assert web.read(KEY, LIMIT) == (b"here", sha256(b"here"), True)
+
+
+def test_a_redirection_to_a_path_of_the_same_server_is_followed(web, server):
+    server.reply = lambda path: Reply(200, [], b"here") if path == "/a%20b" else Reply(302, [("Location", "/a%20b")])
+    assert web.read(KEY, LIMIT) == (b"here", sha256(b"here"), True)
+
+
+def test_redirections_without_an_end_are_not_followed(web, server):
+    server.reply = lambda path: Reply(302, [("Location", f"{server.url}{path}x")])
+    assert refusal(web) == f"it redirects more than {REDIRECTIONS} times"
+    assert len(server.paths) == 2 * (REDIRECTIONS + 1), "read and digest"
+
+
+@pytest.mark.parametrize("target", ["https://user:password@127.0.0.1/", "//token@127.0.0.1/x"])
+def test_a_redirection_with_credentials_is_not_followed_and_they_are_not_printed(web, server, target):
+    server.reply = lambda path: Reply(302, [("Location", target)])
+    assert refusal(web) == "it redirects to a URL with credentials"
+
+
+def test_a_redirection_from_the_internet_into_a_private_network_is_not_followed(web, server, certificate, monkeypatch):
+    with WebServer(certificate, "127.0.0.2") as inside:
+        inside.reply = lambda path: Reply(200, [], b"secret")
+        server.reply = lambda path: Reply(302, [("Location", f"{inside.url}/secret")])
+        monkeypatch.setattr(https, "is_public", lambda address: address == "127.0.0.1")
+        assert refusal(web) == "it redirects into a private network"
+        assert inside.paths == []
+        monkeypatch.setattr(https, "is_public", lambda address: False)  # the user has named a private one
+        assert web.read(KEY, LIMIT) == (b"secret", sha256(b"secret"), True)
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("52.216.0.1", True),
+        ("2600:9000::1", True),
+        ("::ffff:52.216.0.1", True),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("10.0.0.1", False),
+        ("::ffff:10.0.0.1", False),
+        ("172.16.0.1", False),
+        ("192.168.0.1", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("fd00:ec2::254", False),
+        ("fe80::1%eth0", False),
+        ("0.0.0.0", False),
+    ],
+)
+def test_which_addresses_are_those_of_the_internet(address, public):
+    assert https.is_public(address) is public
 
 
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "ftp"])
@@ -173,7 +335,7 @@ def test_a_redirection_away_from_https_is_not_followed(web, server, scheme):
 def test_a_redirection_to_a_file_of_this_machine_is_not_followed(web, server, tmp_path):
     (tmp_path / "guide.md").write_bytes(HELD[KEY])
     server.reply = lambda path: Reply(302, [("Location", (tmp_path / "guide.md").as_uri())])
-    assert refusal(web) == "it answered 302"
+    assert refusal(web) == "it redirects to something else than https"
 
 
 def test_a_server_that_is_not_there_is_an_error(certificate):
@@ -185,4 +347,25 @@ def test_a_server_that_is_not_there_is_an_error(certificate):
 @pytest.mark.parametrize("location", ["https:", "https://", "https://a b", "https://127.0.0.1:port", "https://[::1"])
 def test_what_is_no_url_is_an_error(location):
     with pytest.raises(UserError):
-        open_source(location).read(latest_key())
+        open_source(location).read(latest_key(), LIMIT)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://user:secret@example.com/artifacts",
+        "HTTPS://secret@example.com",
+        "https:secret@example.com/",
+        "https:///user:secret@example.com/",
+        "https://example.com/artifacts?X-Amz-Signature=secret",
+        "http://user:secret@example.com/",
+        "s3://key:secret@bucket/quilt",
+        "https://user:secret@example.com/quilt-registry/1.0.0",
+    ],
+)
+def test_credentials_in_a_location_are_refused_and_not_printed(location):
+    for call in (open_source, open_store, lambda each: verify_at(each, "2.0.0", None)):
+        with pytest.raises(UserError) as error:
+            call(location)
+        assert "secret" not in str(error.value)
+        assert "credentials" in error.value.what

@@ -398,8 +398,8 @@ def test_latest_and_then_what_says_which_files_there_are_and_then_all_files_are_
 def test_no_more_of_a_file_is_asked_for_than_it_may_have(store):
     limits = {}
     read, digest = store.read, store.digest
-    store.read = lambda key, limit: (limits.update({key: limit}), read(key, limit))[1]  # type: ignore[method-assign]
-    store.digest = lambda key, limit: (limits.update({key: limit}), digest(key, limit))[1]  # type: ignore[method-assign]
+    store.read = lambda key, limit: (limits.update({key: limit}), read(key, limit))[1]
+    store.digest = lambda key, limit: (limits.update({key: limit}), digest(key, limit))[1]
     verify(store, None, None, POOL)
     assert limits == {
         latest_key(): LARGEST_LATEST,
