@@ -255,6 +255,21 @@ def test_latest_is_moved_again_when_the_publisher_of_an_older_version_moved_it_m
     assert_published(OURS, store)
 
 
+def test_latest_is_signed_also_when_it_is_moved_again():
+    store = Memory(published(OLDER, key=KEY))
+    between = artifact("0.9.5", big=600)
+    store.before = once("replace", latest_key(), lambda: publish(between, store, key=KEY))
+    publish(OURS, store, key=KEY)
+    assert store.contents[latest_key()] == pointer_content(OURS.manifest, KEY)
+
+
+def test_latest_keeps_its_signature_when_another_publisher_signed_it_meanwhile():
+    store = Memory(published(OLDER))
+    store.before = once("replace", latest_key(), lambda: publish(OLDER, store, key=KEY))
+    assert "is signed" in refusal(lambda: publish(OURS, store)).what
+    assert store.contents[latest_key()] == pointer_content(OLDER.manifest, KEY)
+
+
 def test_latest_is_moved_again_when_another_publisher_moved_it_to_a_withdrawn_version_meanwhile():
     store = Memory(published(OLDER))
     decided = plan_publication(OURS, None, store, POOL, NOW, frozenset({NEWER.version}))
