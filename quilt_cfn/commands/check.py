@@ -53,6 +53,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--linters", action="store_true", help="only ask cfn-lint and cloudformation-validate, in every Region"
     )
+    parser.add_argument("--no-linters", action="store_true", help="check FILE by our own rules only")
     parser.add_argument("--format", choices=("text", "json", "sarif"), default="text", help="default: %(default)s")
     parser.add_argument("--explain", metavar="ID", help="explain a rule that a finding names, and do nothing else")
 
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     """Without FILE, check every edition in every Region, with both sizes and both sides of every condition, by our own
     rules, cfn-lint and cloudformation-validate.
 
-    With FILE, check anybody's template by our own rules, as one set of parameters in one Region deploys it; with
+    With FILE, check anybody's template by the same engines, as one set of parameters in one Region deploys it; with
     --edition as well, check FILE as that edition is checked. docs/rules.md lists the rules. Exits with 1 for errors and
     warnings that are not suppressed, and with 2 where there is nothing to check or CloudFormation would refuse the
     parameters.
@@ -85,6 +86,11 @@ def _check(options: argparse.Namespace) -> Report:
     from quilt_cfn.inputs.subjects import read_subjects
 
     regions = [cli_parameters.region(name) for name in dict.fromkeys(options.region)]
+    if options.no_linters and (options.linters or options.edition or not options.files):
+        raise UserError(
+            "--no-linters is about one launch of a template of yours.",
+            "Name its file, without --edition and --linters.",
+        )
     if options.linters or options.edition or not options.files:
         if options.parameters or options.marketplace:
             raise UserError(
@@ -101,4 +107,4 @@ def _check(options: argparse.Namespace) -> Report:
         )
     values = cli_parameters.parameter_values(options.parameters)
     region = regions[0] if regions else "us-east-1"
-    return check_one_launch(options.files[0], values, region, options.marketplace)
+    return check_one_launch(options.files[0], values, region, options.marketplace, linters=not options.no_linters)

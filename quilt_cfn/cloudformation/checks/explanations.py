@@ -31,9 +31,30 @@ STALE_SUPPRESSION = Explanation(
     "https://docs.astral.sh/ruff/rules/unused-noqa/",
 )
 
+DUPLICATE_KEY = Explanation(
+    "duplicate-key",
+    "A part of the template is ignored without a word.",
+    "A map has the same key twice. CloudFormation uses the last one, in YAML and in JSON, and drops the others with "
+    "all that is in them, such as a whole resource. The linters refuse such a template, and check nothing else in it. "
+    "Remove one of them, or rename it.",
+    "https://github.com/aws-cloudformation/cfn-language-discussion/issues/96",
+)
+
+LINTER_UNFINISHED = Explanation(
+    "linter-unfinished",
+    "What a linter would have found in the template is not known.",
+    "A linter failed, or needed more time or memory than it may, and was ended; the other engines were not. cfn-lint "
+    "tries every combination of the values in one Fn::Sub, and takes hours for many pseudo parameters or parameters "
+    "with AllowedValues. Divide that text into two, or leave the linters out with --no-linters.",
+    "https://github.com/aws-cloudformation/cfn-lint",
+)
+
 FAMILIES: tuple[Family, ...] = (
     *RULE_FAMILIES,
-    Family("Checks of the template as a file", (TEMPLATE_SIZE, UNSEEN_CONDITION, STALE_SUPPRESSION)),
+    Family(
+        "Checks of the template as a file",
+        (TEMPLATE_SIZE, DUPLICATE_KEY, LINTER_UNFINISHED, UNSEEN_CONDITION, STALE_SUPPRESSION),
+    ),
 )
 
 EXPLANATIONS: dict[str, Explanation] = {each.id: each for family in FAMILIES for each in family.explanations}

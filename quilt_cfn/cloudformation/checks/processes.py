@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from multiprocessing import Pipe, Process
 from multiprocessing.connection import Connection, wait
-from resource import RLIMIT_DATA, getrlimit, setrlimit
+from resource import RLIM_INFINITY, RLIMIT_DATA, getrlimit, setrlimit
 from signal import SIG_IGN, SIGINT, getsignal, signal
 from threading import current_thread, main_thread
 from time import monotonic
@@ -37,7 +37,7 @@ class Task(NamedTuple):
     seconds: float | None = None
     """When its process is ended, for a task that may take for ever."""
     unfinished: tuple[Finding, ...] = ()
-    """What a task with ``seconds`` found if it was ended, or used more than ``MOST_MEMORY``."""
+    """What a task with ``seconds`` found if it was ended, failed, or used more than ``MOST_MEMORY``."""
 
 
 class _Worker(NamedTuple):
@@ -137,9 +137,9 @@ def _result(ended: _Running) -> list[Finding]:
             "A process that checked a template was killed, perhaps because memory ran out.",
             "Run the command again.",
         ) from None
-    if isinstance(result, MemoryError) and ended.task.seconds:
-        return list(ended.task.unfinished)
     if isinstance(result, Exception):
+        if ended.task.seconds:
+            return list(ended.task.unfinished)
         raise result from _Elsewhere(where)
     return list(result)
 
@@ -168,8 +168,7 @@ def _work(tasks: Sequence[Task], connection: Connection, other_end: Connection) 
 def _little_memory() -> Iterator[None]:
     """Let allocations beyond ``MOST_MEMORY`` fail, before the system ends some other program."""
     soft, hard = getrlimit(RLIMIT_DATA)
-    most = min([MOST_MEMORY, *(each for each in (soft, hard) if each >= 0)])  # below zero: no limit
-    setrlimit(RLIMIT_DATA, (most, hard))
+    setrlimit(RLIMIT_DATA, (min(each for each in (MOST_MEMORY, soft, hard) if each != RLIM_INFINITY), hard))
     try:
         yield
     finally:

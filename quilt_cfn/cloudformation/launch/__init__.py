@@ -9,12 +9,14 @@ the message that the console would show. This package may import ``quilt_cfn.clo
 """
 
 from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT, Contract
+from quilt_cfn.cloudformation.launch.functions import NAME
 from quilt_cfn.cloudformation.launch.launch import Launch, PreparedLaunch, evaluate, prepare
 from quilt_cfn.cloudformation.launch.parameter_values import ValidationError
 from quilt_cfn.cloudformation.launch.values import Base64Value, Origin, UnknownList, Value, is_known, origins_of
 
 __all__ = [
     "EMPTY_CONTRACT",
+    "NAME",
     "Base64Value",
     "Contract",
     "Launch",

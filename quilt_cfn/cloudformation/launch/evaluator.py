@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from quilt_cfn.cloudformation.facts import partitions
-from quilt_cfn.cloudformation.launch.functions import FUNCTIONS, NotDecidable
+from quilt_cfn.cloudformation.launch.functions import FUNCTIONS, NAME, NotDecidable
 from quilt_cfn.cloudformation.launch.parameter_values import ValidationError
 from quilt_cfn.cloudformation.launch.values import NO_VALUE, TOO_LARGE, Origin, Value, concatenate, is_known, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, is_true, map_at, wrap
+from quilt_cfn.cloudformation.template.expansion import EXTENSIONS, adds_names
 from quilt_cfn.cloudformation.template.walk import Path
 
 ACCOUNT = "111122223333"
@@ -37,7 +38,8 @@ class EvaluationError(NamedTuple):
 
     kind: str
     """The function without ``Fn::``, ``Select of`` and the function that gave the list, ``Condition``, ``Syntax`` for
-    misshapen arguments, ``Cycle`` for a condition that depends on itself, or ``Size`` for what is too large for us."""
+    misshapen arguments, ``Name`` for a name in the template that nothing in it has, ``Cycle`` for a condition that
+    depends on itself, or ``Size`` for what is too large for us."""
     path: Path
     message: str
     """A sentence without a capital letter and a full stop."""
@@ -64,8 +66,8 @@ class TemplateEvaluator:
         resources = map_at(template, "Resources")
         self.declared = {name: each for name, each in resources.items() if not name.startswith("Fn::")}
         self.mappings = map_at(template, "Mappings")
-        self.incomplete = _incomplete(template)
-        self.extended = "AWS::LanguageExtensions" in wrap(template.get("Transform", []))
+        self.incomplete = adds_names(template)
+        self.extended = EXTENSIONS in wrap(template.get("Transform", []))
         self._depth = 0
         self._written = 0
         self._decided: dict[str, bool | None] = {}
@@ -104,7 +106,7 @@ class TemplateEvaluator:
         """Whether the condition of this name is true; ``path`` is where it is used."""
         conditions = map_at(self.template, "Conditions")
         if not isinstance(name, str) or name not in conditions:
-            self.missing("Condition", path, f"there is no condition {name}")
+            self.missing(NAME if isinstance(name, str) else "Condition", path, f"there is no condition {name}")
             return False
         if name not in self._decided:
             self._decided[name] = None  # being decided
@@ -184,13 +186,3 @@ class TemplateEvaluator:
 
 def _without_no_value(computed: dict[str, Any]) -> dict[str, Any]:
     return {key: each for key, each in computed.items() if each is not NO_VALUE}
-
-
-def _incomplete(template: Mapping[str, Any]) -> bool:
-    """Whether a macro, a module, a loop or an include adds something to the template that is not in it yet."""
-    resources = map(dict_or_empty, map_at(template, "Resources").values())
-    return (
-        any(transform != "AWS::LanguageExtensions" for transform in wrap(template.get("Transform", [])))
-        or any(as_text(resource.get("Type")).endswith("::MODULE") for resource in resources)
-        or any(name.startswith("Fn::") for each in (template, *template.values()) for name in dict_or_empty(each))
-    )

@@ -38,6 +38,10 @@ _LIST_ATTRIBUTES = re.compile(
 """Attributes that are lists by their names."""
 
 
+NAME = "Name"
+"""The kind of the error that nothing has a name which the template spells out; a computed one is its function's."""
+
+
 class Evaluator(Protocol):
     """What the functions need of the evaluator of a template; ``TemplateEvaluator`` is the one there is."""
 
@@ -74,8 +78,8 @@ def logical_id(evaluator: Evaluator, name: Any, path: Path) -> Any:
     return evaluator.compute(name, path) if evaluator.extended else name
 
 
-def ref(evaluator: Evaluator, name: Any, path: Path) -> Any:
-    name = logical_id(evaluator, name, path)
+def ref(evaluator: Evaluator, argument: Any, path: Path) -> Any:
+    name = logical_id(evaluator, argument, path)
     if not is_known(name):
         return Value("<Ref>", origins_of(name), known=False)
     if not isinstance(name, str):
@@ -87,7 +91,8 @@ def ref(evaluator: Evaluator, name: Any, path: Path) -> Any:
     if name in evaluator.declared:
         _must_exist(evaluator, name, path)
     else:
-        evaluator.missing("Ref", path, f"there is no parameter or resource {name}")
+        kind = NAME if isinstance(argument, str) else "Ref"
+        evaluator.missing(kind, path, f"there is no parameter or resource {name}")
     return unknown_value(Origin("resource", name))
 
 
@@ -103,7 +108,8 @@ def get_att(evaluator: Evaluator, argument: Any, path: Path) -> Any:
     if not is_known(name):
         return Value("<Fn::GetAtt>", origins_of(name), known=False)
     if name not in evaluator.declared:
-        evaluator.missing("GetAtt", path, f"there is no resource {name}")
+        kind = NAME if isinstance(wrap(argument)[0], str) else "GetAtt"
+        evaluator.missing(kind, path, f"there is no resource {name}")
         return unknown_value(Origin("attribute", name, attribute))
     _must_exist(evaluator, name, path)
     return _attribute(evaluator, name, attribute)
@@ -282,7 +288,8 @@ def find_in_map(evaluator: Evaluator, argument: Any, path: Path) -> Any:
         if not isinstance(value, dict) or name not in value:
             if "DefaultValue" in options:
                 return default
-            evaluator.missing("FindInMap", path, f"the mapping has no entry {' / '.join(names)}")
+            kind = NAME if isinstance(parts[0], str) and value is evaluator.mappings else "FindInMap"
+            evaluator.missing(kind, path, f"the mapping has no entry {' / '.join(names)}")
             return Value(f"<{'.'.join(names)}>", known=False)
         value = value[name]
     if isinstance(value, dict):

@@ -83,14 +83,22 @@ class Launch:
     @cached_property
     def dependencies(self) -> dict[str, frozenset[str]]:
         """Logical ID -> the resources that it refers to or names in DependsOn; CloudFormation creates them first."""
-        return {name: frozenset(self._before(name)) for name in self.resources}
+        return {name: self._named[name] - {name} for name in self.resources}
 
-    def _before(self, name: str) -> Iterator[str]:
+    @cached_property
+    def _named(self) -> dict[str, frozenset[str]]:
+        return {name: frozenset(self._names_in(name)) for name in self.resources}
+
+    def _names_in(self, name: str) -> Iterator[str]:
         resource = map_at(self.template, "Resources")[name]
         depends_on = as_list(dict_or_empty(resource).get("DependsOn"))
         for other in [*depends_on, *(reference.name for reference in references(resource))]:
-            if isinstance(other, str) and other in self.resources and other != name:
+            if isinstance(other, str) and other in self.resources:
                 yield other
+
+    def refers_to_itself(self, logical_id: str) -> bool:
+        """Whether a resource has a reference to itself, or names itself in DependsOn."""
+        return logical_id in self._named[logical_id]
 
     def before(self, logical_id: str) -> frozenset[str]:
         """The resources that this one depends on, directly or by way of others; they are created before it."""

@@ -52,6 +52,11 @@ class ParsedTemplate(NamedTuple):
     file: File
     lines: Mapping[Path, int]
     """Path -> line, counted from 1."""
+    content: bytes = b""
+    """The file's bytes."""
+    duplicates: tuple[tuple[Path, int], ...] = ()
+    """(path of a key that a map has twice, line of the one that is dropped): CloudFormation takes the last one,
+    https://github.com/aws-cloudformation/cfn-language-discussion/issues/96."""
 
     def line(self, path: Path) -> int:
         """The line of a path; if the template has no such path, the line of the longest beginning that it has."""
@@ -78,7 +83,7 @@ def parse_template(content: bytes, name: str) -> ParsedTemplate:
         )
     reader = _Reader(name, content)
     template = reader.template()
-    return ParsedTemplate(template, File(name), reader.lines)
+    return ParsedTemplate(template, File(name), reader.lines, content, tuple(reader.duplicates.items()))
 
 
 def _content(path: File, name: str) -> bytes:
@@ -86,6 +91,8 @@ def _content(path: File, name: str) -> bytes:
     next_step = "Name a template file, or - for standard input."
     try:
         if path == STANDARD_INPUT:
+            if sys.stdin is None:
+                raise UserError("standard input is closed.", next_step)
             return sys.stdin.buffer.read(TEMPLATE_AT_A_URL + 1)
         # A device may never end, and a pipe that nobody writes to never begins.
         if not stat.S_ISREG(path.stat().st_mode):
@@ -102,8 +109,10 @@ class _Unfinished(NamedTuple):
 
     value: Any
     path: Path
-    keys: list[str]
-    """The keys of a map so far; the last one has no value yet if there is one more of them than values."""
+    key: list[str]
+    """The key of a map whose value has not been read yet; empty if there is none."""
+    since: int
+    """The line from which it counts: that of the last key in its path that replaces an earlier one."""
 
 
 class _Reader:
@@ -114,6 +123,7 @@ class _Reader:
         self.content = content
         self.lines: dict[Path, int] = {}
         self.nulls: list[Path] = []
+        self.duplicates: dict[Path, int] = {}
         self.is_json = False
 
     def template(self) -> dict[str, Any]:
@@ -124,8 +134,8 @@ class _Reader:
         if not isinstance(resources, dict) or not resources:
             line = self.lines.get(("Resources",), 1)
             self._fail(line, "at least one Resources member must be defined.", "Name a CloudFormation template.")
-        if self.nulls and "Transform" not in data:
-            path = self.nulls[0]
+        path = next((path for path in self.nulls if _is_null(data, path)), None)
+        if path is not None and "Transform" not in data:
             what = f"[/{_shown('/'.join(map(str, path)))}] 'null' values are not allowed in templates."
             self._fail(self.lines[path], what, "Give it a value, or remove it.")
         return data
@@ -168,16 +178,20 @@ class _Reader:
                 unfinished.pop()
             elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
                 parent = unfinished[-1] if unfinished else None
-                if parent and isinstance(parent.value, dict) and len(parent.keys) == len(parent.value):
+                if parent and isinstance(parent.value, dict) and not parent.key:
                     self._key(event, parent, line)
                     continue
                 path: Path = ()
+                since = 0
                 if parent:
-                    path = (*parent.path, parent.keys[-1] if isinstance(parent.value, dict) else len(parent.value))
-                self.lines.setdefault(path, line)
+                    key = parent.key.pop() if parent.key else len(parent.value)
+                    path = (*parent.path, key)
+                    replaces = isinstance(parent.value, dict) and key in parent.value
+                    since = self.lines[path] if replaces else parent.since
+                self._place(path, line, since)
                 function = _NAMES.get(event.tag or "")
                 inner = (*path, function) if function else path
-                self.lines.setdefault(inner, line)
+                self._place(inner, line, since)
                 if len(inner) > MAX_DEPTH:
                     self._fail(line, f"this is nested more than {MAX_DEPTH} deep.", "Make the template flatter.")
                 value = self._value(event, inner, line, function)
@@ -185,11 +199,11 @@ class _Reader:
                 if parent is None:
                     data = whole
                 elif isinstance(parent.value, dict):
-                    parent.value[parent.keys[-1]] = whole
+                    parent.value[path[-1]] = whole
                 else:
                     parent.value.append(whole)
                 if isinstance(event, yaml.CollectionStartEvent):
-                    unfinished.append(_Unfinished(value, inner, []))
+                    unfinished.append(_Unfinished(value, inner, [], since))
         if not documents:
             self._fail(1, "there is nothing in it.", "Name a CloudFormation template.")
         return data
@@ -213,10 +227,14 @@ class _Reader:
         if key == "<<" and event.implicit[0]:
             self._fail(line, "CloudFormation does not support the merge key <<.", f"Write the keys out; {_PACKAGE}")
         if key in parent.value:
-            what = f"the key {_shown(key)} appears twice, first in line {self.lines[path]}."
-            self._fail(line, what, "Remove one of them.")
-        parent.keys.append(key)
+            self.duplicates[path] = self.lines[path]
+        parent.key.append(key)
         self.lines[path] = line
+
+    def _place(self, path: Path, line: int, since: int) -> None:
+        """Note the line where a path begins, unless a line from ``since`` on is noted already."""
+        if self.lines.get(path, -1) < since or path not in self.lines:
+            self.lines[path] = line
 
     def _value(self, event: Any, path: Path, line: int, function: str | None) -> Any:
         tag = None if function or event.tag == "!" else event.tag
@@ -251,6 +269,16 @@ class _Reader:
 
     def _fail(self, line: int, what: str, next_step: str) -> NoReturn:
         raise UserError(f"{self.name}, line {line}: {what}", next_step)
+
+
+def _is_null(value: Any, path: Path) -> bool:
+    """Whether a path leads to a null; not if a later key replaced a map or list in the path."""
+    try:
+        for key in path:
+            value = value[key]
+    except (LookupError, TypeError):
+        return False
+    return value is None
 
 
 _CONSTRUCT: dict[str, Any] = {

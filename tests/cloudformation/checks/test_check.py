@@ -136,7 +136,9 @@ def test_a_variant_of_an_edition_is_checked_as_the_edition_and_one_that_is_too_l
     tmp_path: Path,
 ) -> None:
     variant, _ = variant_of("registry", tmp_path / "variant.yaml", comment=200_000)
-    variant.write_text(variant.read_text().replace("  Vpc:\n", "  Vpc:\n    Colour: red\n"))
+    variant.write_text(
+        variant.read_text().replace("Properties: {CidrBlock: ", "Properties: {Colour: red, CidrBlock: ", 1)
+    )
     huge, _ = variant_of("registry", tmp_path / "huge.yaml", comment=1_000_000)
     report = check(read_subjects([variant, huge], "registry", TEMPLATES), ["us-west-1"])
 
@@ -144,8 +146,8 @@ def test_a_variant_of_an_edition_is_checked_as_the_edition_and_one_that_is_too_l
         return sorted((each.engine, each.rule) for each in findings if each.file == str(file))
 
     assert about(variant, list(report.findings)) == [
-        ("cfn-lint", "E3001"),
-        ("cloudformation-validate", "E3001"),
+        ("cfn-lint", "E3002"),
+        ("cloudformation-validate", "F3002"),
         ("quilt-cfn", "W03"),
         ("quilt-cfn", "template-size"),
     ]

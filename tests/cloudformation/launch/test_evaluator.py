@@ -70,12 +70,12 @@ def test_another_account_is_in_the_values():
 
 @pytest.mark.parametrize("reference", [{"Ref": "Nobody"}, {"Fn::Sub": "${Nobody}"}])
 def test_a_reference_to_nothing_is_an_error(reference):
-    assert error(reference)[::2] == ("Ref", "there is no parameter or resource Nobody")
+    assert error(reference)[::2] == ("Name", "there is no parameter or resource Nobody")
 
 
 @pytest.mark.parametrize("reference", [{"Fn::GetAtt": ["Nobody", "Arn"]}, {"Fn::Sub": "${Nobody.Arn}"}])
 def test_an_attribute_of_nothing_is_an_error(reference):
-    assert error(reference)[::2] == ("GetAtt", "there is no resource Nobody")
+    assert error(reference)[::2] == ("Name", "there is no resource Nobody")
 
 
 def test_a_reference_to_a_resource_that_is_not_created_is_an_error():
@@ -349,7 +349,7 @@ def test_conditions_that_depend_on_each_other_are_an_error():
 
 
 def test_a_condition_that_is_not_there_is_an_error():
-    assert error({"Fn::If": ["Nobody", "a", "b"]})[::2] == ("Condition", "there is no condition Nobody")
+    assert error({"Fn::If": ["Nobody", "a", "b"]})[::2] == ("Name", "there is no condition Nobody")
 
 
 def test_a_condition_can_t_depend_on_a_resource():
@@ -517,7 +517,14 @@ def test_what_a_macro_may_add_is_not_an_error():
         )
         assert launch.errors == ()
     (found,) = launch_of({"Ref": "Role"}, Transform="AWS::LanguageExtensions").errors
-    assert found.kind == "Ref"
+    assert found.kind == "Name"
+
+
+def test_a_name_that_a_function_computes_is_the_error_of_the_function():
+    computed_name = {"Fn::Sub": "Role"}
+    for function, value in (("Ref", computed_name), ("Fn::GetAtt", [computed_name, "Arn"])):
+        (found,) = launch_of({function: value}, Transform="AWS::LanguageExtensions").errors
+        assert found.kind == function.removeprefix("Fn::")
 
 
 def test_a_loop_is_not_a_resource_and_what_it_makes_is_not_an_error():

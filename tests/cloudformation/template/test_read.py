@@ -159,9 +159,6 @@ def test_standard_input_is_named_with_a_dash(monkeypatch):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("Resources:\n  A: 1\n  B: 2\n  A: 3\n", "line 4: the key A appears twice, first in line 2."),
-        ('{"Resources":\n{"A": 1,\n"A": 2}}', "line 3: the key A appears twice, first in line 2."),
-        ("Resources:\n  1: a\n  '1': b\n", "line 3: the key 1 appears twice, first in line 2."),
         ("Resources:\n  A: !Foo 1\n", "line 2: CloudFormation knows no tag !Foo here."),
         (
             "Resources:\n  A: !!python/object:os.system x\n",
@@ -302,3 +299,41 @@ def test_what_json_and_pyyaml_write_reads_back_equal(value: Any, indent: int | s
     template = {"Transform": "Macro", "Resources": {"A": value}}  # with a macro, null is allowed
     assert read(json.dumps(template, indent=indent)).data == template
     assert read(yaml.dump(template, Dumper=WithoutAliases, allow_unicode=False)).data == template
+
+
+# A key that a map has twice.
+
+
+@pytest.mark.parametrize(
+    ("text", "resources", "duplicates"),
+    [
+        ("Resources:\n  A: 1\n  B: 2\n  A: 3\n", {"A": 3, "B": 2}, {("Resources", "A"): (2, 4)}),
+        ('{"Resources":\n{"A": 1,\n"A": 2}}', {"A": 2}, {("Resources", "A"): (2, 3)}),
+        ("Resources:\n  1: a\n  '1': b\n", {"1": "b"}, {("Resources", "1"): (2, 3)}),
+        ("Resources: {A: 1}\nResources: {B: 2}\n", {"B": 2}, {("Resources",): (1, 2)}),
+        ("Resources:\n  A: 1\n  A: !Ref B\n  A: [1]\n", {"A": [1]}, {("Resources", "A"): (3, 4)}),
+    ],
+)
+def test_the_last_value_of_a_key_counts_as_for_cloudformation(text, resources, duplicates):
+    template = read(text)
+    assert template.data["Resources"] == resources
+    assert {path: (line, template.line(path)) for path, line in template.duplicates} == duplicates
+
+
+def test_every_line_is_that_of_the_value_that_counts():
+    template = read("Resources:\n  A:\n    B: {C: 1}\n    D: 2\n  E: 1\n  A:\n    F: 1\n    B:\n      C: [x, y]\n")
+    a = ("Resources", "A")
+    lines = {a: 6, (*a, "F"): 7, (*a, "B"): 8, (*a, "B", "C"): 9, (*a, "B", "C", 1): 9, ("Resources", "E"): 5}
+    assert {path: template.lines[path] for path in lines} == lines
+
+
+def test_a_null_that_a_later_key_replaces_is_none():
+    assert resources("{A: ~, A: 1}") == {"A": 1}
+    assert resources("{A: {B: ~}, A: 1}") == {"A": 1}
+    assert "[/Resources/A] 'null' values are not allowed" in refused("Resources: {A: 1, A: ~}")
+
+
+def test_a_closed_standard_input_is_an_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UserError, match="standard input is closed"):
+        read_template(Path("-"))

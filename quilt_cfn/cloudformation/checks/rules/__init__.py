@@ -17,6 +17,7 @@ from quilt_cfn.cloudformation.checks.rules import (
     permissions,
     reachability,
     secrets,
+    template,
     updates,
     watching,
     wiring,
@@ -25,6 +26,7 @@ from quilt_cfn.cloudformation.checks.rules.rule import Rule
 from quilt_cfn.finding import Family
 
 _FAMILIES = {
+    "T": ("The template itself: what CloudFormation refuses outright, and what of it was not checked", (template,)),
     "M": ("AWS Marketplace: what a template needs to be listed", (marketplace, marketplace_access)),
     "R": ("Reachability: which network connections are needed, possible and allowed", (reachability,)),
     "S": ("Secrets and free text: where they must not end", (secrets,)),

@@ -1,8 +1,8 @@
 """AWS Marketplace: the image, Regions and zones, limits, and parameters of a template that is to be listed.
 
-The numbers of the ids that are missing here belong to rules about a submission (M04, M22 to M27), or to the family S
-(M21: secrets in outputs, metadata and user data). Not checked: the size of the file (a part of M18), downloads at boot
-(M20), and the instance types that are enabled for the product (M28).
+The numbers of the ids that are missing here belong to rules about a submission (M04, M22 to M27), to the family S (M21:
+secrets in outputs, metadata and user data), or to the family T (M18: the limits of a template and of user data). Not
+checked: downloads at boot (M20), and the instance types that are enabled for the product (M28).
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from quilt_cfn.cloudformation.analysis.parameter_use import (
     parameter_uses,
     ref_target,
 )
-from quilt_cfn.cloudformation.checks.rules.rule import USER_GUIDE, Violation, property_path, rule
-from quilt_cfn.cloudformation.facts import quotas
+from quilt_cfn.cloudformation.checks.rules.rule import Violation, property_path, rule
 from quilt_cfn.cloudformation.launch import Contract, Launch, Origin, is_known, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import Path, entries, strings_in
@@ -208,33 +207,6 @@ def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation
             found = (REGION_ALONE if is_service else LITERAL).search(re.sub(r"(?m)^\s*#.*$", "", text))
             if found:
                 yield (path, f"{path[1]} contains {found.group()}, which is not the same in every Region.")
-
-
-@rule(
-    "M18",
-    "error",
-    "Every launch fails: the template exceeds a limit of AWS.",
-    f"{USER_GUIDE}/cloudformation-limits.html",
-)
-def limits_are_kept(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Finds more than 200 parameters, 500 resources or 200 outputs, a description of more than 1,024 bytes, and user
-    data of more than 16 KB before it is encoded. The size of the file is not checked here.
-
-    Why it is bad: CloudFormation and EC2 refuse them.
-
-    Use instead: fewer or shorter ones; move a script from user data into a file that cfn-init writes.
-    """
-    for name, most in quotas.ENTRIES.items():
-        number = len(map_at(launch.template, name))
-        if number > most:
-            yield ((name,), f"There are {number} {name.lower()}, {number - most} more than CloudFormation takes.")
-    size = len(as_text(launch.template.get("Description", "")).encode())
-    if size > quotas.DESCRIPTION:
-        yield (("Description",), f"The description has {size} bytes, and CloudFormation takes {quotas.DESCRIPTION:,}.")
-    for path, data in user_data(launch):
-        size = len((decoded_user_data(data) or "").encode())
-        if size > quotas.USER_DATA:
-            yield (path, f"The user data of {path[1]} has {size} bytes, and EC2 takes {quotas.USER_DATA:,}.")
 
 
 @rule(

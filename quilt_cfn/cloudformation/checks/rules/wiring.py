@@ -16,7 +16,7 @@ from quilt_cfn.cloudformation.analysis.parameter_use import declaration, paramet
 from quilt_cfn.cloudformation.analysis.reference_types import accepted_types, is_own_identifier, sole_references
 from quilt_cfn.cloudformation.checks.rules.rule import REFERENCE, USER_GUIDE, Violation, property_path, rule
 from quilt_cfn.cloudformation.facts import availability
-from quilt_cfn.cloudformation.launch import Contract, Launch, is_known
+from quilt_cfn.cloudformation.launch import NAME, Contract, Launch, is_known
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import Path
 
@@ -30,7 +30,8 @@ def _evaluation_errors(launch: Launch, family: str) -> Iterator[Violation]:
     """The errors of a launch that are about zones, about lists, or about neither (``all``)."""
     for error in launch.errors:
         kind = error.kind
-        if kind == "Size":  # nothing is wrong with the value, which is too large to be computed here
+        # Nothing is wrong with a value that is too large to be computed here; and T04 reports names, wherever they are.
+        if kind in ("Size", NAME):
             continue
         found = "zones" if kind == "Select of Fn::GetAZs" else "lists" if kind.startswith(("Select", "Cidr")) else "all"
         if found == family:
@@ -39,9 +40,9 @@ def _evaluation_errors(launch: Launch, family: str) -> Iterator[Violation]:
 
 @rule("W01", "error", "CloudFormation refuses the template.", f"{REFERENCE}/intrinsic-function-reference.html")
 def values_can_be_computed(launch: Launch, contract: Contract) -> Iterator[Violation]:
-    """Finds functions that refer to something that doesn't exist or get an argument that they can't take, and resources
-    that depend on themselves. Linters find most of these, but not where it depends on a condition, a Region or a
-    mapping.
+    """Finds functions that refer to something that isn't created in this launch or get an argument that they can't
+    take, and resources that depend on themselves. Linters find most of these, but not where it depends on a condition,
+    a Region or a mapping. Names that nothing in the template has are found by T04.
 
     Why it is bad: CloudFormation refuses the template, or the launch with these parameter values.
 
@@ -51,6 +52,8 @@ def values_can_be_computed(launch: Launch, contract: Contract) -> Iterator[Viola
     for name in launch.resources:
         if name in launch.before(name):
             yield (("Resources", name), f"{name} depends on itself, by way of the resources that it refers to.")
+        elif launch.refers_to_itself(name):
+            yield (("Resources", name), f"{name} refers to itself, or names itself in DependsOn.")
 
 
 @rule("W02", "error", "CloudFormation refuses the template.", f"{REFERENCE}/intrinsic-function-reference-select.html")
