@@ -106,7 +106,7 @@ def text_differences(version: Mapping[str, Any], submission: Submission) -> list
         for field, path in _TEXTS.items():
             found += _text(product, f"“{title}”, {field}", _at(option, path), submitted.get(field))
     for title in options:
-        message = f"There is a delivery option “{title}”, which was not released."
+        message = f"There is a delivery option “{shown(title)}”, which was not released."
         found.append(_finding("D03", "error", product, message))
     return found
 
@@ -133,7 +133,7 @@ def _templates(version: Mapping[str, Any], submission: Submission, fetch: Fetch)
         ours = _parse(submission.templates[url], url.rpartition("/")[2])
         rewritten = {source["ParameterName"] for source in submitted["TemplateSources"]}
         for path, message in differences(_without(theirs.data, rewritten), _without(ours.data, rewritten)):
-            place = ".".join(map(str, path[2:] if len(path) > 1 else path))
+            place = shown(".".join(map(str, path[2:] if len(path) > 1 else path)))
             message = f"{place}: {message}" if place else message
             yield _finding("D05", "error", ours.file, message, ours.line(path), path)
         for name in sorted(rewritten - set(map_at(theirs.data, "Parameters"))):

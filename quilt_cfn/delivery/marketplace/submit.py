@@ -33,6 +33,8 @@ APPLY = "APPLY"
 
 _MOST_RETRIES = 4
 """How often the change sets are read again when AWS says that there is one and does not list it."""
+_MOST_STEPS = 30
+"""As many steps are taken; a submission needs five, and twelve if everything has to be done twice."""
 _MOST_SHOWN = 10
 """How many change sets of a product ``status`` shows."""
 _MOST_TITLES = 1000
@@ -249,7 +251,7 @@ def _execute(catalog: Catalog, submission: Submission, goal: str, polling: Polli
     locking: list[str] = []  # the change sets that AWS has named as keeping ours from starting
     documents: dict[str, Mapping[str, Any]] = {}
     errors = 0
-    while True:
+    for _ in range(_MOST_STEPS):
         with waiting_for(f"Reading the product {submission.product} and its change sets"):
             entity, change_sets = _read(catalog, submission, [*followed, *locking])
         documents.setdefault(entity.revision, entity.document)
@@ -278,24 +280,28 @@ def _execute(catalog: Catalog, submission: Submission, goal: str, polling: Polli
         followed.append(identifier)
         doing = "Validating" if step.intent == VALIDATE else "Applying"
         yield f"{doing}: change set {identifier}, {REQUESTS}{identifier}"
+    raise UserError(
+        f"AWS's answers about {submission.product} contradict each other: nothing has ended after {_MOST_STEPS} steps.",
+        f"Look at the change sets in the Management Portal, {REQUESTS}, before you run the command again.",
+    )
 
 
 def _read(catalog: Catalog, submission: Submission, known: Sequence[str]) -> tuple[Entity, list[ChangeSet]]:
     """The product and its change sets, newest first.
 
-    Those on which ``next_step`` depends are described one by one, and so are those in ``known`` that are not listed
-    yet: ListChangeSets is late, and leaves out intent and revision.
+    Those on which ``next_step`` depends are described one by one, and so are those in ``known``, listed or not:
+    ListChangeSets is late, and leaves out intent and revision.
     """
     entity = catalog.entity(submission.product)
     listed = catalog.change_sets(submission.product)
     unlisted = [each for each in dict.fromkeys(reversed(known)) if each not in {each.identifier for each in listed}]
     names = {submission.change_set_name(intent) for intent in (VALIDATE, APPLY)}
     described: list[ChangeSet] = [catalog.describe(each) for each in unlisted]
-    seen = {each.name for each in described} & names
+    seen = {each.name for each in described}
     for change_set in listed:
-        decides = change_set.active or (change_set.name in names and change_set.name not in seen)
-        seen |= {change_set.name} & names
+        decides = change_set.active or change_set.identifier in known or change_set.name in names - seen
         described.append(catalog.describe(change_set.identifier) if decides else change_set)
+        seen.add(described[-1].name)
     return entity, described
 
 

@@ -14,7 +14,7 @@ import io
 import json
 import threading
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -108,6 +108,8 @@ class StandIn:
         """Number of a request, from 0 -> what goes wrong."""
         self.number = 0
         """Of the next request."""
+        self.spoil: Callable[[str, Any], Any] = lambda operation, document: document
+        """Takes the name of an operation and its good answer, and returns what is sent in place of that."""
         self._tokens: dict[str, tuple[str, str]] = {}
         self._lists = 0
         self._started_at: dict[str, int] = {}
@@ -147,7 +149,7 @@ class StandIn:
             raise ConnectionClosedError(endpoint_url=request.url)
         return _response(request, *answer)
 
-    def _answer(self, request: AWSPreparedRequest) -> tuple[int, dict[str, Any]]:
+    def _answer(self, request: AWSPreparedRequest) -> tuple[int, Any]:
         url = urllib.parse.urlsplit(request.url)
         model = OPERATIONS[request.method, url.path]
         in_query = {
@@ -158,7 +160,7 @@ class StandIn:
         arguments = {in_query[name]: values[0] for name, values in urllib.parse.parse_qs(url.query).items()}
         arguments |= json.loads(request.body or "{}")
         try:
-            status, document = 200, getattr(self, model.name)(**arguments)
+            status, document = 200, self.spoil(model.name, getattr(self, model.name)(**arguments))
         except ApiError as error:
             statuses = {shape.name: shape.metadata["error"]["httpStatusCode"] for shape in model.error_shapes}
             status, document = statuses[error.code], {"__type": error.code, "Message": error.message}
@@ -304,6 +306,7 @@ class _Body(io.BytesIO):
         return [self.read()]
 
 
-def _response(request: AWSPreparedRequest, status: int, document: dict[str, Any]) -> AWSResponse:
-    headers = {"x-amzn-errortype": document["__type"]} if "__type" in document else {}
-    return AWSResponse(request.url, status, headers, _Body(json.dumps(document).encode()))
+def _response(request: AWSPreparedRequest, status: int, document: Any) -> AWSResponse:
+    headers = {"x-amzn-errortype": document["__type"]} if status >= 400 else {}
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return AWSResponse(request.url, status, headers, _Body(body))
