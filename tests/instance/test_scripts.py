@@ -319,8 +319,8 @@ def test_a_download_that_is_always_refused_fails(home):
 def test_a_download_that_stands_still_is_ended_and_tried_again(home):
     text = (home.folder / "start.sh").read_text()
     assert "--kill-after=5 120 docker pull" in text
-    (home.folder / "start.sh").write_text(text.replace("--kill-after=5 120", "--kill-after=5 0.3"))
-    hang = f'[ "$1" != pull ] || [ -e {home.folder}/hung ] || {{ touch {home.folder}/hung; exec /bin/sleep 20; }}'
+    (home.folder / "start.sh").write_text(text.replace("--kill-after=5 120", "--kill-after=5 1"))
+    hang = f'[ "$1" != pull ] || [ -e {home.folder}/hung ] || {{ touch {home.folder}/hung; exec /bin/sleep 600; }}'
     home.program("docker", f'#!/bin/sh\n{hang}\nexec {home.folder}/bin/recorder "$@"\n')
     home.program("recorder", DOCKER)
     done = home.run("start.sh", "--fetch")

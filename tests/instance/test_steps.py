@@ -72,7 +72,7 @@ class Steps:
         path.chmod(0o755)
 
     def run(self, step: str) -> subprocess.CompletedProcess[str]:
-        command = ["timeout", "20", "bash", f"{self.folder}/steps.sh", step]
+        command = ["timeout", "120", "bash", f"{self.folder}/steps.sh", step]
         path = f"{self.folder}/bin:{os.environ['PATH']}"
         return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False)
 

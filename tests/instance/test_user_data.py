@@ -16,6 +16,7 @@ import pytest
 from quilt_cfn import instance
 from quilt_cfn.cloudformation.launch.evaluator import STACK
 from tests.launches import launch_stack
+from tests.ports import reserved_ports
 
 INSTANCE = "i-0123456789abcdef0"
 PATHS = [
@@ -81,7 +82,7 @@ class UserData:
     def run(self) -> int:
         """Start it and wait until it and all that it started have ended: its exit code."""
         process = self.start()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
         return process.returncode
 
     def start_and_boot(self) -> subprocess.Popen[bytes]:
@@ -95,11 +96,11 @@ class UserData:
     def end_boot(self, process: subprocess.Popen[bytes]) -> None:
         """End the boot, and wait until all that was started has ended."""
         (self.folder / "end").touch()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
     def wait_for(self, name: str) -> None:
         """Wait until a file exists."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not (self.folder / name).exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -247,12 +248,14 @@ def test_a_failed_boot_that_cloudformation_waits_for_does_not_start_over(user_da
 
 
 @pytest.fixture
-def starting(user_data):
+def ports():
+    with reserved_ports(2) as ports:
+        yield ports
+
+
+@pytest.fixture
+def starting(user_data, ports):
     """The ports of the server that the user data starts, which runs."""
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        ports = one.getsockname()[1], two.getsockname()[1]
     assert "for port in 80, 8080:" in user_data.text
     user_data.text = user_data.text.replace("80, 8080", f"{ports[0]}, {ports[1]}")
     arguments = 'while [[ $1 == --* ]]; do shift; done; "$@" </dev/null >log 2>&1 & echo $! >server'
@@ -260,7 +263,7 @@ def starting(user_data):
     user_data.program("opt/quilt/boot", f"cp {user_data.folder}/server {user_data.folder}/started")
     user_data.run()
     pid = int((user_data.folder / "started").read_text())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     for port in ports:
         with socket.socket() as tried:
             while tried.connect_ex(("127.0.0.1", port)):
@@ -282,7 +285,7 @@ def starting(user_data):
 )
 def test_every_request_gets_503_on_both_ports_and_a_person_one_sentence(starting, method, path, body):
     for port in starting:
-        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request(method, path, body, headers={"Host": "quilt.example.com"})
         answer = connection.getresponse()
         assert (answer.status, answer.getheader("Retry-After"), answer.will_close) == (503, "60", True)
@@ -294,7 +297,7 @@ def test_what_is_no_request_disturbs_no_other(starting):
     for noise in (b"", b"\x16\x03\x01", b"x" * 200_000, b"GET / HTTP/1.1\r\n"):
         with socket.create_connection(("127.0.0.1", starting[0])) as broken:
             broken.sendall(noise)
-    connection = HTTPConnection("127.0.0.1", starting[0], timeout=10)
+    connection = HTTPConnection("127.0.0.1", starting[0], timeout=60)
     connection.request("HEAD", "/")
     assert connection.getresponse().status == 503
     connection.close()

@@ -8,12 +8,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from quilt_cfn.cloudformation.analysis.nginx import answer, parse
+from tests.ports import reserved_ports
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 HOST = "10.0.1.23"
@@ -80,21 +80,19 @@ def configuration(servers: str) -> str:
     return f"events {{}} http {{ {servers} }}"
 
 
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+@pytest.fixture(scope="module")
+def reserved() -> Iterator[list[int]]:
+    with reserved_ports(len(SERVERS)) as ports:
+        yield ports
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, int]]]:
+def running(tmp_path_factory: pytest.TempPathFactory, reserved: list[int]) -> Iterator[tuple[str, dict[str, int]]]:
     """The configuration of a running nginx with all servers, and the port of each case."""
     if not NGINX:
         pytest.skip("nginx is not installed")
     folder: Path = tmp_path_factory.mktemp("nginx")
-    ports = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
+    ports = dict(zip(SERVERS, reserved, strict=True))
     text = configuration("".join(text.replace("PORT", str(ports[name])) for name, text in SERVERS.items()))
     temporary = "".join(f"{each}_temp_path {folder};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     file = folder / "nginx.conf"
@@ -102,7 +100,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dic
     file.write_text(own + text.replace("http {", f"http {{ access_log off; {temporary}", 1))
     with subprocess.Popen([NGINX, "-p", str(folder), "-c", str(file)], stderr=subprocess.PIPE) as process:
         try:
-            for _ in range(100):
+            for _ in range(1200):
                 with socket.socket() as client:
                     if client.connect_ex(("127.0.0.1", ports["locations"])) == 0 or process.poll() is not None:
                         break
@@ -115,7 +113,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dic
 
 def asked(port: int, path: str) -> int:
     """The status with which the running nginx answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", path, headers={"Host": f"{HOST}:{port}"})
     status = connection.getresponse().status
     connection.close()
