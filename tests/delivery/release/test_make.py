@@ -6,6 +6,7 @@ is left to a test of its own and to the command in `make prove`. The checkout ha
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pty
@@ -36,6 +37,8 @@ HERE = Path(__file__).resolve().parents[3]
 COPIED = ("quilt_cfn", "templates", "marketplace", "docs", "CHANGELOG.md", ".gitignore", "setup.cfg")
 VERSION = "7.8.9"
 DRAFT = f"{VERSION}-draft.1"
+TEMPLATES = functools.cache(make._templates)
+"""Those of a release are built once, for all tests."""
 
 
 class Checkout:
@@ -88,6 +91,7 @@ class Checkout:
         """What ``quilt-cfn release`` prints; ``python`` runs the tests."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(quilt_cfn, "__file__", str(self.root / "quilt_cfn/__init__.py"))
+            patch.setattr(make, "_templates", TEMPLATES)
             if not checked:
                 patch.setattr(make, "_findings", lambda root: ())
             if python == sys.executable and not parallel:
@@ -381,9 +385,13 @@ def test_everything_that_is_in_the_way_is_listed_at_once_and_no_test_is_run(chec
 def test_a_checkout_whose_tests_do_not_pass_is_refused(checkout, content, sentence):
     checkout.edit("tests/test_it.py", lambda text: content)
     checkout.commit()
-    error = checkout.refusal(parallel=True)
+    error = checkout.refusal(parallel=bool(content))
     assert sentence in error
-    assert f"Look at all of it: {sys.executable} -m pytest --quiet --numprocesses 3 --dist loadfile" in error
+    assert f"Look at all of it: {sys.executable} -m pytest --quiet" in error
+
+
+def test_the_tests_are_run_as_make_test_runs_them():
+    assert f"-m pytest {' '.join(make.PYTEST[3:])}\n" in (HERE / "Makefile").read_text()
 
 
 def test_nothing_in_the_environment_leaves_out_a_test(checkout, monkeypatch):
@@ -414,6 +422,7 @@ def test_the_progress_of_the_tests_is_seen_on_a_terminal_and_nowhere_else(checko
     with open(there, "w") as terminal, monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", terminal)
         checkout.release()
+        print("the end", file=terminal, flush=True)  # so that there is something to read in any case
         seen = os.read(here, 65536).decode()
     os.close(here)
     assert seen.startswith("Running the tests of this checkout, which takes minutes.")
