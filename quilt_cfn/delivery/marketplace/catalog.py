@@ -139,6 +139,8 @@ class _Unexpected(Exception):
     """An answer that fits the types of the API, and not what its reference says; the argument says what is so."""
 
 
+_LONGEST = 2048
+"""Of the characters of a message, as the API's model says; other texts have at most 255."""
 _IDENTIFIER = re.compile(r"[\w@-]{1,255}", re.ASCII)
 
 
@@ -149,9 +151,9 @@ def _identifier(answer: Mapping[str, Any], field: str) -> str:
     return identifier
 
 
-def _text(answer: Mapping[str, Any], field: str) -> str:
-    """A text that is not longer than the longest of the API, which has 2,048 characters; empty if there is none."""
-    return aws.words(answer.get(field, ""), 2048)
+def _text(answer: Mapping[str, Any], field: str, longest: int = 255) -> str:
+    """A text of at most so many characters; empty if there is none."""
+    return aws.words(answer.get(field, ""), longest)
 
 
 def _document(answer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -180,9 +182,9 @@ def _change_set(answer: Mapping[str, Any]) -> ChangeSet:
         intent=_text(answer, "Intent"),
         revision=next((each.partition("@")[2] for each in identifiers), ""),
         failure=_text(answer, "FailureCode"),
-        description=_text(answer, "FailureDescription"),
+        description=_text(answer, "FailureDescription", _LONGEST),
         errors=tuple(
-            (_text(each, "ErrorCode"), _text(each, "ErrorMessage"))
+            (_text(each, "ErrorCode"), _text(each, "ErrorMessage", _LONGEST))
             for change in changes
             for each in change.get("ErrorDetailList", [])
         ),
@@ -248,11 +250,11 @@ def _api_error(error: Any, what: str, action: str) -> UserError:
     message = str(error.response["Error"].get("Message") or error.response.get("Message") or "")
     fields = filter(None, error.response.get("ValidationExceptionFieldList") or [])
     parts = [message, *(f"{each.get('Field', '')}: {each.get('Message', '')}" for each in fields)]
-    details = aws.words("; ".join(part.strip().rstrip(".") for part in parts if part.strip()), 2048)
+    details = aws.words("; ".join(part.strip().rstrip(".") for part in parts if part.strip()), _LONGEST)
     # AWS's message about denied access is long and names the caller; the action in the next step is enough.
     details = f" ({details})" if details and code != "AccessDeniedException" else ""
     sentence, next_step = f"{what}: {meaning}{details}.", next_step.format(action=action)
     if code == "ResourceInUseException":
-        named = _LOCKED_BY.search(aws.words(message, 2048))
+        named = _LOCKED_BY.search(aws.words(message, _LONGEST))
         return ProductLocked(sentence, next_step, tuple(re.split(r"\s*,\s*", named[1])) if named else ())
     return ApiError(sentence, next_step)

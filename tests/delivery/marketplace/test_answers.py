@@ -203,7 +203,7 @@ def test_a_change_set_that_the_list_gives_another_name_is_not_started_again(stan
 
 
 def test_answers_that_contradict_each_other_for_ever_are_given_up(stand_in, catalog):
-    stand_in.steps = 1
+    stand_in.steps = 0
     stand_in.spoil = fault(("DescribeChangeSet", ("ChangeSetName",), "huge"))
     with pytest.raises(UserError, match=f"AWS's answers about {PRODUCT} contradict each other: .* after 30 steps"):
         list(submit(catalog, made(), lambda: None, Waiting().polling))
