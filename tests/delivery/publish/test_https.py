@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -33,6 +34,8 @@ LIMIT = 100_000
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate of 127.0.0.1 and its key, in one file, signed by itself."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
     path = tmp_path_factory.mktemp("tls") / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]
     names = "subjectAltName=IP:127.0.0.1,IP:127.0.0.2"
