@@ -38,7 +38,7 @@ DOCUMENTS = tuple(
 )
 """What customers read; a release contains all of it, and a draft what there is."""
 BILL_OF_MATERIALS = "sbom.cdx.json"
-PYTEST = ("-m", "pytest", "--quiet", "--numprocesses", "3", "--dist", "loadfile")
+PYTEST = ("-m", "pytest", "--quiet", "--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 """The arguments with which Python runs the tests of a checkout, as ``make test`` does."""
 
 
