@@ -32,8 +32,9 @@ def unexpanded(template: Mapping[str, Any]) -> Iterator[Unexpanded]:
     for name in macros(template):
         yield Unexpanded(("Transform",), f"the macro {name}")
     for path, value in entries(dict(template)):
-        if str(path[-1]).startswith(LOOP):
-            yield Unexpanded(path, f"the loop {path[-1]}")
+        if any(str(key).startswith(LOOP) for key in path):
+            if not any(str(key).startswith(LOOP) for key in path[:-1]):
+                yield Unexpanded(path, f"the loop {path[-1]}")
         elif path[-1] == INCLUDE:
             yield Unexpanded(path, f"the macro {as_text(dict_or_empty(value).get('Name', '?'))}")
         elif path[0] == "Resources" and len(path) == 3 and path[-1] == "Type":

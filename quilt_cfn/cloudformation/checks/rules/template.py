@@ -80,7 +80,8 @@ def names_are_valid(launch: Launch, contract: Contract) -> Iterator[Violation]:
     for section in ("Parameters", "Mappings", "Resources", "Outputs"):
         for name, declared in _declared(launch, section):
             yield from _name((section, name), "[A-Za-z0-9]+")
-            if section == "Mappings":
+            # Which keys AWS::LanguageExtensions adds is not documented.
+            if section == "Mappings" and not _is_extended(launch):
                 for first, inner in dict_or_empty(declared).items():
                     yield from _name((section, name, first), "[A-Za-z0-9.-]+")
                     for second in dict_or_empty(inner):
