@@ -36,7 +36,7 @@ def differences(pairs: Iterable[tuple[Launch, Launch]]) -> list[dict[str, dict[s
     found: list[dict[str, dict[str, Any]]] = json.loads(
         subprocess.run(
             ["node", str(_HERE / "diff.js")],
-            input=json.dumps([[_template(before), _template(after)] for before, after in pairs]),
+            input=json.dumps([[as_template(before), as_template(after)] for before, after in pairs]),
             env={**os.environ, "NODE_PATH": str(_INSTALLED / "node_modules")},
             stdout=subprocess.PIPE,
             text=True,
@@ -47,7 +47,8 @@ def differences(pairs: Iterable[tuple[Launch, Launch]]) -> list[dict[str, dict[s
     return found
 
 
-def _template(launch: Launch) -> dict[str, Any]:
+def as_template(launch: Launch) -> dict[str, Any]:
+    """The resources of a launch as a template, with references where only AWS knows the value."""
     return {"Resources": {name: _written(resource) for name, resource in launch.resources.items()}}
 
 
