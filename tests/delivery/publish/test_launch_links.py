@@ -156,6 +156,8 @@ def test_what_is_put_into_the_page_is_text_whatever_it_holds():
     assert not reader.all("b")
     assert reader.text("code") == ["<b>&amp;", "key.pub", "a && b <c>"]
     assert console_query(str(reader.all("a")[0]["href"]))["templateURL"] == HOSTILE["us-east-1"]
+    links = launch_links(HOSTILE, "quilt")
+    assert "&stackName" not in page("1.10.0", {"registry": links}, None, None)
 
 
 def test_the_page_says_whose_signature_there_is_or_that_nobody_vouches():
