@@ -69,6 +69,7 @@ def checked(client: Any) -> Any:
     session.send = functools.partial(_send, session.send)
     # https://docs.aws.amazon.com/botocore/latest/topics/events.html
     client.meta.events.register("before-parse", _check_answer)
+    client.meta.events.register("after-call", _check_parsed)
     client.meta.events.register("after-call-error", _raise_botocore_error)
     return client
 
@@ -117,6 +118,15 @@ def _check_answer(operation_model: Any, response_dict: Any, **_: Any) -> None:
         raise HTTPClientError(error=wrong)
 
 
+def _check_parsed(http_response: Any, model: Any, parsed: Any, **_: Any) -> None:
+    """The same for what botocore has made of XML: an element that comes twice becomes a list in place of a string."""
+    from botocore.exceptions import HTTPClientError
+
+    if model.output_shape is not None and http_response.status_code < 300:
+        for wrong in _misfits(model.output_shape, parsed, "the answer"):
+            raise HTTPClientError(error=wrong)
+
+
 _TYPES: dict[str, tuple[type[Any], str]] = {
     "structure": (dict, "map"),
     "map": (dict, "map"),
@@ -127,7 +137,7 @@ _TYPES: dict[str, tuple[type[Any], str]] = {
 
 
 def _misfits(shape: Any, value: Any, where: str) -> Iterator[str]:
-    """What in a JSON document is of another type than the API's model says, as sentences without a full stop."""
+    """What in an answer is of another type than the API's model says, as sentences without a full stop."""
     if getattr(shape, "is_document_type", False):  # of any type
         return
     expected, name_of_type = _TYPES.get(shape.type_name, (object, ""))
@@ -135,9 +145,8 @@ def _misfits(shape: Any, value: Any, where: str) -> Iterator[str]:
         yield f"{where} is not a {name_of_type}"
     elif shape.type_name == "structure":
         for name, member in shape.members.items():
-            there = value.get(member.serialization.get("name", name))
-            if there is not None:  # null is the same as nothing
-                yield from _misfits(member, there, name)
+            if value.get(name) is not None:  # null is the same as nothing
+                yield from _misfits(member, value[name], name)
     elif shape.type_name == "list":
         for each in value:
             yield from _misfits(shape.member, each, f"an entry of {where}")
@@ -240,7 +249,9 @@ _ENDPOINT = (
     "Check the endpoint and the proxy, if the environment or the AWS configuration names one, and run the command "
     "again in a minute."
 )
-_CONFIGURATION = "Check the AWS configuration (aws configure list), and what the environment says about AWS."
+_CONFIGURATION = (
+    "Check the AWS configuration (aws configure list) and the environment: credentials, endpoint and proxy."
+)
 
 
 def _failed(error: object) -> str:

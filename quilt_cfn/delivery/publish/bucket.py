@@ -23,10 +23,12 @@ from quilt_cfn.delivery.publish.bucket_policy import (
     missing_statements,
     policy,
     published_prefix,
+    read_policy,
 )
 from quilt_cfn.delivery.publish.plan import latest_key
 from quilt_cfn.delivery.publish.stores.s3 import Bucket
 from quilt_cfn.finding import QUILT_CFN, Explanation, Family, Finding, Severity, counted
+from quilt_cfn.text import shown
 
 _S3 = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/"
 _PUBLIC_ACCESS = f"{_S3}access-control-block-public-access.html"
@@ -46,7 +48,7 @@ Violation = tuple[str, str]
 
 
 Find = Callable[[Mapping[str, Any], Bucket], Iterator[Violation]]
-"""Takes S3's answer about a setting, which is empty for one that is not set."""
+"""Takes S3's answer about a setting, which is empty for one that is not set; ``Policy`` in it is a document."""
 
 
 class Setting(NamedTuple):
@@ -78,6 +80,8 @@ class BucketCheck(NamedTuple):
     findings: tuple[Finding, ...]
     policy: PolicyDocument
     """The bucket's own if nothing is missing from it; otherwise ours with the owner's other statements."""
+    own_is_known: bool = True
+    """Whether the bucket's own policy could be read; otherwise ``policy`` lacks the owner's other statements."""
 
 
 def check_bucket(store: Bucket) -> BucketCheck:
@@ -90,23 +94,32 @@ def check_bucket(store: Bucket) -> BucketCheck:
 
     findings: list[Finding] = []
     existing: PolicyDocument = {}
+    own_is_known = True
     for setting in dict.fromkeys(rule.setting for rule in RULES):
         try:
             answer = getattr(store.client, setting.operation)(Bucket=store.bucket)
         except (ClientError, BotoCoreError) as error:
             if aws.code(error) in aws.DENIED:
                 findings.append(_unknown(store, setting.name, setting.permission))
+                own_is_known &= setting != _POLICY
                 continue
             if aws.code(error) not in _NOT_SET:
                 raise aws.user_error(error, f"{store.name} could not be checked") from error
             answer = {}
-        existing = json.loads(answer.get("Policy", "{}")) or existing
+        if setting == _POLICY and answer:
+            existing = read_policy(answer["Policy"], store.bucket)
+            answer = {"Policy": existing}
         for rule in RULES:
             if rule.setting == setting:
                 violations = rule.find(answer, store)
                 findings += (_finding(store, rule.explanation, rule.severity, *each) for each in violations)
     findings += _read_anonymously(store)
-    return BucketCheck(tuple(findings), combined(existing, policy(store.bucket, store.prefix, store.region)))
+    needed = policy(store.bucket, store.prefix, store.region)
+    return BucketCheck(tuple(findings), combined(existing, needed), own_is_known)
+
+
+_REPLACE = "save it as policy.json and put it in place of the present one"
+_ADD = "the present one could not be read, so add its statements to this one, save it as policy.json and put it"
 
 
 def report(store: Bucket, result: BucketCheck) -> list[str]:
@@ -116,7 +129,7 @@ def report(store: Bucket, result: BucketCheck) -> list[str]:
         f"{store.name}: {counted(len(result.findings), 'finding')} about publishing from this bucket.",
         "Not checked, although they count as well: the public-access blocks of the account and the organization, and "
         "what other statements of the policy allow or deny.",
-        "The policy that the bucket needs; save it as policy.json and put it in place of the present one:",
+        f"The policy that the bucket needs; {_REPLACE if result.own_is_known else _ADD}:",
         f"aws s3api put-bucket-policy --bucket {store.bucket} --policy file://policy.json",
         json.dumps(result.policy, indent=2),
     ]
@@ -229,7 +242,9 @@ def encryption(answer: Mapping[str, Any], store: Bucket) -> Iterator[Violation]:
     for rule in answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", []):
         algorithm = rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "AES256")
         if algorithm != "AES256":
-            fact = f"Default encryption is {algorithm}, and S3 decrypts with a key of KMS only for signed requests"
+            fact = (
+                f"Default encryption is {shown(algorithm)}, and S3 decrypts with a key of KMS only for signed requests"
+            )
             yield fact, "Set it to AES256 (SSE-S3)"
 
 
@@ -265,7 +280,7 @@ def lifecycle(answer: Mapping[str, Any], store: Bucket) -> Iterator[Violation]:
         expires = rule.get("Expiration", {}).keys() & {"Days", "Date"}
         if expires or archives:
             what = "expires" if expires else "archives"
-            name = rule.get("ID", "without an ID")
+            name = shown(rule.get("ID", "without an ID"))
             yield f"The lifecycle rule {name} {what} objects below {published}", "Limit it to other prefixes"
 
 
@@ -313,7 +328,7 @@ def the_policy_refuses_to_delete(answer: Mapping[str, Any], store: Bucket) -> It
 def _check_statement(answer: Mapping[str, Any], store: Bucket, sid: str) -> Iterator[Violation]:
     """A violation if the bucket has a policy without this statement of ours."""
     needed = policy(store.bucket, store.prefix, store.region)
-    missing = missing_statements(json.loads(answer["Policy"]), needed) if answer else []
+    missing = missing_statements(answer["Policy"], needed) if answer else []
     if sid in [statement["Sid"] for statement in missing]:
         yield f"The policy lacks the statement {sid}", _PUT
 
@@ -378,4 +393,6 @@ def _read_anonymously(store: Bucket) -> Iterator[Finding]:
         "See the other findings, the Deny statements of the policy, and the public-access block of the account and the "
         "organization"
     )
-    yield _finding(store, ANONYMOUS_READ, "error", f"{url} can't be read without credentials ({refusal})", remedy)
+    yield _finding(
+        store, ANONYMOUS_READ, "error", f"{url} can't be read without credentials ({aws.words(refusal)})", remedy
+    )

@@ -5,12 +5,14 @@ Policies are compared statement by statement. What the bucket owner's other stat
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from quilt_cfn.cloudformation.facts import partitions
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text
 from quilt_cfn.delivery.release.artifact import PRODUCT
+from quilt_cfn.errors import UserError
 
 READ = "EverybodyReadsPublishedFiles"
 OVERWRITE = "NobodyOverwritesPublishedFiles"
@@ -72,6 +74,21 @@ def policy(bucket: str, prefix: str, region: str) -> PolicyDocument:
 def published_prefix(prefix: str) -> str:
     """What the keys of everything that is published below ``prefix`` begin with."""
     return f"{prefix}/{PRODUCT}/" if prefix else f"{PRODUCT}/"
+
+
+def read_policy(text: str, bucket: str) -> PolicyDocument:
+    """The policy of a bucket in S3's answer; raises ``UserError`` when that is none."""
+    try:
+        document = json.loads(text)
+        statements = as_list(document["Statement"])
+        if all(isinstance(each.get("Sid", ""), str) and _normalized(each) for each in statements):
+            return dict(document)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass
+    raise UserError(
+        f"What S3 returns as the policy of the bucket {bucket} is not a policy.",
+        f"Look at it: aws s3api get-bucket-policy --bucket {bucket}",
+    )
 
 
 def missing_statements(existing: PolicyDocument, needed: PolicyDocument) -> list[Statement]:

@@ -6,6 +6,7 @@ documents them.
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import urllib.error
@@ -14,20 +15,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any
+from xml.etree.ElementTree import Element, fromstring, tostring
 
 import pytest
 from boto3.session import Session
 
+from quilt_cfn import aws
 from quilt_cfn.cloudformation.facts.iam_actions import is_action
 from quilt_cfn.delivery.publish import bucket as checking
 from quilt_cfn.delivery.publish.bucket import check_bucket, report
-from quilt_cfn.delivery.publish.bucket_policy import combined, missing_statements, policy
+from quilt_cfn.delivery.publish.bucket_policy import combined, missing_statements, policy, read_policy
 from quilt_cfn.delivery.publish.explanations import VERSION
 from quilt_cfn.delivery.publish.stores.s3 import Bucket
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import fails
 from tests.delivery.publish.proxy import Answer, serve_proxy
-from tests.delivery.publish.servers import REGION, client
+from tests.delivery.publish.servers import REGION, Handler, Reply, Server, client, enter
 
 PREFIX = "templates"
 PUBLISHED = f"{PREFIX}/quilt-registry/"
@@ -63,8 +66,9 @@ def store(s3: Any, bucket: str, aws_environment: None) -> Bucket:
 
 
 def test_a_right_bucket_has_no_finding_and_keeps_its_policy(store):
-    findings, needed = check_bucket(store)
+    findings, needed, own_is_known = check_bucket(store)
     assert findings == ()
+    assert own_is_known
     assert needed == policy(store.bucket, PREFIX, REGION)
 
 
@@ -183,7 +187,11 @@ def test_a_user_with_the_permissions_that_the_findings_name_can_check_everything
     auditor = store._replace(client=session.client("s3", endpoint_url=s3_server))
     try:
         with enforced_permissions(s3_server):
-            denied = check_bucket(auditor).findings
+            result = check_bucket(auditor)
+            denied = result.findings
+            assert any(
+                "the present one could not be read, so add its statements" in each for each in report(auditor, result)
+            )
         assert {finding.rule for finding in denied} == {"B16"}
         named = [permission for finding in denied for permission in re.findall(r"s3:\w+", finding.message)]
         assert all(map(is_action, named))
@@ -327,11 +335,121 @@ def test_a_policy_without_one_of_the_statements_is_right_once_the_printed_one_is
     reading = changed(own, Sid="Read", Principal="*", Action="s3:GetObject")
     statements = [each for index, each in enumerate(ours(store.bucket)) if index != number]
     set_policy(s3, store.bucket, own, reading, *statements)
-    findings, needed = check_bucket(store)
+    findings, needed, _ = check_bucket(store)
     assert [finding.rule for finding in findings] == [rule]
     assert needed["Statement"] == [*ours(store.bucket), own, reading]
     set_policy(s3, store.bucket, *needed["Statement"])
-    assert check_bucket(store) == ((), needed)
+    assert check_bucket(store) == ((), needed, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<html>",
+        "{",
+        "null",
+        "[]",
+        "7",
+        "{}",
+        '{"Statement": 7}',
+        '{"Statement": [null]}',
+        '{"Statement": ["x"]}',
+        '{"Statement": [{"Sid": ["x"]}]}',
+        '{"Statement": [{}]}',
+        "[" * 100_000,
+        '{"Statement": ' + '{"a": ' * 900 + "1" + "}" * 901,
+    ],
+)
+def test_a_policy_that_is_none_is_refused_so_that_nobody_puts_ours_in_its_place(text):
+    with pytest.raises(UserError, match="What S3 returns as the policy of the bucket mine is not a policy") as raised:
+        read_policy(text, "mine")
+    assert raised.value.next_step == "Look at it: aws s3api get-bucket-policy --bucket mine"
+
+
+# Answers of something else than S3
+
+
+ANSWERS = {
+    "versioning": b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+    "publicAccessBlock": b"<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls>"
+    b"<IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>false"
+    b"</RestrictPublicBuckets></PublicAccessBlockConfiguration>",
+    "ownershipControls": b"<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>"
+    b"</OwnershipControls>",
+    "encryption": b"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms"
+    b"</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>",
+    "requestPayment": b"<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>",
+    "lifecycle": b"<LifecycleConfiguration><Rule><ID>tidy</ID><Status>Enabled</Status><Filter><And><Prefix>templates"
+    b"</Prefix><ObjectSizeGreaterThan>1</ObjectSizeGreaterThan></And></Filter><Expiration><Days>90</Days></Expiration>"
+    b"<Transition><Days>9</Days><StorageClass>GLACIER</StorageClass></Transition></Rule></LifecycleConfiguration>",
+    "policy": json.dumps(policy("bucket", PREFIX, REGION)).encode(),
+}
+"""What S3 answers to a request for a setting: the end of the URL -> the document."""
+
+
+class Settings(Handler):
+    """Answers as S3 does, and with other documents where a test says so."""
+
+    server: SettingsServer
+
+    def answer(self, body: bytes) -> Reply:
+        return Reply(200, [], (ANSWERS | self.server.other).get(self.path.partition("?")[2], b"{}"))
+
+
+class SettingsServer(Server):
+    def __init__(self) -> None:
+        super().__init__(Settings)
+        self.other: dict[str, bytes] = {}
+
+
+def write_nonsense(parent: Element, element: Element) -> None:
+    element.clear()
+    element.text = "\x9b2J\u202e\n" + "x" * 10_000
+
+
+WAYS: dict[str, Callable[[Element, Element], object]] = {
+    "removed": lambda parent, element: parent.remove(element),
+    "empty": lambda parent, element: element.clear(),
+    "number": lambda parent, element: setattr(element, "text", "7"),
+    "nonsense": write_nonsense,
+    "more of it": lambda parent, element: parent.extend([element] * 10),
+    "nested": lambda parent, element: element.append(copy.deepcopy(parent)),
+}
+
+
+def spoiled(document: bytes) -> Iterator[bytes]:
+    """A document, spoiled in every place in every way, and what is no document."""
+    yield from (b"", b"<html>\x1b[2J</html>", b"<html/>", document[:-5], b"<a/>", b"\xff", b"null", b"[]")
+    if not document.startswith(b"<"):
+        return
+    for spoil in WAYS.values():
+        for number, _ in enumerate(fromstring(document).iter()):
+            root = fromstring(document)
+            parents = {child: parent for parent in root.iter() for child in parent}
+            element = [*root.iter()][number]
+            if element in parents:
+                spoil(parents[element], element)
+                yield tostring(root)
+
+
+@pytest.mark.parametrize("setting", ANSWERS)
+def test_whatever_is_wrong_with_an_answer_about_a_setting_is_a_finding_or_a_sentence(setting, monkeypatch):
+    with SettingsServer() as server:
+        enter(server.url, monkeypatch)
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        store = Bucket(aws.client("s3"), "bucket", PREFIX, REGION)
+        assert {"B07", "B09"} == {*rules(store)}
+        for number, document in enumerate(spoiled(ANSWERS[setting])):
+            server.other = {setting: document}
+            try:
+                lines = [line for text in report(store, check_bucket(store)) for line in text.split("\n")]
+            except UserError as error:
+                lines = [str(error)]
+            for line in lines:
+                assert line.isprintable(), (number, document, line)
+                assert len(line) < 1000, (number, document, line)
+        store.client.close()
 
 
 # What the policy allows and denies
