@@ -72,7 +72,7 @@ def test_an_id_that_does_not_exist_is_reported(catalog):
         (EXPIRED, "the AWS credentials have expired", "Sign in again"),
         (THROTTLED, "AWS is busy", "in a minute"),
         (BUSY, "AWS is busy or has a fault", "in a minute"),
-        (CUT, "the connection to catalog.marketplace.us-east-1.amazonaws.com failed", "network"),
+        (CUT, "the connection to .* failed", "network"),
     ],
 )
 def test_a_call_that_fails_is_reported_with_a_next_step(stand_in, catalog, fault, sentence, step):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 
 import pytest
 
 from quilt_cfn.cli import main
 from quilt_cfn.delivery.publish.bucket_policy import policy
-from quilt_cfn.delivery.release.artifact import RELEASES, read_artifact
+from quilt_cfn.delivery.release.artifact import MANIFEST, RELEASES, compose, read_artifact, read_released
 from quilt_cfn.editions import MARKETPLACE, REGISTRY
-from tests.delivery.marketplace.checkouts import VERSION, change, checkout, write_release
+from tests.delivery.marketplace.checkouts import VERSION, change, checkout, contents, write_release
 from tests.delivery.marketplace.stand_in import PRODUCT
 
 EVERY = ("--every", "0.01")
@@ -116,6 +118,62 @@ def test_what_would_be_refused_is_listed_before_any_call(run, root, stand_in, st
     assert not stand_in.requests
 
 
-@pytest.mark.parametrize("seconds", ["0", "-1", "soon", "1e9"])
-def test_an_interval_that_is_not_one_is_refused(run, seconds):
-    assert run("status", "--every", seconds)[0] == 2
+@pytest.mark.parametrize("named", [VERSION, f"{VERSION}-draft.1"])
+def test_no_step_takes_a_draft(run, root, stand_in, named):
+    released, draft = root / RELEASES / VERSION, root / RELEASES / f"{VERSION}-draft.1"
+    manifest = json.loads((released / MANIFEST).read_text())
+    for file in released.iterdir():
+        file.unlink()
+    released.rename(draft)
+    artifact = compose({**manifest, "version": draft.name, "draft": True}, contents())
+    for name, content in artifact.everything.items():
+        (draft / name).write_bytes(content)
+    assert read_released(root, draft.name).manifest.draft
+    change(root, "release.yaml", "version", named)
+    for step in ("plan", "validate", "submit", "drift"):
+        code, out, err = run(step)
+        assert (code, out) == (2, "")
+        assert "draft" in err
+    assert not stand_in.requests
+
+
+def test_an_interval_that_is_not_one_is_refused_in_a_sentence(run, stand_in):
+    for seconds in ("0", "-1", "abc", "1e9", "nan", "inf", "-inf", "\x1b[2J"):
+        for step in ("validate", "submit", "status"):
+            code, out, err = run(step, f"--every={seconds}")
+            assert (code, out) == (2, "")
+            shown = seconds.replace("\x1b", r"\x1b")
+            assert f"Argument --every: {shown} is not a number of seconds above 0 and up to 3600.\n" in err
+            assert err.endswith(f"See: quilt-cfn marketplace {step} --help\n")
+    assert not stand_in.requests
+
+
+def test_an_endpoint_that_answers_something_else_is_a_sentence(run, published, stand_in):
+    for body in (b"<html>\x1b[2J", b"", b"[]"):
+        stand_in.spoil = lambda operation, document, body=body: body
+        for step in (("validate", *EVERY), ("submit", *EVERY), ("status",), ("status", PRODUCT), ("drift",)):
+            code, out, err = run(*step)
+            assert (code, out) == (2, "")
+            first, second = err.splitlines()
+            assert first.startswith(f"quilt-cfn: The product {PRODUCT} could not be read: the answer is not a ")
+            assert second.startswith("Check the endpoint and the proxy")
+    assert stand_in.change_sets == {}
+
+
+def test_a_terminal_is_told_what_a_step_waits_for(run, stand_in, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    shown = []
+
+    def look(operation, document):
+        shown.append(terminal.getvalue())
+        return document
+
+    stand_in.spoil = look
+    run("status")
+    assert f"Reading the product {PRODUCT} and its change sets …" in shown[0]
+    assert terminal.getvalue().endswith("\r")  # the line is gone
