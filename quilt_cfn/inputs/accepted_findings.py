@@ -16,7 +16,7 @@ _LOGICAL_ID = re.compile(r"[A-Za-z0-9]+")
 _FILE = re.compile(r"[A-Za-z0-9._-]+")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # A bar or a new line would end the cell of the page's table.
-_SENTENCE = re.compile(r"[^|\n]*\S[^|\n]*[.!]")
+_SENTENCE = re.compile(r"[^|\n]+[.!]")
 _RULES = re.compile(r"[^|`]+")
 _URL = re.compile(r"https://\S+")
 
