@@ -62,8 +62,9 @@ def instance(serving: Instance) -> Iterator[Instance]:
 
     What a test changes in the files of its next boots is not in those after the test.
     """
-    metadata = (serving.folder / "metadata.json").read_text()
+    before = {name: (serving.folder / name).read_text() for name in ("metadata.json", "user-data")}
     yield serving
-    serving.write("metadata.json", metadata)
+    for name, text in before.items():
+        serving.write(name, text)
     serving.refuse()
     serving.wait_for(lambda: serving.packages() == 200, "the registry serves again")

@@ -22,7 +22,7 @@ kill -KILL $instance $reader 2>/dev/null
 wait
 # The last processes end after the one that has started them.
 for group in "${groups[@]}"; do
-    for _ in {1..500}; do
+    for _ in {1..3000}; do
         find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null
         [ -e "$group" ] || break
         sleep 0.02

@@ -13,7 +13,8 @@ from tests.boot.network import GATEWAY, Network
 
 PAUSE = 0.04
 """Seconds between two requests of a client."""
-TIMEOUT = 10.0
+TIMEOUT = 30.0
+"""Seconds after which a request is lost."""
 UPLOAD = [b'{"contents": {"children": {}}, "more": "', *(4 * [b"x" * 4096]), b'"}']
 UPLOAD_SECONDS = 0.5
 """How long the body of a POST takes."""
@@ -90,6 +91,14 @@ class Load:
     def lost_since(self, moment: float) -> list[Answer]:
         """The requests that were sent after a time.monotonic() and failed."""
         return [each for each in self.lost() if each.sent > moment]
+
+    def wait_for_answers(self, count: int) -> None:
+        """Wait until there are so many more."""
+        enough = len(self.answers) + count
+        deadline = time.monotonic() + 300
+        while len(self.answers) < enough:
+            assert time.monotonic() < deadline, str(self)
+            time.sleep(0.02)
 
     def has_answer(self, body: str) -> bool:
         """Whether somebody got this body."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from subprocess import CompletedProcess
@@ -37,7 +36,7 @@ import http.client, time
 last = {{}}
 while True:
     for port in 80, 8080:
-        connection = http.client.HTTPConnection("10.42.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("10.42.0.1", port, timeout=60)
         try:
             connection.request("GET", "/", headers={{"Host": "{CATALOG}"}})
             answer = connection.getresponse()
@@ -49,6 +48,7 @@ while True:
         last[port] = status
     time.sleep(0.01)
 """
+STARTING = "503 60 b'The registry is starting'"
 
 
 class Booted(NamedTuple):
@@ -75,8 +75,15 @@ def booted(request: pytest.FixtureRequest, start: Start) -> Booted:
     second.run(f"setsid python3 -c '{NEIGHBOUR}' >/run/seen 2>&1 & echo $! >/run/neighbour")
     with ThreadPoolExecutor(2) as pool:
         boots = list(pool.map(Instance.boot, [first, second]))
-    seen = second.run("sleep 0.2; kill $(cat /run/neighbour); cat /run/seen").stdout
+    if all(boot.returncode == 0 for boot in boots):
+        second.wait_for(lambda: {"", STARTING}.isdisjoint(last_seen(second).values()), "next door it serves")
+    seen = second.run("kill $(cat /run/neighbour); cat /run/seen").stdout
     return Booted(edition, [first, second], boots, seen)
+
+
+def last_seen(second: Instance) -> dict[str, str]:
+    """Port -> the last answer that NEIGHBOUR saw there."""
+    return dict(re.findall(r"(?m)^(\d+)(?: (.*))?$", second.run("cat /run/seen").stdout))
 
 
 @pytest.fixture
@@ -160,11 +167,10 @@ def test_every_value_arrives_byte_for_byte(instance):
 def test_a_request_gets_503_from_the_first_second_of_the_boot_until_the_registry_serves(booted, port, status):
     """But for the moment in which nginx takes the ports over."""
     seen = re.findall(f"(?m)^{port}(?: (.*))?$", booted.seen_next_door)
-    starting = "503 60 b'The registry is starting'"
     *before, served = seen
     assert served.startswith(status)
-    assert before.pop() == starting, seen
-    assert before in ([], [""], [starting, ""], ["", starting, ""]), seen
+    assert before.pop() == STARTING, seen
+    assert before in ([], [""], [STARTING, ""], ["", STARTING, ""]), seen
 
 
 def test_until_the_boot_opens_it_nginx_answers_everybody_with_503_but_the_instance_itself(instance):
@@ -176,7 +182,7 @@ def test_until_the_boot_opens_it_nginx_answers_everybody_with_503_but_the_instan
             assert headers.startswith("HTTP/1.1 503"), host
             assert "\nRetry-After: 60" in headers
             assert headers.endswith("\nThe registry is starting: try again in a few minutes.\n")
-        assert instance.run("timeout 10 /home/ec2-user/start.sh --wait").returncode == 0
+        assert instance.run("timeout 120 /home/ec2-user/start.sh --wait").returncode == 0
     finally:
         instance.run("touch /opt/quilt/state/open")
     assert instance.healthy()
@@ -232,22 +238,27 @@ def test_the_catalogs_errors_are_the_containers_output(instance):
     assert instance.run("readlink /opt/quilt/catalog-log/error.log").stdout == "/dev/stderr\n"
 
 
+def log_of(instance: Instance, container: str) -> str:
+    """What a container has printed."""
+    return instance.run(f"docker logs {container} 2>&1").stdout
+
+
 @pytest.mark.parametrize(("host", "path"), [(CATALOG, "/reset_password/"), (REGISTRY, "/activate/")])
 def test_a_link_from_a_mail_is_in_no_log(instance, host, path):
     """For a day, whoever has it can set the password or activate the account."""
+    before = log_of(instance, "registry-nginx").count(f'"path":"{path}..."')
     instance.get(host, f"{path}its-token")
-    containers = ("registry", "catalog", "registry-nginx")
-    logs = "".join(instance.run(f"docker logs {name} 2>&1").stdout for name in containers)
-    assert f'"path":"{path}..."' in logs
-    assert "its-token" not in logs
+    # The engine writes what a container prints when it gets round to it.
+    instance.wait_for(lambda: log_of(instance, "registry-nginx").count(f'"path":"{path}..."') > before, "it is logged")
+    assert "its-token" not in "".join(log_of(instance, name) for name in ("registry", "catalog", "registry-nginx"))
 
 
 def test_nginx_logs_the_address_that_a_request_came_from(booted):
     first, second = booted.instances
     url = "http://10.42.0.1/from-next-door?token=secret"
     second.run(f"curl --silent --user-agent 'a \"b' --header 'Host: {CATALOG}' {url}")
-    log = first.run("docker logs registry-nginx").stdout
-    (line,) = [line for line in log.splitlines() if "/from-next-door" in line]
+    first.wait_for(lambda: "/from-next-door" in log_of(first, "registry-nginx"), "it is logged")
+    (line,) = [line for line in log_of(first, "registry-nginx").splitlines() if "/from-next-door" in line]
     values = json.loads(line)
     assert isinstance(values.pop("seconds"), float)
     assert values.pop("bytes") > 10
@@ -300,7 +311,7 @@ def test_a_changed_password_of_the_registrys_user_reaches_the_database_and_the_r
     instance.store({"RegistryDatabasePassword": "AnotherPassword"})
     done = instance.refresh()
     assert done.returncode == 0, done.stdout + done.stderr
-    instance.wait_for(lambda: instance.get(REGISTRY, "/api/packages") == (200, "14"), "the registry serves", 20)
+    instance.wait_for(lambda: instance.get(REGISTRY, "/api/packages") == (200, "14"), "the registry serves")
     with_old = "PGPASSWORD=GeneratedRegistryDatabasePassword psql --host 10.42.1.10 --username registry quilt"
     assert "password authentication failed" in instance.run(with_old).stderr
     assert "AnotherPassword" not in done.stdout + done.stderr + instance.run("cat /run/data/log").stdout
@@ -324,7 +335,7 @@ def test_a_restored_database_of_the_master_user_is_handed_over(instance, has_use
     instance.sql("set role registry; alter table steps add column more int; drop schema more cascade; drop type mood")
     instance.sql("alter table steps drop column more")
     instance.run("docker restart registry")
-    instance.wait_for(lambda: instance.get(REGISTRY, "/api/packages") == (200, "14"), "the registry serves", 20)
+    instance.wait_for(lambda: instance.get(REGISTRY, "/api/packages") == (200, "14"), "the registry serves")
 
 
 @pytest.mark.parametrize(
@@ -347,19 +358,22 @@ def test_a_snapshot_of_another_master_user_is_refused_with_a_sentence(instance, 
     assert HOSTILE["DBPassword"] not in output
 
 
+REFUSALS = "grep --count 'could not accept SSL connection' /run/data/log"
+
+
 def test_a_database_with_the_certificate_of_another_authority_is_refused(instance):
     """It could be anybody's."""
     instance.run("mkdir /run/another && certify /run/another && database restart")
     try:
-        began = time.monotonic()
+        before = instance.run(REFUSALS).stdout
         done = create_database(instance)
         assert done.returncode != 0
         assert "certificate verify failed" in done.stdout + done.stderr
-        assert time.monotonic() - began < 20, "it is not waited for"
+        assert int(instance.run(REFUSALS).stdout) == int(before) + 1, "it is not tried again"
     finally:
         instance.run(f"rm -r /run/another; certify {instance.common} && database restart")
         instance.run("bash /opt/quilt/steps.sh fetch-certificates && docker restart registry")
-    instance.wait_for(lambda: instance.get(REGISTRY, "/api/packages") == (200, "14"), "the registry serves", 20)
+    instance.wait_for(lambda: instance.get(REGISTRY, "/api/packages") == (200, "14"), "the registry serves")
 
 
 # The fixed address
@@ -393,9 +407,9 @@ def ask(connection, method, host, path, port):
     answer = connection.getresponse()
     answer.read()
     return answer.status, answer.will_close
-connections = [http.client.HTTPConnection("127.0.0.1", request[3], timeout=10) for request in REQUESTS]
+connections = [http.client.HTTPConnection("127.0.0.1", request[3], timeout=60) for request in REQUESTS]
 before = [ask(one, *request) for one, request in zip(connections, REQUESTS)]
-subprocess.run(["timeout", "10", "bash", "/opt/quilt/steps.sh", "watch-termination"], check=True)
+subprocess.run(["timeout", "120", "bash", "/opt/quilt/steps.sh", "watch-termination"], check=True)
 after = [ask(one, *request) for one, request in zip(connections, REQUESTS)]
 print(json.dumps([before, after]))
 """
@@ -431,7 +445,7 @@ def test_an_instance_that_the_group_ends_takes_no_address(terminated):
 def test_the_documented_restart_restores_service(instance):
     instance.run("docker rm -f registry catalog registry-nginx", user="ec2-user")
     assert instance.get("10.42.0.17", "/healthcheck") == (0, "")
-    done = instance.run("cd /home/ec2-user && ./start.sh && timeout 30 ./start.sh --wait", user="ec2-user")
+    done = instance.run("cd /home/ec2-user && ./start.sh && timeout 120 ./start.sh --wait", user="ec2-user")
     assert done.returncode == 0, done.stderr
     assert instance.healthy()
 
@@ -442,7 +456,7 @@ def test_nginx_finds_a_container_that_came_back_on_another_address(instance):
     catalog = instance.environments["stack"]["CATALOG_IMAGE"]
     in_between = f"docker run --detach --name in-between --network quilt {catalog}"
     instance.run(f"docker stop registry; {in_between}; docker start registry")
-    assert instance.run("timeout 30 /home/ec2-user/start.sh --wait").returncode == 0
+    assert instance.run("timeout 120 /home/ec2-user/start.sh --wait").returncode == 0
     assert instance.run(address).stdout not in (before, "\n")
     instance.run("docker rm -f in-between")
 
@@ -461,7 +475,7 @@ def test_a_reboot_gives_the_same_service(instance):
     instance.run("docker stop registry catalog registry-nginx")
     instance.run("docker start registry-nginx catalog registry")
     assert instance.refresh().returncode == 0
-    instance.wait_for(instance.healthy, "healthy again", 20)
+    instance.wait_for(instance.healthy, "healthy again")
     assert instance.get(CATALOG)[0] == 200
 
 
@@ -477,5 +491,5 @@ def test_the_roles_credentials_reach_the_registry_and_are_renewed(booted, instan
     instance.renew_credentials("ASIASECOND")
     instance.run("python3 /opt/quilt/credentials.py")
     assert "aws_session_token=token of ASIASECOND" in instance.run(credentials).stdout
-    instance.wait_for(lambda: instance.get(REGISTRY, "/api/key") == (200, "ASIASECOND"), "the reload", 10)
+    instance.wait_for(lambda: instance.get(REGISTRY, "/api/key") == (200, "ASIASECOND"), "the reload")
     assert instance.registry_container() == before, "without a restart"

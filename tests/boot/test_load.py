@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -45,11 +44,10 @@ def test_while_credentials_are_renewed_no_request_is_lost(start, network):
     instance = boot(start, "marketplace", network)
     with load_on(instance, network) as load:
         for key in ("ASIASECOND", "ASIATHIRD"):
-            time.sleep(2)
+            load.wait_for_answers(4 * CLIENTS)
             instance.renew_credentials(key)
             assert instance.refresh().returncode == 0
-            instance.wait_for(partial(load.has_answer, key), "the reload", 30)
-    assert len(load.answers) > 1000
+            instance.wait_for(partial(load.has_answer, key), "the reload")
     assert not load.lost(), str(load)
 
 
@@ -57,10 +55,8 @@ def test_while_the_key_is_rotated_no_request_is_lost(start, network):
     instance = boot(start, "registry", network)
     instance.create_access_keys(("AKIAFIRST", "s/e+c"), ("AKIASECOND", "second"))
     with load_on(instance, network) as load:
-        time.sleep(2)
+        load.wait_for_answers(4 * CLIENTS)
         done = instance.run("cd /home/ec2-user && ./rotate_key.sh", user="ec2-user", input="AKIASECOND\nsecond\n")
-        time.sleep(2)
+        instance.wait_for(lambda: load.has_answer("AKIASECOND"), "the reload")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(load.answers) > 1000
     assert not load.lost(), str(load)
-    assert load.has_answer("AKIASECOND")

@@ -12,7 +12,9 @@ from tests.launches import DOCUMENTED
 pytestmark = pytest.mark.exhaustive
 
 HOST = DOCUMENTED["RegistryHost"]
-BEFORE_THE_LAST_TRY = {"signal.alarm(60)": "signal.alarm(3)", "time.sleep(5)": "time.sleep(0.5)"}
+ONCE = {"time.sleep(5)": "signal.alarm(1); time.sleep(5)"}
+"""Of try_mail.py: its time is over in the first pause."""
+THREE_SECONDS = {"signal.alarm(60)": "signal.alarm(3)"}
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_a_slow_mail_service_is_waited_for(mail):
     ],
 )
 def test_what_the_mail_service_refuses_fails_the_launch_with_what_to_check(mail, refuses, sentence):
-    mail.change("metadata.json", BEFORE_THE_LAST_TRY)
+    mail.change("metadata.json", ONCE)
     mail.answer_mail(refuses=refuses)
     done = mail.boot()
     assert mail.signals()[-1] == failure("try-mail")
@@ -59,7 +61,7 @@ def test_what_the_mail_service_refuses_fails_the_launch_with_what_to_check(mail,
 @pytest.mark.parametrize("signal", ["KILL", "STOP"], ids=["refuses connections", "says nothing"])
 def test_a_mail_service_that_does_not_answer_fails_the_launch_and_not_the_healing_of_a_stack(mail, signal):
     """The second boot of an instance that nobody waits for only warns."""
-    mail.change("metadata.json", BEFORE_THE_LAST_TRY)
+    mail.change("metadata.json", ONCE if signal == "KILL" else THREE_SECONDS)
     mail.run(f"kill -{signal} $(cat /run/mail.pid)")
     try:
         done = mail.boot()
@@ -84,8 +86,8 @@ def test_a_mail_service_that_does_not_answer_fails_the_launch_and_not_the_healin
 
 def test_a_mail_service_that_goes_later_costs_mail_and_nothing_else(mail):
     mail.run("kill -KILL $(cat /run/mail.pid)")
-    assert mail.get(HOST, "/api/mail") == (500, "ConnectionRefusedError")
+    mail.wait_for(lambda: mail.get(HOST, "/api/mail") == (500, "ConnectionRefusedError"), "nobody listens any more")
     assert mail.healthy()
     assert mail.packages() == 200
     mail.run("mail-service >/dev/null 2>&1 & echo $! >/run/mail.pid")
-    mail.wait_for(lambda: mail.get(HOST, "/api/mail") == (200, "250"), "mail goes out", 10)
+    mail.wait_for(lambda: mail.get(HOST, "/api/mail") == (200, "250"), "mail goes out")

@@ -66,7 +66,7 @@ def key_in_use(instance: Instance) -> str:
 def test_a_refresh_that_fails_is_logged_keeps_the_old_credentials_and_is_tried_again(instance):
     instance.renew_credentials("ASIAOLD")
     instance.refresh()
-    instance.wait_for(lambda: key_in_use(instance) == "ASIAOLD", "the reload", 5)
+    instance.wait_for(lambda: key_in_use(instance) == "ASIAOLD", "the reload")
     instance.renew_credentials("ASIANEW")
     instance.refuse("InstanceMetadata")
     failed = instance.refresh()
@@ -74,7 +74,7 @@ def test_a_refresh_that_fails_is_logged_keeps_the_old_credentials_and_is_tried_a
     assert key_in_use(instance) == "ASIAOLD"
     instance.refuse()
     assert instance.refresh().stderr == ""
-    instance.wait_for(lambda: key_in_use(instance) == "ASIANEW", "the reload", 5)
+    instance.wait_for(lambda: key_in_use(instance) == "ASIANEW", "the reload")
 
 
 def test_after_a_refresh_that_was_killed_before_the_reload_the_next_one_reloads(instance):
@@ -86,7 +86,7 @@ def test_after_a_refresh_that_was_killed_before_the_reload_the_next_one_reloads(
     assert key_in_use(instance) != "ASIAWRITTEN"
     instance.run(": >/run/programs")
     instance.refresh(PROGRAMS_TRACED)
-    instance.wait_for(lambda: key_in_use(instance) == "ASIAWRITTEN", "the reload", 5)
+    instance.wait_for(lambda: key_in_use(instance) == "ASIAWRITTEN", "the reload")
     # Docker would not start the registry again after a crash or a reboot: https://github.com/moby/moby/issues/41302
     assert not set(instance.run("cat /run/programs").stdout.split()) & {"kill", "stop"}
 

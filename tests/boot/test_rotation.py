@@ -49,7 +49,7 @@ def test_the_registry_signs_with_the_key_that_the_stack_created(instance):
 
 def test_the_documented_way_by_hand(instance):
     edit = f"s|_KEY_ID=.*|_KEY_ID={SECOND[0]}|; s|SECRET_ACCESS_KEY=.*|SECRET_ACCESS_KEY={SECOND[1]}|"
-    restart = "docker rm -f registry catalog registry-nginx && ./start.sh && timeout 30 ./start.sh --wait"
+    restart = "docker rm -f registry catalog registry-nginx && ./start.sh && timeout 120 ./start.sh --wait"
     done = instance.run(f"cd /home/ec2-user && sed -i '{edit}' env/registry && {restart}", user="ec2-user")
     assert done.returncode == 0, done.stderr
     assert signs_with(instance) == SECOND[0]
@@ -58,13 +58,15 @@ def test_the_documented_way_by_hand(instance):
 
 
 def test_the_script_tries_stores_restarts_and_says_when_the_old_key_may_go(instance):
+    in_a_day = "date --utc --date '24 hours' +%F"
+    days = [instance.run(in_a_day).stdout.strip()]
     done = rotate(instance, THIRD)
+    days.append(instance.run(in_a_day).stdout.strip())
     check_rotated(instance, THIRD, done)
     (call,) = instance.calls("PutSecretValue")
     assert call["By"] == "the role"
     assert f"The registry signs with {THIRD[0]}." in done.stdout
-    in_a_day = instance.run("date --utc --date '24 hours' +%F").stdout.strip()
-    assert f"after {in_a_day}" in done.stdout
+    assert any(f"after {day}" in done.stdout for day in days)
 
 
 def test_where_the_environment_was_sourced_the_role_stores_it_too_and_no_argument_shows_the_secret(instance):

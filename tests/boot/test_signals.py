@@ -34,11 +34,14 @@ def test_outside_of_a_create_or_update_a_failed_boot_starts_over_until_it_succee
     complete.refuse("GetSecretValue")
     with ThreadPoolExecutor(1) as pool:
         boot = pool.submit(complete.boot)
-        complete.wait_for(lambda: len(complete.calls("RefusedSignal")) == before + 2, "it has failed twice")
+        complete.wait_for(lambda: len(complete.calls("RefusedSignal")) >= before + 2, "it has failed twice")
         complete.refuse()
         assert boot.result().returncode == 0
     refused = [(call["Status"], call["UniqueId"]) for call in complete.calls("RefusedSignal")[before:]]
-    assert refused == [failure("configure"), failure("configure"), SUCCESS]
+    assert refused[:2] == [failure("configure"), failure("configure")]
+    assert refused[-1] == SUCCESS
+    # A third time perhaps, until the test has noticed the second.
+    assert set(refused[2:-1]) <= {failure("configure")}
     assert complete.healthy()
 
 
@@ -58,6 +61,7 @@ def answered(instance: Instance) -> Iterator[Instance]:
 )
 def test_a_signal_that_fails_otherwise_is_not_success(answered, status, code, message):
     """cfn-signal itself tries again when it is throttled, until its time is over."""
+    answered.change("user-data", {"--kill-after=10 60 /opt": "--kill-after=1 6 /opt"})
     answered.answer_signals(status, code, message)
     assert answered.boot().returncode == 1
     answers = [(call["Status"], call["UniqueId"]) for call in answered.calls("RefusedSignal")]
