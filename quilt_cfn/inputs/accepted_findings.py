@@ -45,7 +45,6 @@ def _engine(fields: Fields) -> Engine:
 
 
 def _finding(fields: Fields, engines: list[str]) -> AcceptedFinding:
-    kinds = " or ".join(KINDS)
     rules = fields.map("rules", "the IDs of the rules of an engine, with spaces between them", _RULES)
     for name in rules:
         if name not in engines:
@@ -55,7 +54,7 @@ def _finding(fields: Fields, engines: list[str]) -> AcceptedFinding:
             )
     return AcceptedFinding(
         finding=fields.string("finding", "a sentence about what the engines say", _SENTENCE),
-        kind=fields.string("kind", f"{kinds}", re.compile("|".join(KINDS))),
+        kind=fields.string("kind", " or ".join(KINDS), re.compile("|".join(KINDS))),
         resources=fields.strings("resources", "a logical ID", _LOGICAL_ID),
         rules={name: tuple(ids.split()) for name, ids in rules.items()},
         reason=fields.string("reason", "a sentence that says why it is left", _SENTENCE),

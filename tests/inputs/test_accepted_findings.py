@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
+from quilt_cfn.cloudformation.template.read import read_template
 from quilt_cfn.editions import TEMPLATE_FILES
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.accepted_findings import read_accepted_findings
@@ -67,3 +69,11 @@ def test_none_of_ours_is_declared_twice():
         for resource in finding.resources
     ]
     assert len(declared) == len(set(declared))
+
+
+def test_each_of_ours_is_about_resources_that_there_are():
+    folder = Path(__file__).parents[2] / "templates"
+    resources = {file: read_template(folder / file).data["Resources"].keys() for file in TEMPLATE_FILES.values()}
+    for finding in read_accepted_findings().findings:
+        files = [finding.template] if finding.template else resources
+        assert set(finding.resources) <= set().union(*(resources[file] for file in files))
