@@ -50,24 +50,33 @@ def test_every_edition_is_checked_in_every_region_and_what_is_suppressed_has_a_r
 
 def test_any_template_is_checked_as_one_launch(tmp_path):
     (tmp_path / "stack.yaml").write_text(UNROUTED)
-    done = run("check", "stack.yaml", folder=tmp_path)
+    done = run("check", "stack.yaml", "--no-linters", folder=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
     first = done.stdout.splitlines()[0]
     assert first.startswith("stack.yaml:10: error W08 [quilt-cfn] Route: ")
     assert "Region" not in first, "there is only one"
     assert done.stdout.splitlines()[-1] == "stack.yaml in us-east-1: 1 finding."
+    asked = run("check", "stack.yaml", folder=tmp_path)
+    assert done.stdout.splitlines()[0] in asked.stdout
+    assert "stack.yaml:2: warning W2001 [cfn-lint] Parameter Zone not used." in asked.stdout, "the linters are asked"
     corrected = UNROUTED.replace(
         "    Type: AWS::EC2::Route\n", "    Type: AWS::EC2::Route\n    DependsOn: Attachment\n"
     )
     (tmp_path / "stack.yaml").write_text(corrected)
-    assert run("check", "stack.yaml", folder=tmp_path).returncode == 0
+    assert run("check", "stack.yaml", "--no-linters", folder=tmp_path).returncode == 0
+    for more in (["--linters"], ["--edition", "registry"]):
+        assert run("check", "stack.yaml", "--no-linters", *more, folder=tmp_path).returncode == 2
 
 
 def test_a_template_is_taken_from_standard_input_and_the_report_can_be_sarif(tmp_path):
     command = [sys.executable, "-m", "quilt_cfn", "check", "-", "--format", "sarif", "--region", "eu-west-1"]
     done = subprocess.run(command, cwd=tmp_path, input=UNROUTED, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert json.loads(done.stdout)["runs"][0]["results"][0]["ruleId"] == "W08"
+    runs = {each["tool"]["driver"]["name"]: each["results"] for each in json.loads(done.stdout)["runs"]}
+    assert [each["ruleId"] for each in runs["quilt-cfn"]] == ["W08"]
+    (unused,) = runs["cfn-lint"]
+    assert unused["ruleId"] == "W2001"
+    assert unused["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "-"
 
 
 def test_parameters_that_cloudformation_would_refuse_are_named_without_values(tmp_path):

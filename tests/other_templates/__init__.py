@@ -102,8 +102,8 @@ These two collections are in source distributions on PyPI, and no part of this r
 
 LIMITS = """\
 One of troposphere's examples and nine files of cfn-lint's have no resources, so they are no templates; another of
-cfn-lint's has a YAML alias, which CloudFormation refuses. Check says so of each. Of cfn-lint's findings 67 say for information
-what was not expanded: many of its templates are about loops.
+cfn-lint's has a YAML alias, which CloudFormation refuses. Check says so of each. Of the findings in cfn-lint's
+templates 67 say for information what was not expanded: many of them are about loops.
 
 The false findings came from custom resources, whose output may be any resource; `Fn::Transform` inside `Fn::Sub`;
 `Fn::GetStackOutput`; modules; loops among the conditions; `cfn-init -v -c launch`, where an option follows an option

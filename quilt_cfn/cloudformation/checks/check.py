@@ -46,6 +46,7 @@ from quilt_cfn.cloudformation.facts import availability, quotas
 from quilt_cfn.cloudformation.launch import EMPTY_CONTRACT, Contract, Launch, ValidationError, evaluate
 from quilt_cfn.cloudformation.template.coerce import map_at
 from quilt_cfn.cloudformation.template.read import STANDARD_INPUT, ParsedTemplate, read_template
+from quilt_cfn.cloudformation.template.walk import strings_in
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import QUILT_CFN, Finding, counted
 
@@ -137,7 +138,18 @@ def check_one_launch(
             found = [replace(each, file=str(file)) for each in run(tasks)]
     else:
         found = _check_launch(*launch)
-    return make_report(merge_regions(_said_once(found, [template]), [region]), f"{file} in {region}")
+    found = _said_once(found, [template])
+    return make_report(merge_regions(found, [region]), f"{file} in {region}", note=_not_read(template))
+
+
+def _not_read(template: ParsedTemplate) -> str:
+    """A sentence about the template's dynamic references; empty if it has none.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+    """
+    number = sum(text.count("{{resolve:") for text, _ in strings_in(map_at(template.data, "Resources")))
+    what = counted(number, "dynamic reference")
+    return f"The values of {what} are only known in AWS, and were not checked." if number else ""
 
 
 def _check_launch(

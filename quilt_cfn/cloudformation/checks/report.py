@@ -26,11 +26,14 @@ class Report:
     """A sentence that says what was checked and how many findings there are."""
 
 
-def make_report(findings: Iterable[Finding], what: str, suppressed: Sequence[tuple[Finding, str]] = ()) -> Report:
-    """A report whose summary begins with ``what`` was checked."""
+def make_report(
+    findings: Iterable[Finding], what: str, suppressed: Sequence[tuple[Finding, str]] = (), note: str = ""
+) -> Report:
+    """A report whose summary begins with ``what`` was checked, and ends with ``note``, a sentence."""
     in_order = tuple(sorted(findings))
     also = f", {len(suppressed)} suppressed with a reason" if suppressed else ""
-    return Report(in_order, tuple(suppressed), f"{what}: {counted(len(in_order), 'finding')}{also}.")
+    summary = f"{what}: {counted(len(in_order), 'finding')}{also}. {note}".rstrip()
+    return Report(in_order, tuple(suppressed), summary)
 
 
 def merge_regions(findings: Iterable[Finding], regions: Sequence[str]) -> Iterator[Finding]:

@@ -9,9 +9,11 @@ import pytest
 
 from quilt_cfn.cloudformation.checks.check import (
     REGION_OF_ALL_SETS,
+    Subject,
     check,
     check_launches,
     check_one_launch,
+    lint,
     unseen_conditions,
     validate_launches,
 )
@@ -225,11 +227,19 @@ def test_a_default_that_its_own_parameter_refuses_hides_no_other_finding(other: 
     assert {each.rule for each in check_one_launch(other, {"Size": "large"}, "us-east-1").findings} == {"F03", "S04"}
 
 
-def test_more_resources_than_cloudformation_takes_are_refused_with_the_line(tmp_path: Path) -> None:
+def test_more_resources_than_cloudformation_takes_are_refused_with_the_line_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "many.yaml"
     file.write_text("Resources:\n" + "".join(f"  A{number}: {{Type: AWS::SNS::Topic}}\n" for number in range(501)))
-    with pytest.raises(UserError, match="line 502: CloudFormation takes 500 resources, and here are 501"):
-        check_one_launch(file, {}, "us-east-1")
+    monkeypatch.setattr("quilt_cfn.cloudformation.checks.check.run", lambda tasks: pytest.fail("something was started"))
+    for refuse in (
+        lambda: check_one_launch(file, {}, "us-east-1", linters=True),
+        lambda: lint([Subject(file)]),
+        lambda: check([Subject(file)]),
+    ):
+        with pytest.raises(UserError, match="line 502: CloudFormation takes 500 resources, and here are 501"):
+            refuse()
 
 
 def test_values_that_refer_to_one_another_too_deeply_are_refused_with_the_line(tmp_path: Path) -> None:
@@ -239,3 +249,83 @@ def test_values_that_refer_to_one_another_too_deeply_are_refused_with_the_line(t
     file.write_text(f"Resources:\n{chain}  A499: {{Type: AWS::SNS::Topic}}\n")
     with pytest.raises(UserError, match=r"chain.yaml, line [0-9]+: values refer to one another too deeply"):
         check_one_launch(file, {}, "us-east-1")
+
+
+# With the linters.
+
+
+def of_both(file: Path) -> list[tuple[str, str]]:
+    """(engine, rule) of what our rules and the linters find in one launch of a template."""
+    return [(each.engine, each.rule) for each in check_one_launch(file, {}, "us-east-1", linters=True).findings]
+
+
+SAID_ONCE = {
+    "Resources: {A: {Type: AWS::SNS::Topic, DependsOn: Nobody}}": ["T04"],
+    "Resources: {A: {Properties: {}}}": ["T03"],
+    "Resources: {A: {Type: AWS::SNS::Topic}}\nOutputs: {O: {Description: x}}": ["T06"],
+    "Parameters: {P: {Type: Strin}}\nResources: {A: {Type: AWS::SNS::Topic}}": ["W2001", "W2001", "T05"],
+    "Resources:\n  A:\n    Type: AWS::SNS::Topic\n    Type: AWS::SNS::Topic": ["duplicate-key"],
+    "Resources:\n  A:\n    Type: AWS::SNS::Topic\n    DependsOn: B\n    Properties: {Colour: red}": [
+        *("T04", "E3002", "F3002"),
+    ],
+}
+"""Template -> the ids of what is reported about it; both linters report each of the faults."""
+
+
+def test_what_our_rule_and_the_linters_say_about_a_place_is_said_once_and_the_rest_remains(tmp_path: Path) -> None:
+    subjects = []
+    for number, text in enumerate(SAID_ONCE):
+        subjects.append(Subject(tmp_path / f"{number}.yaml"))
+        subjects[-1].file.write_text(f"{text}\n")
+    found = check(subjects, ["us-east-1"]).findings
+    for subject, expected in zip(subjects, SAID_ONCE.values(), strict=True):
+        assert [each.rule for each in found if each.file == str(subject.file)] == expected
+
+
+def test_the_linters_get_the_region_and_the_parameter_values_of_the_launch(tmp_path: Path) -> None:
+    file = tmp_path / "stack.yaml"
+    instance = "{Type: AWS::EC2::Instance, Properties: {InstanceType: !Ref Size, ImageId: ami-0123456789abcdef0}}"
+    file.write_text(f"Parameters: {{Size: {{Type: String, Default: t3.small}}}}\nResources: {{A: {instance}}}\n")
+
+    def of_size(region: str, **values: str) -> list[str]:
+        found = check_one_launch(file, values, region, linters=True).findings
+        return [each.engine for each in found if "t2.small" in each.message]
+
+    assert "cloudformation-validate" in of_size("eu-north-1", Size="t2.small")
+    assert of_size("us-east-1", Size="t2.small") == of_size("eu-north-1") == []
+
+
+def test_a_linter_that_does_not_end_is_ended_and_the_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cfn-lint tries every combination of the values in a text: here 100,000,000."""
+    monkeypatch.setattr("quilt_cfn.cloudformation.checks.check.LINTER_SECONDS", 2)
+    names = [f"P{number}" for number in range(8)]
+    parameters = "".join(f"  {name}: {{Type: String, AllowedValues: {[*'abcdefghij']}}}\n" for name in names)
+    joined = "".join(f"${{{name}}}" for name in names)
+    topic = f"{{Type: AWS::SNS::Topic, DependsOn: Nobody, Properties: {{DisplayName: !Sub '{joined}'}}}}"
+    file = tmp_path / "stack.yaml"
+    file.write_text(f"Parameters:\n{parameters}Resources: {{A: {topic}}}\n")
+    found = check_one_launch(file, {}, "us-east-1", linters=True).findings
+    assert "T04" in {each.rule for each in found}
+    ended = [
+        each for each in found if each.message.startswith("cfn-lint failed, or needed more than 2 seconds or 4 GiB")
+    ]
+    assert [(each.rule, each.severity) for each in ended] == [("linter-unfinished", "warning")]
+    assert not [each for each in found if each.engine == "cfn-lint"]
+
+
+def test_a_linter_that_fails_is_a_finding(tmp_path: Path) -> None:
+    """cfn-lint has an AttributeError of its own for metadata that are a text."""
+    file = tmp_path / "stack.yaml"
+    file.write_text("Resources: {A: {Type: AWS::SNS::Topic, Metadata: x}}\n")
+    assert of_both(file) == [("quilt-cfn", "T03"), ("quilt-cfn", "linter-unfinished")]
+
+
+def test_dynamic_references_are_counted_in_the_summary(tmp_path: Path) -> None:
+    file = tmp_path / "stack.yaml"
+    file.write_text("Resources: {A: {Type: AWS::SNS::Topic, Properties: {DisplayName: '{{resolve:ssm:x}}'}}}\n")
+    summary = check_one_launch(file, {}, "us-east-1").summary
+    assert summary.endswith(
+        ": 0 findings. The values of 1 dynamic reference are only known in AWS, and were not checked."
+    )
