@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from quilt_cfn.errors import UserError
+from quilt_cfn.text import shown
 
 ANY = re.compile(r".+", re.DOTALL)
 """The pattern of a string that only has to be there."""
@@ -30,7 +31,8 @@ def read_yaml(path: Path, where: str, next_step: str, aliases: bool = False) -> 
     """The content of a YAML or JSON file: maps, lists and strings; None for an empty file.
 
     ``where`` names the file in sentences, and ``next_step`` says what to do if it can't be read. Raises ``UserError``
-    for anything that is not YAML, too large or too deep, and for an alias unless ``aliases`` are allowed.
+    for anything that is not YAML, too large or too deep, for a map with the same key twice, and for an alias unless
+    ``aliases`` are allowed.
     """
     import yaml  # late: 10 ms, which those who need only a pattern of these modules don't pay
 
@@ -46,7 +48,10 @@ def read_yaml(path: Path, where: str, next_step: str, aliases: bool = False) -> 
                 raise UserError(f"{where} has more than {DEEPEST} levels of maps and lists.", "Make it simpler.")
             if isinstance(event, yaml.AliasEvent) and not aliases:
                 raise UserError(f"{where} has an alias, *{event.anchor}.", "Write the value itself there.")
-        document: object = yaml.load(content, Loader=loader)
+        parser = loader(content)
+        node = parser.get_single_node()
+        _refuse_duplicate_keys(node, where)
+        document: object = None if node is None else parser.construct_document(node)
     except OSError as error:
         raise UserError(f"{where} could not be read: {error.strerror}.", next_step) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -54,6 +59,29 @@ def read_yaml(path: Path, where: str, next_step: str, aliases: bool = False) -> 
         line = f" at line {mark.line + 1}" if mark else ""
         raise UserError(f"{where} is not YAML{line}.", "Fix the file and run the command again.") from None
     return document
+
+
+def _refuse_duplicate_keys(root: Any, where: str) -> None:
+    """Raises ``UserError`` if a map in a YAML document has the same key twice; YAML would forget all but the last."""
+    nodes = [root]
+    seen: set[int] = set()
+    while nodes:
+        node = nodes.pop()
+        # A list has nodes as its value, a map pairs of them, and a scalar its text. With an alias, a node is met twice.
+        if isinstance(getattr(node, "value", None), list) and id(node) not in seen:
+            seen.add(id(node))
+            lines: dict[str, int] = {}
+            for each in node.value:
+                nodes += each if isinstance(each, tuple) else (each,)
+                key = each[0] if isinstance(each, tuple) else None
+                if key is not None and isinstance(key.value, str):
+                    line = key.start_mark.line + 1
+                    if key.value in lines:
+                        what = (
+                            f"{where} has {shown(key.value)} twice in one map, in lines {lines[key.value]} and {line}."
+                        )
+                        raise UserError(what, "Remove one of them.")
+                    lines[key.value] = line
 
 
 def _content(path: Path) -> bytes:

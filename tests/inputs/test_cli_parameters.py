@@ -8,8 +8,37 @@ from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.cli_parameters import parameter_values, region
 
 
-def test_arguments_and_a_later_one_wins():
-    assert parameter_values(["Name=a=b", "Port=1", "Port=2", "Empty="]) == {"Name": "a=b", "Port": "2", "Empty": ""}
+def test_arguments_may_repeat_a_value():
+    assert parameter_values(["Name=a=b", "Port=1", "Port=1", "Empty="]) == {"Name": "a=b", "Port": "1", "Empty": ""}
+
+
+def test_two_values_of_a_parameter_are_an_error_that_names_it_and_neither_value(tmp_path):
+    one, other = tmp_path / "one.yaml", tmp_path / "other.json"
+    one.write_text("Port: secret1")
+    other.write_text('[{"ParameterKey": "Port", "ParameterValue": "secret2"}]')
+    twice = tmp_path / "twice.json"
+    twice.write_text('["Port=secret1", "Port=secret2"]')
+    for arguments, where in (
+        (["Port=secret1", "Port=secret2"], "--parameters"),
+        ([str(one), str(other)], str(other)),
+        ([str(twice)], str(twice)),
+    ):
+        with pytest.raises(UserError) as raised:
+            parameter_values(arguments)
+        assert raised.value.what == f"{where} gives Port another value than before."
+        assert "secret" not in str(raised.value)
+
+
+def test_an_argument_outdoes_a_file_wherever_it_stands(tmp_path):
+    (tmp_path / "parameters.yaml").write_text("{Port: 80, Name: x}")
+    assert parameter_values(["Port=81", str(tmp_path / "parameters.yaml")]) == {"Port": "81", "Name": "x"}
+
+
+def test_an_empty_argument_is_an_error():
+    with pytest.raises(UserError, match="A value of --parameters is empty"):
+        parameter_values([""])
+    with pytest.raises(UserError, match="A value of --region is empty"):
+        region("")
 
 
 @pytest.mark.parametrize(
@@ -17,7 +46,7 @@ def test_arguments_and_a_later_one_wins():
     [
         '{"Port": "080", "Subnets": ["a", "b"]}',
         "Port: 080\nSubnets: [a, b]\n",
-        "Port: 080\nSubnets: &both [a, b]\nPort: *port\n".replace("080", "&port 080"),
+        "Parameters: &all {Port: 080, Subnets: [a, b]}\nTags: *all\n",
         '[{"ParameterKey": "Port", "ParameterValue": "080"}, '
         '{"ParameterKey": "Subnets", "ParameterValue": ["a", "b"]}]',
         '{"Parameters": {"Port": "080", "Subnets": ["a", "b"]}, "Tags": {}}',

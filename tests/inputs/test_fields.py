@@ -122,3 +122,27 @@ def test_any_bytes_are_a_document_or_an_error(tmp_path_factory, content, aliases
     file.write_bytes(content)
     with contextlib.suppress(UserError):
         assert isinstance(read_yaml(file, "The file", "Fix it.", aliases), (dict, list, str, type(None)))
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("version: 1\nb: 2\nversion: 3\n", "has version twice in one map, in lines 1 and 3."),
+        ("a:\n- b: 1\n  'b': 2\n", "has b twice in one map, in lines 2 and 3."),
+        ('{"a": {"b": 1, "b": 1}}', "has b twice in one map, in lines 1 and 1."),
+        ("a: &x {b: 1}\nb: *x\na: 1\n", "has a twice in one map, in lines 1 and 3."),
+    ],
+)
+def test_a_key_that_a_map_has_twice_is_an_error_with_both_lines(tmp_path, text, what):
+    (tmp_path / "some.yaml").write_text(text)
+    with pytest.raises(UserError) as raised:
+        read_yaml(tmp_path / "some.yaml", "The file", "Look.", aliases=True)
+    assert raised.value.what == f"The file {what}"
+
+
+def test_maps_beside_one_another_and_an_alias_may_have_the_same_keys(tmp_path):
+    (tmp_path / "some.yaml").write_text("a: &x {b: 1}\nc: *x\nd: [*x, {b: 1}]\n")
+    assert read_yaml(tmp_path / "some.yaml", "The file", "Look.", aliases=True) == {
+        **{name: {"b": "1"} for name in "ac"},
+        "d": [{"b": "1"}] * 2,
+    }
