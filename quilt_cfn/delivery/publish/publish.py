@@ -97,11 +97,14 @@ def publish(
         for store, plan, outcome in zip(stores, plans, outcomes, strict=True)
         if not isinstance(outcome, UserError)
     ]
+    failures = [each for each in outcomes if isinstance(each, UserError)]
     if published:
         yield from _result(artifact.manifest, key, published)
-        if links:
-            yield _write_links(artifact.manifest, key, published, links, dry_run)
-    failures = [each for each in outcomes if isinstance(each, UserError)]
+        try:
+            if links:
+                yield _write_links(artifact.manifest, key, published, links, dry_run)
+        except UserError as error:
+            failures.append(error)
     if failures:
         raise UserError(" ".join(failure.what for failure in failures), failures[0].next_step)
 

@@ -165,10 +165,16 @@ def test_a_bucket_that_fails_does_not_stop_the_others(
     assert [line for line in out.splitlines() if line.startswith("  at ")] == [
         f"  at s3://{bucket}: 6 files written and compared; {PRODUCT}/{LATEST} names 1.10.0"
     ]
-    page = (checkout / "published/launch-links-1.10.0.html").read_text(encoding="utf-8")
-    assert bucket in page
-    assert f"{bucket}-2" not in page
+    text = (checkout / "published/launch-links-1.10.0.html").read_text(encoding="utf-8")
+    assert bucket in text
+    assert f"{bucket}-2" not in text
     assert f"s3://{bucket}-2/{PRODUCT}/1.10.0/SHA256SUMS could not be written: AWS is busy" in err
+    code, _, also = run(
+        "publish", f"s3://{bucket}-2", f"s3://{bucket}", "--links", "templates/releases/1.9.0/guide.md/x"
+    )
+    assert code == 2
+    assert also.startswith(err.split("\n")[0])
+    assert "templates/releases/1.9.0/guide.md/x could not be written" in also
     proxy.reset()
     assert run("publish", f"s3://{bucket}-2", f"s3://{bucket}")[0] == 0
 
