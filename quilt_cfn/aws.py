@@ -24,9 +24,11 @@ from quilt_cfn.text import shown
 CONNECTIONS = 32
 """The most connections that one client keeps open at once."""
 
-LARGEST_ANSWER = 16 * 1024 * 1024
-"""The most bytes of an answer, beside the files that are read as a stream. The largest that AWS sends are the documents
-of products with a hundred versions, and pages with a thousand keys: less than 8 MiB."""
+LARGEST_ANSWERS = {"s3": 2 * 1024 * 1024, "marketplace-catalog": 16 * 1024 * 1024}
+"""Service -> the most bytes of an answer, beside the files that are read as a stream.
+
+The largest that are asked for are a page with a thousand of our keys and the document of a product with a hundred
+versions: half of that. In memory an answer of S3 takes up to forty times as much as its XML."""
 
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
 """The codes of the errors that say that the credentials lack a permission; S3 answers HEAD with the status alone."""
@@ -66,7 +68,7 @@ def checked(client: Any) -> Any:
     """The client, which from now on keeps what the docstring of this module promises."""
     # botocore has no setting for the size of an answer, and reads all of it before the first event is emitted.
     session = client._endpoint.http_session
-    session.send = functools.partial(_send, session.send)
+    session.send = functools.partial(_send, session.send, LARGEST_ANSWERS[client.meta.service_model.service_name])
     # https://docs.aws.amazon.com/botocore/latest/topics/events.html
     client.meta.events.register("before-parse", _check_answer)
     client.meta.events.register("after-call", _check_parsed)
@@ -74,8 +76,8 @@ def checked(client: Any) -> Any:
     return client
 
 
-def _send(send: Callable[[Any], Any], request: Any) -> Any:
-    """Send a request; the answer has been read, at most ``LARGEST_ANSWER`` bytes, unless it is a file."""
+def _send(send: Callable[[Any], Any], largest: int, request: Any) -> Any:
+    """Send a request; the answer has been read, at most ``largest`` bytes, unless it is a file."""
     from botocore.exceptions import ConnectionClosedError, HTTPClientError, IncompleteReadError
     from botocore.response import StreamingBody
 
@@ -88,9 +90,9 @@ def _send(send: Callable[[Any], Any], request: Any) -> Any:
     try:
         while piece := body.read(64 * 1024):
             content += piece
-            if len(content) > LARGEST_ANSWER:
+            if len(content) > largest:
                 answer.raw.close()
-                raise HTTPClientError(error=f"the answer has more than {LARGEST_ANSWER:,} bytes")
+                raise HTTPClientError(error=f"the answer has more than {largest:,} bytes")
     except IncompleteReadError as error:  # botocore tries a request again for the other, and not for this one
         raise ConnectionClosedError(error=error, endpoint_url=request.url) from error
     answer._content = bytes(content)

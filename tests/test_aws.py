@@ -284,7 +284,7 @@ class EndlessError(Endless):
     ("service", "call"), [("marketplace-catalog", CATALOG["DescribeEntity"]), ("s3", S3["ListObjectsV2"])]
 )
 def test_no_more_of_an_answer_is_read_than_a_limit(monkeypatch, service, call, handler):
-    monkeypatch.setattr(aws, "LARGEST_ANSWER", 1_000_000)
+    monkeypatch.setattr(aws, "LARGEST_ANSWERS", dict.fromkeys(aws.LARGEST_ANSWERS, 1_000_000))
     with Endpoint(handler) as endpoint:
         enter(endpoint.url, monkeypatch)
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -294,7 +294,7 @@ def test_no_more_of_an_answer_is_read_than_a_limit(monkeypatch, service, call, h
 
 
 def test_the_error_of_a_file_is_limited_as_well_and_the_file_is_not(monkeypatch):
-    monkeypatch.setattr(aws, "LARGEST_ANSWER", 1_000_000)
+    monkeypatch.setattr(aws, "LARGEST_ANSWERS", dict.fromkeys(aws.LARGEST_ANSWERS, 1_000_000))
 
     def read(client: Any) -> bytes:
         return bytes(client.get_object(Bucket="bucket", Key="key")["Body"].read(2_000_000))
