@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +13,7 @@ from botocore.config import Config
 
 from tests.delivery.publish.proxy import Proxy, serve_proxy
 from tests.delivery.publish.servers import client, enter, serve_s3
+from tests.delivery.publish.web import make_certificate
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,6 +29,14 @@ def s3_server() -> Iterator[str]:
     """The URL of an S3 on this machine, one for all tests of a worker."""
     with serve_s3() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The certificate of the web servers, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    return make_certificate(tmp_path_factory.mktemp("tls") / "certificate.pem")
 
 
 @pytest.fixture(scope="session")

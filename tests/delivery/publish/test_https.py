@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import shutil
-import ssl
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
-from typing import NamedTuple
 
 import pytest
 
@@ -24,6 +18,7 @@ from quilt_cfn.delivery.release.artifact import sha256
 from quilt_cfn.errors import UserError
 from tests.delivery.publish.artifacts import POOL, artifact, flip, published
 from tests.delivery.publish.servers import Handler, Reply, Server
+from tests.delivery.publish.web import Endless, WebServer, having
 
 OURS = artifact()
 HELD = published(OURS)
@@ -31,79 +26,9 @@ KEY = version_key("1.0.0", "guide.md")
 LIMIT = 100_000
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of 127.0.0.1 and its key, in one file, signed by itself."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]
-    names = "subjectAltName=IP:127.0.0.1,IP:127.0.0.2"
-    command += ["-subj", "/CN=tests", "-addext", names, "-keyout", "-", "-out", "-"]
-    path.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
-    return path
-
-
-class WebHandler(Handler):
-    server: WebServer
-
-    def answer(self, body: bytes) -> Reply | None:
-        self.server.paths.append(self.path)
-        self.server.encodings.append(self.headers["Accept-Encoding"])
-        reply = self.server.reply(self.path)
-        if not isinstance(reply, Endless):
-            return reply
-        self.wfile.write(reply.start)
-        while not self.server.ended.wait(reply.pause):
-            self.wfile.write(reply.again)
-            self.server.sent += len(reply.again)
-        return None
-
-    def handle(self) -> None:
-        with suppress(OSError):  # the client doesn't trust us, or has gone
-            super().handle()
-
-
-class Endless(NamedTuple):
-    """An answer without an end, as it is sent."""
-
-    start: bytes
-    again: bytes
-    """What is sent again and again."""
-    pause: float = 0
-    """Seconds before each time."""
-
-
-class WebServer(Server):
-    """A web server with TLS that has a published version, until `reply` is something else."""
-
-    def __init__(self, certificate: Path, host: str = "127.0.0.1") -> None:
-        super().__init__(WebHandler, host)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-        self.url = self.url.replace("http:", "https:")
-        self.paths: list[str] = []
-        self.encodings: list[str | None] = []
-        """What each request says that it accepts."""
-        self.sent = 0
-        """Bytes of endless answers."""
-        self.ended = Event()
-        self.reply: Callable[[str], Reply | Endless | None] = lambda path: having(HELD, path)
-
-    def __exit__(self, *error: object) -> None:
-        self.ended.set()
-        super().__exit__(*error)
-
-
-def having(held: dict[str, bytes], path: str) -> Reply:
-    content = held.get(path.removeprefix("/artifacts/"))
-    return Reply(404, [], b"no") if content is None else Reply(200, [], content)
-
-
 @pytest.fixture
 def server(certificate: Path) -> Iterator[WebServer]:
-    with WebServer(certificate) as server:
+    with WebServer(certificate, having(HELD)) as server:
         yield server
 
 
@@ -134,7 +59,7 @@ def test_a_published_version_is_verified_over_https(web, server):
 
 
 def test_what_was_changed_on_a_web_server_is_found(web, server):
-    server.reply = lambda path: having(HELD | {KEY: flip(HELD[KEY], 3)}, path)
+    server.reply = lambda path: having(HELD | {KEY: flip(HELD[KEY], 3)})(path)
     (finding,) = verify(web, None, None, POOL).findings
     assert (finding.file, finding.message) == (web.url, "guide.md is not what was released.")
 
@@ -245,7 +170,7 @@ def test_an_answer_without_an_end_is_ended_by_the_reader(web, server, name):
     ids=["body", "chunks", "header", "status after status", "nothing"],
 )
 def test_a_server_that_drips_holds_nobody_beyond_the_deadline(web, server, drops):
-    server.reply = lambda path: drops if path.endswith(KEY) else having(HELD, path)
+    server.reply = lambda path: drops if path.endswith(KEY) else having(HELD)(path)
     with Readers(8) as pool, pytest.raises(UserError) as error:
         verify(web, None, None, pool, end=deadline(web.name, 0.2))
     assert error.value.what == f"{web.name} could not be read within 0.2 seconds."
@@ -287,8 +212,7 @@ def test_a_redirection_with_credentials_is_not_followed_and_they_are_not_printed
 
 
 def test_a_redirection_from_the_internet_into_a_private_network_is_not_followed(web, server, certificate, monkeypatch):
-    with WebServer(certificate, "127.0.0.2") as inside:
-        inside.reply = lambda path: Reply(200, [], b"secret")
+    with WebServer(certificate, lambda path: Reply(200, [], b"secret"), "127.0.0.2") as inside:
         server.reply = lambda path: Reply(302, [("Location", f"{inside.url}/secret")])
         monkeypatch.setattr(https, "is_public", lambda address: address == "127.0.0.1")
         assert refusal(web) == "it redirects into a private network"
@@ -342,7 +266,7 @@ def test_a_redirection_to_a_file_of_this_machine_is_not_followed(web, server, tm
 
 
 def test_a_server_that_is_not_there_is_an_error(certificate):
-    with WebServer(certificate) as server:
+    with WebServer(certificate, having(HELD)) as server:
         url = server.url
     assert "Connection refused" in refusal(Web(url))
 
