@@ -34,7 +34,17 @@ from quilt_cfn.stack.compact import without_script_comments
 
 DOCUMENTS = tuple(
     f"docs/{name}.md"
-    for name in ("guide", "instance", "monitoring", "lifecycle", "recovery", "costs", "decisions", "provenance")
+    for name in (
+        "guide",
+        "instance",
+        "monitoring",
+        "lifecycle",
+        "recovery",
+        "costs",
+        "decisions",
+        "accepted-findings",
+        "provenance",
+    )
 )
 """What customers read; a release contains all of it, and a draft what there is."""
 BILL_OF_MATERIALS = "sbom.cdx.json"

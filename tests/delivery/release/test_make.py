@@ -168,7 +168,17 @@ def test_a_release_is_a_folder_with_every_edition_in_both_formats_and_its_hashes
     folder = checkout.root / RELEASES / VERSION
     artifact = read_artifact(folder)
     templates = {name for edition in EDITIONS.values() for name in (edition.file, edition.file.replace("yaml", "json"))}
-    documents = {"guide", "costs", "decisions", "instance", "lifecycle", "monitoring", "provenance", "recovery"}
+    documents = {
+        "accepted-findings",
+        "guide",
+        "costs",
+        "decisions",
+        "instance",
+        "lifecycle",
+        "monitoring",
+        "provenance",
+        "recovery",
+    }
     others = {"diagram.png", "sbom.cdx.json"}
     assert set(artifact.contents) == templates | {f"{name}.md" for name in documents} | others
     for edition in EDITIONS.values():
