@@ -1,7 +1,8 @@
 """An Auto Scaling group on this computer, and what CloudFormation does with it when a stack is created or updated.
 
 Both do what was measured in https://github.com/guardian/testing-asg-rolling-update. Numbers come from the evaluated
-template, and a minute of theirs takes a second here; a boot takes as long as it takes.
+template, and a minute of theirs is one of the load balancer's here. A boot takes as long as it takes; that
+CloudFormation and the group wait for longer than any boot is proved elsewhere (tests/stack/test_instance.py).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from threading import Thread
 
 from tests.boot.instance import Instance
-from tests.boot.load_balancer import MINUTE, LoadBalancer
+from tests.boot.load_balancer import LoadBalancer
 from tests.launches import LaunchedStack
 
 
@@ -21,7 +22,6 @@ class Member:
 
     def __init__(self, instance: Instance) -> None:
         self.instance, self.id = instance, instance.id
-        self.launched = time.monotonic()
         self.halted = False
         self.boots: list[str] = []
         """What each boot that has ended printed."""
@@ -54,12 +54,12 @@ class Member:
         else:
             self.boots.append(done.stdout + done.stderr)
 
-    def refresh(self) -> None:
+    def refresh(self, balancer: LoadBalancer) -> None:
         """Run, every two minutes, what systemd runs from the moment on when the boot enables it."""
         while self.runs and not self.halted:
             if "quilt-refresh" in self.instance.run("cat /run/systemctl").stdout:
                 self.instance.refresh()
-            time.sleep(2 * MINUTE)
+            balancer.pause(2)
 
 
 class Group:
@@ -75,10 +75,6 @@ class Group:
         (group,) = [each for each in stack.resources.values() if each["Type"] == "AWS::AutoScaling::AutoScalingGroup"]
         self.properties, self.policy = group["Properties"], group["UpdatePolicy"]["AutoScalingRollingUpdate"]
         self.target_groups = [str(arn).strip("<>") for arn in self.properties["TargetGroupARNs"]]
-        self.timeouts = {
-            "CREATE_IN_PROGRESS": _seconds(group["CreationPolicy"]["ResourceSignal"]["Timeout"]),
-            "UPDATE_IN_PROGRESS": _seconds(self.policy["PauseTime"]),
-        }
         self.members: list[Member] = []
         self.leaving: list[Member] = []
         """Those that the group is ending or has ended, the last one last."""
@@ -106,7 +102,9 @@ class Group:
     def create(self) -> bool:
         """Create the stack: whether that succeeds. What failed stays, as when rollback is disabled."""
         self.set_status("CREATE_IN_PROGRESS")
+        began = time.monotonic()
         created = self._is_signaled(self.launch())
+        self.balancer.launched_in(time.monotonic() - began)
         self.set_status("CREATE_COMPLETE" if created else "CREATE_FAILED")
         return created
 
@@ -137,7 +135,7 @@ class Group:
             self.balancer.groups[name].register(member.id, member.instance.address)
         self.members.append(member)
         self._in_background(member.boot)
-        self._in_background(member.refresh)
+        self._in_background(member.refresh, self.balancer)
         return member
 
     def end(self, member: Member) -> None:
@@ -171,8 +169,8 @@ class Group:
         self.database.write("address.json", json.dumps({"holder": None}))
 
     def _is_signaled(self, member: Member) -> bool:
-        """Wait for the first signal of an instance, as long as the stack's status allows: whether it says success."""
-        deadline = time.monotonic() + self.timeouts[self.status]
+        """Wait for the first signal of an instance: whether it says success."""
+        deadline = time.monotonic() + 600
         while time.monotonic() < deadline:
             if signals := member.instance.signals():
                 member.health_when_signaled = self.balancer.states(member.id)
@@ -193,11 +191,10 @@ class Group:
                     self.launch()
 
     def _fails_health_checks(self, member: Member) -> bool:
-        """Whether the group learns from a target group that an instance is unhealthy, after the time of grace."""
-        grace = int(self.properties["HealthCheckGracePeriod"]) / 60 * MINUTE
+        """Whether the group learns from a target group that an instance is unhealthy: not while that boots."""
         return (
             self.properties["HealthCheckType"] == "ELB"
-            and time.monotonic() - member.launched > grace
+            and member.boots != []
             and "unhealthy" in self.balancer.states(member.id).values()
         )
 
@@ -206,8 +203,3 @@ class Group:
         thread.start()
         self.threads.append(thread)
         return thread
-
-
-def _seconds(minutes: str) -> float:
-    """How long an ISO 8601 duration of minutes takes here."""
-    return int(minutes.removeprefix("PT").removesuffix("M")) * MINUTE

@@ -1,7 +1,8 @@
 """A Network Load Balancer: HAProxy passes connections on, and a stand-in for Elastic Load Balancing tells it where to.
 
 The stand-in does what AWS's documentation and users say (each with its source below), and a minute of theirs takes it a
-second. It knows the listeners and target groups of the evaluated template, and of the instances their addresses.
+second, or more where a boot is slow. It knows the listeners and target groups of the evaluated template, and of the
+instances their addresses.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from tests.boot.network import GATEWAY, Network
 from tests.launches import LaunchedStack
 
 MINUTE = 1.0
-"""How long a minute of AWS's takes here."""
-REGISTRATION = 2.5 * MINUTE
-"""90 to 180 seconds: https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/1834"""
-STILL_CONNECTED = 2 * MINUTE
-"""How long a target that is being deregistered still gets new connections, whatever its deregistration delay:
+"""How many seconds a minute of AWS's takes here at least."""
+LAUNCH = 15
+"""How many of these minutes the launch of an instance may take: on a slow machine, they are longer."""
+REGISTRATION = 2.5
+"""Minutes, because it takes 90 to 180 seconds: https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/1834"""
+STILL_CONNECTED = 2
+"""How many minutes a target that is being deregistered still gets new connections, whatever its deregistration delay:
 https://github.com/aws/containers-roadmap/issues/470"""
 TARGETS = 15
 
@@ -62,13 +65,13 @@ class TargetGroup:
         self.port = int(properties["Port"])
         self.check_port = properties.get("HealthCheckPort", "traffic-port")
         self.check_path = properties.get("HealthCheckPath", "/")
-        self.interval = int(properties.get("HealthCheckIntervalSeconds", 30)) / 60 * MINUTE
+        self.interval = int(properties.get("HealthCheckIntervalSeconds", 30)) / 60
         self.thresholds = {
             True: int(properties.get("HealthyThresholdCount", 5)),
             False: int(properties.get("UnhealthyThresholdCount", 2)),
         }
         attributes = {each["Key"]: each["Value"] for each in properties.get("TargetGroupAttributes", [])}
-        self.delay = int(attributes.get("deregistration_delay.timeout_seconds", 300)) / 60 * MINUTE
+        self.delay = int(attributes.get("deregistration_delay.timeout_seconds", 300)) / 60
         self.targets: dict[str, Target] = {}
 
     def register(self, instance_id: str, address: str) -> None:
@@ -104,12 +107,12 @@ class TargetGroup:
         # The last states come without the target's doing.
         while not self.balancer.over and target.state == "draining":
             assert target.deregistered is not None
-            passed_since = time.monotonic() - target.deregistered
+            passed_since = (time.monotonic() - target.deregistered) / self.balancer.minute
             if passed_since > STILL_CONNECTED:
                 self.route()
             if passed_since > self.delay:
                 self.set_state(target, "unused", "Target.NotRegistered")
-            self.balancer.pause(MINUTE / 10)
+            self.balancer.pause(0.1)
 
     def passes(self, target: Target) -> bool:
         """Whether a health check gets one of the statuses that count unless the template says otherwise.
@@ -118,7 +121,7 @@ class TargetGroup:
         https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html
         """
         port = self.port if self.check_port == "traffic-port" else int(self.check_port)
-        connection = HTTPConnection(target.address, port, timeout=1)
+        connection = HTTPConnection(target.address, port, timeout=5)
         try:
             connection.request("GET", self.check_path, headers={"Host": f"{GATEWAY}:{self.balancer.ports[self.name]}"})
             return 200 <= connection.getresponse().status < 400
@@ -150,7 +153,7 @@ class TargetGroup:
             for target in self.targets.values():
                 if target.deregistered is None:
                     target.gets_connections = target in (healthy or registered)
-                elif now - target.deregistered > STILL_CONNECTED:
+                elif now - target.deregistered > STILL_CONNECTED * self.balancer.minute:
                     target.gets_connections = False
                 state = "ready" if target.gets_connections else "maint"
                 self.balancer.command(f"set server {target.server} state {state}")
@@ -174,7 +177,7 @@ class LoadBalancer:
         self.groups = {name: TargetGroup(self, each, name) for name, each in target_groups.items()}
         self.lock = RLock()
         self.threads: list[Thread] = []
-        self.registration = REGISTRATION
+        self.registration, self.minute = REGISTRATION, MINUTE
         self.over = False
 
     @classmethod
@@ -197,7 +200,7 @@ class LoadBalancer:
         path.write_text(config)
         self.publish()
         self.process = self.network.run("haproxy", "-q", "-db", "-f", path)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (self.folder / "haproxy.socket").exists():
             assert self.process.poll() is None, "HAProxy runs"
             assert time.monotonic() < deadline, "HAProxy listens"
@@ -220,11 +223,15 @@ class LoadBalancer:
         assert not answer.startswith(("Unknown", "No such", "Invalid", "Require")), f"{text}: {answer}"
         return answer
 
-    def pause(self, seconds: float) -> None:
+    def launched_in(self, seconds: float) -> None:
+        """Make minutes as long as this machine needs, which has launched an instance in so many seconds."""
+        self.minute = max(MINUTE, seconds / LAUNCH)
+
+    def pause(self, minutes: float) -> None:
         """Sleep, but not longer than the load balancer runs."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + minutes * self.minute
         while not self.over and time.monotonic() < deadline:
-            time.sleep(min(0.05, seconds))
+            time.sleep(0.05)
 
     def publish(self) -> None:
         """Let the stand-in of AWS's APIs know the health of the targets."""

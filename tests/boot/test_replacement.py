@@ -20,7 +20,7 @@ from tests.boot.conftest import Start
 from tests.boot.group import Group, Member
 from tests.boot.instance import Instance, failure
 from tests.boot.load import Kind, Load
-from tests.boot.load_balancer import LoadBalancer
+from tests.boot.load_balancer import LAUNCH, LoadBalancer
 from tests.boot.network import Network
 from tests.launches import DOCUMENTED, launch_stack
 
@@ -46,8 +46,8 @@ class Launched(NamedTuple):
     created: bool
     load: Load
 
-    def wait_for(self, fact: Callable[[], Any], what: str, seconds: float = 60) -> None:
-        self.database.wait_for(fact, what, seconds)
+    def wait_for(self, fact: Callable[[], Any], what: str) -> None:
+        self.database.wait_for(fact, what)
 
     def sole_member(self) -> Member:
         (member,) = self.group.members
@@ -99,8 +99,10 @@ def test_while_an_instance_boots_it_answers_503_and_after_that_with_content(stac
         assert changes in ([503, right], [right]), str(stack.load)
         # Without an answer while there is nothing yet that could answer, and while nginx takes the ports over.
         first = next(answer for answer in own if answer.status)
+        served = next(answer for answer in own if answer.status == right)
         unanswered = [answer.sent for answer in own if not answer.status and answer.sent > first.sent]
-        assert not unanswered or unanswered[-1] - unanswered[0] < 10
+        assert not unanswered or unanswered[-1] < served.sent
+        assert not unanswered or unanswered[-1] - unanswered[0] < (served.sent - first.sent) / 2
     assert any(answer.status == 503 for answer in answers), str(stack.load)
     assert all(int(answer.retry_after) > 0 for answer in answers if answer.status == 503)
 
@@ -110,7 +112,7 @@ def test_while_an_instance_boots_it_answers_503_and_after_that_with_content(stac
 
 def test_a_replacement_under_constant_load_loses_no_request(stack, monkeypatch):
     """Even where the load balancer takes longer to register an instance than that takes to boot."""
-    monkeypatch.setattr(stack.group.balancer, "registration", 15)
+    monkeypatch.setattr(stack.group.balancer, "registration", LAUNCH)
     old = stack.sole_member()
     with Load(stack.network, KINDS) as load:
         time.sleep(1)
@@ -120,7 +122,7 @@ def test_a_replacement_under_constant_load_loses_no_request(stack, monkeypatch):
     assert updated, new.boots
     assert not load.lost(), str(load)
     assert new.health_when_signaled == dict.fromkeys(stack.group.target_groups, "healthy")
-    assert len(load.answers) > 1000
+    assert len(load.answers) > 10 * len(load.threads)
     assert old.connections_at_the_end == 0
     assert len(load.closed_as_announced) >= len({each.client for each in load.answers if each.keeps_alive})
     assert stack.database.holder() == new.id
@@ -151,7 +153,7 @@ def test_a_replacement_that_fails_leaves_the_old_instance_serving_and_with_the_a
     assert not load.lost(), str(load)
     taken = [call for call in failed.instance.calls("AssociateAddress") if "AllowReassociation" in call]
     assert len(taken) == (1 if step == "ship-log" else 0)
-    stack.wait_for(lambda: stack.database.holder() == old.id, "it has the address, if need be again", 5)
+    stack.wait_for(lambda: stack.database.holder() == old.id, "it has the address, if need be again")
 
 
 # The fixed address
@@ -170,7 +172,7 @@ def test_of_two_instances_the_one_that_came_last_has_the_address_until_it_goes(s
     asked = new.instance.calls("AssociateAddress")
     refresh(new)
     assert new.instance.calls("AssociateAddress") == asked, "an instance that is being terminated wants none"
-    stack.wait_for(lambda: stack.database.holder() == old.id, "the old one takes it, because it is free", 5)
+    stack.wait_for(lambda: stack.database.holder() == old.id, "the old one takes it, because it is free")
     stack.group.end_when_drained(new)
 
 
@@ -182,7 +184,7 @@ def test_when_everything_is_killed_another_instance_serves_and_has_the_address(s
     old = stack.sole_member()
     with Load(stack.network, KINDS) as load:
         old.halt() if how == "all its processes" else stack.group.kill(old)
-        stack.wait_for(lambda: stack.group.members not in ([old], []), "another is launched", 90)
+        stack.wait_for(lambda: stack.group.members not in ([old], []), "another is launched")
         new = stack.sole_member()
         stack.wait_for(lambda: new.boots, "it has booted")
         served = time.monotonic()
