@@ -217,7 +217,7 @@ def enforced_permissions(server: str) -> Iterator[None]:
     def switch(requests: bytes) -> None:
         headers = {"Content-Type": "text/plain"}
         request = urllib.request.Request(f"{server}/moto-api/reset-auth", requests, headers)
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=60).close()
 
     switch(b"0")
     try:

@@ -96,7 +96,7 @@ def test_files_are_written_at_once_and_all_of_them_before_the_manifest():
 
     def meet(verb: str, key: str) -> None:
         if verb == "create" and key in FILES:
-            together.wait(timeout=10)
+            together.wait(timeout=60)
         if verb == "create" and key == MANIFEST_KEY:
             assert set(FILES) <= store.held.keys()
 

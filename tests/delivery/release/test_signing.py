@@ -293,10 +293,10 @@ def type_passphrase(path: Path, typed: str) -> tuple[int, str, str]:
         shown = b""
         try:
             while b"Passphrase of" not in shown:
-                assert select.select([terminal], [], [], 10)[0], shown
+                assert select.select([terminal], [], [], 60)[0], shown
                 shown += os.read(terminal, 4096)
             os.write(terminal, f"{typed}\n".encode())
-            printed, _ = process.communicate(timeout=10)
+            printed, _ = process.communicate(timeout=60)
         finally:
             process.kill()
     while select.select([terminal], [], [], 0)[0]:
