@@ -329,3 +329,10 @@ def test_dynamic_references_are_counted_in_the_summary(tmp_path: Path) -> None:
     assert summary.endswith(
         ": 0 findings. The values of 1 dynamic reference are only known in AWS, and were not checked."
     )
+
+
+def test_user_data_that_is_neither_ascii_nor_base64_is_a_finding(tmp_path: Path) -> None:
+    file = tmp_path / "stack.yaml"
+    instance = "{Type: AWS::EC2::Instance, Properties: {ImageId: ami-0123456789abcdef0, UserData: é ß}}"
+    file.write_text(f"Resources: {{A: {instance}}}\n", encoding="utf-8")
+    assert "W14" in {each.rule for each in check_one_launch(file, {}, "us-east-1").findings}

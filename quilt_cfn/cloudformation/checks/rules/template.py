@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from quilt_cfn.cloudformation.analysis.instances import decoded_user_data, user_data
+from quilt_cfn.cloudformation.analysis.sizes import sizes
 from quilt_cfn.cloudformation.checks.rules.rule import REFERENCE, USER_GUIDE, Violation, rule
 from quilt_cfn.cloudformation.facts import quotas, template_format
 from quilt_cfn.cloudformation.launch import Contract, Launch, is_known
@@ -355,6 +356,28 @@ def user_data_is_small_enough(launch: Launch, contract: Contract) -> Iterator[Vi
         size = len((decoded_user_data(data) or "").encode())
         if size > quotas.USER_DATA:
             yield (path, f"The user data of {path[1]} has {size:,} bytes, and EC2 takes {quotas.USER_DATA:,}.")
+
+
+@rule(
+    "T14",
+    "error",
+    "The launch fails when the resource is created.",
+    "https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html",
+)
+def documents_are_small_enough(launch: Launch, contract: Contract) -> Iterator[Violation]:
+    """Finds policies, secrets, SSM parameters, state machines and environment variables of functions that are larger
+    than their service takes. What isn't known before a launch counts nothing. Inline policies of a role, user or group
+    count together, without spaces.
+
+    Why it is bad: the service refuses them. Their size often depends on the length of parameters.
+
+    Use instead: patterns for actions, fewer statements, or managed policies; a file in S3 for long texts.
+    """
+    for each in sizes(launch):
+        if each.size > each.most:
+            what = f"{each.what[0].upper()}{each.what[1:]}"
+            verb = "have" if "policies" in each.what else "has"
+            yield (each.path, f"{what} {verb} at least {each.size:,} bytes, and {each.most:,} are allowed.")
 
 
 @rule("T11", "error", REFUSED, f"{USER_GUIDE}/outputs-section-structure.html")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from quilt_cfn.cloudformation.checks.engine import run_rules
 from quilt_cfn.cloudformation.checks.rules import RULES
@@ -109,6 +110,19 @@ def an_include(template):
     template["Resources"]["Vpc"]["Metadata"] = {"Fn::Transform": include}
 
 
+def a_long_policy(template):
+    """Together with what the role has already."""
+    actions = [f"s3:Get{'x' * 100}{number}" for number in range(86)]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    properties = {"PolicyName": "more", "Roles": [{"Ref": "ServerRole"}], "PolicyDocument": document}
+    template["Resources"]["More"] = {"Type": "AWS::IAM::Policy", "Properties": properties}
+
+
+def a_long_text_in_a_parameter(template):
+    template["Resources"]["TeamNameText"]["Properties"]["Value"] = {"Fn::Sub": "x" * 4090 + "${TeamName}"}
+
+
 def a_function_that_is_none(template):
     template["Outputs"]["Address"] = {"Value": {"Fn::Concat": ["a", "b"]}}
 
@@ -137,6 +151,8 @@ DEFECTS = {
     one_export_twice: {("T11", "ExportB")},
     an_include: {("T12", "Vpc")},
     a_function_that_is_none: {("T13", "Address")},
+    a_long_policy: {("T14", "More")},
+    a_long_text_in_a_parameter: {("T14", "TeamNameText")},
 }
 
 
@@ -264,3 +280,39 @@ def test_a_parameter_of_every_type_that_cfn_lint_knows_has_a_type() -> None:
 
     parameters: Any = "".join(f"  P{n}: {{Type: '{each}'}}\n" for n, each in enumerate(sorted(VALID_PARAMETER_TYPES)))
     assert found_in(f"Parameters:\n{parameters}{STACK}") == []
+
+
+SIZES = [
+    ("AWS::SSM::Parameter", "Value: {}", 4_096),
+    ("AWS::SSM::Parameter", "Tier: Advanced, Value: {}", 8_192),
+    ("AWS::SecretsManager::Secret", "SecretString: {}", 65_536),
+    ("AWS::Lambda::Function", "Environment: {{Variables: {{A: {}}}}}", 4_096 - len('{"A":""}')),
+    ("AWS::StepFunctions::StateMachine", "DefinitionString: {}", 1_048_576),
+    ("AWS::S3::BucketPolicy", "PolicyDocument: {}", 20_480),
+]
+
+
+@pytest.mark.parametrize(("kind", "properties", "most"), SIZES, ids=lambda each: str(each))
+def test_a_text_may_be_as_large_as_its_service_takes_and_no_byte_larger(kind, properties, most):
+    def found(text: str) -> list[str]:
+        filled = properties.format(text)
+        resources = {"A": {"Type": kind, "Properties": yaml.safe_load(f"{{{filled}}}")}}
+        launch = evaluate({"Resources": resources}, {}, allow_missing=True)
+        return [message for _, message in RULES["T14"].find(launch, EMPTY_CONTRACT)]
+
+    assert found("x" * most) == []
+    (message,) = found("x" * (most + 1))
+    assert message.endswith(
+        f"{most + 1 + (8 if kind.startswith('AWS::Lambda') else 0):,} bytes, and "
+        f"{most + (8 if kind.startswith('AWS::Lambda') else 0):,} are allowed."
+    )
+
+
+def test_what_is_only_known_in_aws_counts_nothing():
+    value = {"Fn::Sub": "x" * 4_090 + "${B.TopicName}"}
+    resources = {
+        "A": {"Type": "AWS::SSM::Parameter", "Properties": {"Value": value}},
+        "B": {"Type": "AWS::SNS::Topic"},
+    }
+    launch = evaluate({"Resources": resources}, {})
+    assert not [*RULES["T14"].find(launch, EMPTY_CONTRACT)]
