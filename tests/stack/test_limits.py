@@ -49,4 +49,4 @@ def test_with_digests_and_the_longest_values_no_limit_is_exceeded(pinned):
     )
     names = (*texts, "PackageBucket", "DBPassword", "TeamId", "TeamName", "HttpsInputCIDR", "SshInputCIDR")
     launch = evaluate(pinned, {**values, **{name: longest[name] for name in names if name in longest}})
-    assert {rule: [*RULES[rule].find(launch, EMPTY_CONTRACT)] for rule in LIMITS} == dict.fromkeys(LIMITS, [])
+    assert {rule: [*RULES[rule].find(launch, EMPTY_CONTRACT)] for rule in LIMITS} == {rule: [] for rule in LIMITS}
