@@ -14,10 +14,21 @@ from pathlib import Path
 import pytest
 
 from quilt_cfn.cli import main
-from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, RELEASES, compose
+from quilt_cfn.delivery.publish.verify import SECONDS
+from quilt_cfn.delivery.release.artifact import (
+    LARGEST_FILE,
+    LARGEST_MANIFEST,
+    LARGEST_VERSION,
+    LATEST,
+    MOST_FILES,
+    PRODUCT,
+    RELEASES,
+    compose,
+)
 from quilt_cfn.inputs.release import read_release
 from tests.delivery.publish.artifacts import artifact, write_folder
 from tests.delivery.publish.proxy import Answer
+from tests.delivery.publish.test_hostile import MEMORY
 
 ROOT = Path(__file__).resolve().parents[3]
 OLD, NEW = artifact("1.9.0", big=2000), artifact("1.10.0", big=2000)
@@ -425,3 +436,27 @@ def test_two_versions_at_once_are_not_verified(run):
     run("publish")
     code, _, err = run("verify", f"published/{PRODUCT}/1.10.0", "--version", "1.9.0")
     assert (code, "is 1.10.0, and --version says 1.9.0." in err) == (2, True)
+
+
+def test_the_help_of_verify_states_its_bounds(capsys):
+    assert main(["verify", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"at most {MOST_FILES} files, of at most {LARGEST_FILE // 1024**2} MiB each" in text
+    assert f"{LARGEST_VERSION // 1024**2} MiB together" in text
+    assert f"its manifest has at most {LARGEST_MANIFEST // 1024} KiB" in text
+    assert f"at most {SECONDS} seconds" in text
+    assert f"give up after so long; default: {SECONDS}" in text
+    assert f"less than {MEMORY // 1000**2} MB of memory" in text
+
+
+@pytest.mark.parametrize("seconds", ["abc", "0", "-1", "nan", "1e9", ""])
+def test_a_timeout_that_is_no_number_of_seconds_is_an_error(run, seconds):
+    code, _, err = run("verify", "--timeout", seconds)
+    assert (code, "Argument --timeout:" in err) == (2, True)
+
+
+def test_verify_reports_a_version_older_than_the_one_that_the_reader_knows(run):
+    run("publish")
+    code, out, _ = run("verify", "--at-least", "1.11.0")
+    assert (code, "error V11 [quilt-cfn] 1.10.0 is older than 1.11.0" in out) == (1, True)
+    assert run("verify", "--at-least", "1.10.0")[0] == 0
