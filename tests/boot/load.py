@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tests.boot.network import GATEWAY, Network
 
-PAUSE = 0.04
+PAUSE = 0.1
 """Seconds between two requests of a client."""
 TIMEOUT = 30.0
 """Seconds after which a request is lost."""
