@@ -50,11 +50,7 @@ def test_the_version_is_that_of_the_package_and_of_the_release(release):
         (["build", "registri"], "no edition 'registri'"),
         (["build", "--format", "xml"], "invalid choice: 'xml'"),
         (["build", "--output", ""], "argument --output: it is empty"),
-        (["build", "--release="], "argument --release: it is empty"),
         (["check", ""], "argument FILE: it is empty"),
-        (["check", "--explain", ""], "argument --explain: it is empty"),
-        (["publish", "--version", ""], "argument --version: it is empty"),
-        (["verify", "--public-key", ""], "argument --public-key: it is empty"),
         (["marketplace", "submit", "--every", "abc"], "abc is not a number of seconds above 0 and up to 3600"),
         (["marketplace", "submit", "--every", "nan"], "nan is not a number of seconds above 0 and up to 3600"),
         (["build", "--output", "-"], "don't fit into standard output"),
@@ -91,6 +87,20 @@ def test_a_reader_that_stops_early_is_no_error():
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["AWSTemplateFormatVersion: '2010-09-09'", "0"]
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        (name, action.option_strings[-1])
+        for name, parser in commands().items()
+        for action in parser._actions
+        if action.option_strings and action.nargs is None
+    ],
+)
+def test_no_option_takes_an_empty_value_for_no_value_at_all(capsys, name, option):
+    assert main([*name.split(), option, ""]) == 2
+    assert f"quilt-cfn: Argument {option}: it is empty; give it a value, or leave it out.\n" in capsys.readouterr().err
 
 
 @pytest.fixture
