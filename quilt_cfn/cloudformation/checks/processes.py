@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from multiprocessing import Pipe, Process
 from multiprocessing.connection import Connection, wait
-from resource import RLIM_INFINITY, RLIMIT_DATA, getrlimit, setrlimit
+from resource import RLIM_INFINITY, RLIMIT_CPU, RLIMIT_DATA, getrlimit, setrlimit
 from signal import SIG_IGN, SIGINT, getsignal, signal
 from threading import current_thread, main_thread
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any, NamedTuple
 
 from quilt_cfn.errors import UserError
@@ -27,6 +27,10 @@ from quilt_cfn.finding import Finding
 
 MOST_MEMORY = 4 * 1024**3
 """Bytes that a task with a limit may take, beside what it shares with this process."""
+
+
+CPU_SECONDS = 4
+"""Seconds of computing for each second that such a task may take: a linter may have threads."""
 
 
 class Task(NamedTuple):
@@ -157,7 +161,7 @@ def _work(tasks: Sequence[Task], connection: Connection, other_end: Connection) 
         while True:
             task = tasks[connection.recv()]
             try:
-                with _little_memory() if task.seconds else nullcontext():
+                with _bounded(task.seconds) if task.seconds else nullcontext():
                     answer: tuple[Any, str] = (task.function(*task.arguments), "")
             except Exception as error:  # it is raised in the parent process
                 answer = (error, traceback.format_exc())
@@ -165,14 +169,24 @@ def _work(tasks: Sequence[Task], connection: Connection, other_end: Connection) 
 
 
 @contextmanager
-def _little_memory() -> Iterator[None]:
-    """Let allocations beyond ``MOST_MEMORY`` fail, before the system ends some other program."""
-    soft, hard = getrlimit(RLIMIT_DATA)
-    setrlimit(RLIMIT_DATA, (min(each for each in (MOST_MEMORY, soft, hard) if each != RLIM_INFINITY), hard))
+def _bounded(seconds: float) -> Iterator[None]:
+    """Let allocations beyond ``MOST_MEMORY`` fail, before the system ends some other program.
+
+    And have the system end this process if it computes much longer than it may, in case nobody else does: the parent
+    process may have been killed.
+    """
+    limits = {
+        RLIMIT_DATA: MOST_MEMORY,
+        RLIMIT_CPU: int(process_time() + CPU_SECONDS * seconds) + 1,
+    }
+    before = {each: getrlimit(each) for each in limits}
+    for each, (soft, hard) in before.items():
+        setrlimit(each, (min(limit for limit in (limits[each], soft, hard) if limit != RLIM_INFINITY), hard))
     try:
         yield
     finally:
-        setrlimit(RLIMIT_DATA, (soft, hard))
+        for each, limit in before.items():
+            setrlimit(each, limit)
 
 
 @contextmanager

@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,12 @@ def hang() -> list[Finding]:
 
 def fill_memory() -> list[Finding]:
     return [finding(len(bytearray(2 * MOST_MEMORY)))]
+
+
+def compute(started: str) -> list[Finding]:
+    Path(started).write_text(str(os.getpid()))
+    while True:
+        pass
 
 
 UNFINISHED = (finding("unfinished"),)
@@ -116,3 +124,23 @@ def test_a_check_needs_no_shared_memory(tmp_path):
     )
     assert (done.returncode, done.stderr) == (1, "")
     assert "E3002 [cfn-lint] A: " in done.stdout
+
+
+@pytest.mark.exhaustive
+def test_a_task_with_a_limit_ends_by_itself_when_the_command_was_killed(tmp_path):
+    started = tmp_path / "started"
+    program = f"""
+        from tests.cloudformation.checks import test_processes as here
+        here.run([here.Task(here.compute, ({str(started)!r},), seconds=1)] * 2)
+    """
+    parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], cwd=ROOT)
+    deadline = time.monotonic() + 60
+    while not (started.exists() and started.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    parent.kill()
+    parent.wait()
+    process = int(started.read_text())
+    while Path(f"/proc/{process}/stat").exists() and Path(f"/proc/{process}/stat").read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
