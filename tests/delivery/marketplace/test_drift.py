@@ -157,6 +157,16 @@ def test_options_that_are_missing_or_added_are_found(sold, find):
     ]
 
 
+def test_what_aws_says_is_shown_in_part_and_printable(sold, catalog, submission):
+    title = "\x1b[2J\ud800" + "x" * 100_000
+    (version,) = sold.document["Versions"]
+    next(each for each in version["DeliveryOptions"] if each["Title"] == "one")["Title"] = title
+    sold.copies[copied(sold, "cluster")] = json.dumps({"Resources": {"x" * 900: {"x" * 900: {"a": 1}}}}).encode()
+    lines = [*map(str, drift(catalog, submission, sold.copies.__getitem__))]
+    assert any(r"a delivery option “\x1b[2J\ud800xxx" in line for line in lines)
+    assert all(line.isprintable() and len(line) < 2000 for line in lines)
+
+
 def test_an_option_without_a_copy_is_found(sold, find):
     for source in sold.document["Versions"][0]["Sources"]:
         source.pop("Template", None)

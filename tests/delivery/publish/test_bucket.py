@@ -355,7 +355,7 @@ def test_a_policy_without_one_of_the_statements_is_right_once_the_printed_one_is
         '{"Statement": 7}',
         '{"Statement": [null]}',
         '{"Statement": ["x"]}',
-        '{"Statement": [{"Sid": ["x"]}]}',
+        '{"Statement": [{"Sid": ["x"], "Effect": "Allow"}]}',
         '{"Statement": [{}]}',
         "[" * 100_000,
         '{"Statement": ' + '{"a": ' * 900 + "1" + "}" * 901,
