@@ -229,6 +229,11 @@ def test_every_command_refuses_at_once_to_work_for_a_closed_output(ours):
     run_all(lambda name: ours.run(name, SURROUNDINGS["standard output is closed"]), COMMANDS)
 
 
+def test_a_release_without_git_says_what_it_takes_and_why(ours):
+    _, _, err = ours.run("release", SURROUNDINGS["no program on the PATH"])
+    assert err == "quilt-cfn: git is not installed.\nInstall it: a release is made from a commit.\n"
+
+
 def test_help_that_can_not_be_written_is_an_error(ours):
     def help(name):
         return ours.run(name, SURROUNDINGS["standard output is full"], arguments=["--help"])[0]
