@@ -27,7 +27,7 @@ class _HelpFormatter(argparse.HelpFormatter):
 
     def __init__(self, prog: str) -> None:
         try:
-            width = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+            width = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns) or 80
         except (OSError, ValueError):
             width = 80
         super().__init__(prog, width=width - 2)
