@@ -83,9 +83,10 @@ def test_of_a_list_that_never_ends_one_page_is_read(stand_in):
         Reply(200, [("Content-Length", "1000")], b"x" * 10),
         Reply(200, [("Content-Length", "many")], b"x" * 10),
         Reply(200, [("Transfer-Encoding", "chunked")], b"not a number\r\n"),
+        Reply(200, [("Content-Length", "5"), ("x-amz-checksum-sha256", "x")], b"12345"),
         Endless(b"HTTP/1.1 200 OK\r\n", b"X-Again: and again\r\n"),
     ],
-    ids=["length", "no length", "chunks", "headers"],
+    ids=["length", "no length", "chunks", "checksum", "headers"],
 )
 def test_a_reply_that_is_none_of_s3_is_a_sentence(stand_in, reply):
     stand_in.reply = lambda path: reply

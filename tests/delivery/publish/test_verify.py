@@ -424,8 +424,9 @@ def test_a_source_that_does_not_answer_holds_nobody_beyond_the_deadline(store, n
 
 def test_a_process_ends_although_a_read_does_not():
     script = (
-        "import time; from quilt_cfn.delivery.publish.readers import Readers\n"
-        "with Readers(2) as pool: pool.submit(time.sleep, 1000)\n"
+        "import threading, time; from quilt_cfn.delivery.publish.readers import Readers\n"
+        "begun = threading.Event()\n"
+        "with Readers(2) as pool: pool.submit(lambda: (begun.set(), time.sleep(1000))); begun.wait()\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
 

@@ -107,7 +107,7 @@ def _open(url: str) -> Any:
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the internet, and not of a private network or of this computer."""
     parsed = ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None)
+    mapped = getattr(parsed, "ipv4_mapped", None)  # of which each version of Python thinks something else
     return (mapped or parsed).is_global
 
 

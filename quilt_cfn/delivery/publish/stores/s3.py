@@ -105,7 +105,7 @@ class Bucket(NamedTuple):
         None of it, and the tag, when S3's checksum shows that the content is not what was written.
         """
         from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
-        from urllib3.exceptions import HTTPError  # which botocore passes on while an answer's body is read
+        from urllib3.exceptions import HTTPError  # botocore passes it on, SSLError for one, while a body is read
 
         what = f"{self.name}/{key} could not be read"
         failure: Exception = OSError()
