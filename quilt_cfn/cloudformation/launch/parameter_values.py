@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from quilt_cfn.cloudformation.facts.quotas import PARAMETER_VALUE
 from quilt_cfn.cloudformation.launch.values import Origin, Value, unknown_list, unknown_value
 from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, map_at
 
@@ -74,9 +75,10 @@ def _value(name: str, parameter: Mapping[str, Any], parameter_values: Mapping[st
 
 def refusal_of(name: str, parameter: Mapping[str, Any], value: Any) -> str | None:
     """The message with which CloudFormation refuses a value, or a member of a list; None if it accepts them."""
-    return next(
-        filter(None, (constraint_violation(name, parameter, each) for each in _members(parameter, value))), None
-    )
+    members = _members(parameter, value)
+    if len(",".join(members).encode()) > PARAMETER_VALUE:
+        return f"Parameter '{name}' must contain at most {PARAMETER_VALUE} bytes"
+    return next(filter(None, (constraint_violation(name, parameter, each) for each in members)), None)
 
 
 def _members(parameter: Mapping[str, Any], value: Any) -> list[str]:

@@ -302,8 +302,8 @@ def _condition(path: Path, condition: Any) -> Iterator[Violation]:
 @rule("T09", "error", REFUSED, LIMITS, once=True)
 def limits_are_kept(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds more than 200 parameters, 200 mappings, 500 resources or 200 outputs, more than 200 attributes of a
-    mapping, descriptions that are too long, and defaults of more than 4,096 bytes. The size of the file is
-    ``template-size``.
+    mapping, and descriptions that are too long. The size of the file is ``template-size``, and that of a default is
+    a part of F03.
 
     Why it is bad: CloudFormation refuses them.
 
@@ -322,8 +322,6 @@ def limits_are_kept(launch: Launch, contract: Contract) -> Iterator[Violation]:
     for name, parameter in _declared(launch, "Parameters"):
         parameter = dict_or_empty(parameter)
         path: Path = ("Parameters", name)
-        what = f"The default of {name}"
-        yield from _size((*path, "Default"), parameter.get("Default"), what, quotas.PARAMETER_VALUE)
         what = f"The description of {name}"
         yield from _size((*path, "Description"), parameter.get("Description"), what, quotas.PARAMETER_DESCRIPTION)
     for name, output in _declared(launch, "Outputs"):

@@ -228,7 +228,7 @@ def topic(attributes: str) -> str:
         (f"Conditions:\n  C: {{Fn::Equal: [a, b]}}\n{STACK}", ("T08", 2)),
         (f"Conditions:\n  C: !Not [!Equals [a, b], !Equals [a, b]]\n{STACK}", ("T08", 2)),
         (f"Conditions:\n  C: !Or [!Equals [a, b], !Join ['', [a]]]\n{STACK}", ("T08", 2)),
-        (f"Parameters:\n  P: {{Type: String, Default: {'x' * 4097}}}\n{STACK}", ("T09", 2)),
+        (f"Parameters:\n  P: {{Type: String, Description: {'x' * 4001}}}\n{STACK}", ("T09", 2)),
         (f"Mappings:\n  M: {{{','.join(f'a{n}: {{b: c}}' for n in range(201))}}}\n{STACK}", ("T09", 2)),
         (f"{STACK}Outputs:\n  O: {{Value: x, Description: {'x' * 1025}}}\n", ("T09", 4)),
         (f"Transform: Own\n{STACK}", ("T12", 1)),
