@@ -192,10 +192,10 @@ def verify_at(
     base, named = _split(location)
     if version and named and version != named:
         raise UserError(f"{location} is {named}, and --version says {version}.", "Leave one of them out.")
-    with Readers(READERS) as requests, _progress_bar(None) as bar:
+    with Readers(READERS) as requests, waiting_for(f"Reading {location}"):
         end = deadline(base, seconds)
         source = end.result(requests.submit(open_source, base))
-        return verify(source, version or named, public_key, requests, at_least=at_least, end=end, done=bar.update)
+        return verify(source, version or named, public_key, requests, at_least=at_least, end=end)
 
 
 def _split(location: str) -> tuple[str, str | None]:
@@ -213,7 +213,7 @@ def _read_key(key_file: Path) -> PrivateKey:
     return signing.read_private_key(key_file)
 
 
-def _progress_bar(total: int | None) -> Any:
+def _progress_bar(total: int) -> Any:
     from tqdm import tqdm  # late: only what takes seconds needs it
 
     return tqdm(total=total, leave=False, disable=not sys.stderr.isatty(), unit="file")

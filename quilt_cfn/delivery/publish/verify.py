@@ -9,7 +9,7 @@ what is read has a limit, for each file and for all of them; and all of it has t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -90,13 +90,12 @@ def verify(
     *,
     at_least: str | None = None,
     end: Deadline | None = None,
-    done: Callable[[], object] = lambda: None,
 ) -> Verification:
     """Compare a published version, by default the one that ``latest.json`` names, with its manifest.
 
     With ``public_key``, a PEM file, the version must have a signature made with that key, and so must ``latest.json``.
-    A version older than ``at_least`` is a finding. Files are read in ``pool``; ``done`` is called after each. Raises
-    ``UserError`` when the version is not published, or can't be read until ``end``, by default in ``SECONDS``.
+    A version older than ``at_least`` is a finding. Files are read in ``pool``. Raises ``UserError`` when the version is
+    not published, or can't be read until ``end``, by default in ``SECONDS``.
     """
     from quilt_cfn.delivery.release import signing  # late: imports cryptography where there is a key
 
@@ -106,14 +105,13 @@ def verify(
     version = latest.version if latest else _checked(str(version))
     differences = [*_check_pointer(latest, key), *_check_age(version, at_least)]
     found = _read_small(source, version, pool, end)
-    done()
     manifest, wrong = _believe(source, version, found, key)
     differences += wrong
     notes: tuple[str, ...] = ()
     if manifest:
         versions = pool.submit(source.names, PRODUCT) if key and latest else None
         differences += _compare_manifest(source, version, manifest, latest)
-        differences += _compare_files(source, version, manifest, pool, end, done)
+        differences += _compare_files(source, version, manifest, pool, end)
         if key:
             differences += provenance.check(_content(found.get(PROVENANCE)), manifest, key)
             if latest and versions:
@@ -229,7 +227,6 @@ def _compare_files(
     manifest: Manifest,
     pool: Executor,
     end: Deadline,
-    done: Callable[[], object],
 ) -> Iterator[_Difference]:
     listing = pool.submit(source.names, f"{PRODUCT}/{version}")
     reads = [
@@ -241,7 +238,6 @@ def _compare_files(
             yield _missing(entry.name)
         elif not there.intact or (there.size, there.sha256) != (entry.size, entry.sha256):
             yield _changed(entry.name)
-        done()
     named = {*_LIMITS, *(entry.name for entry in manifest.files)}
     yield from _unnamed_files(sorted({*(end.result(listing) or ())} - named))
 

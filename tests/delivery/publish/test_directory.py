@@ -192,6 +192,14 @@ def test_what_would_never_end_in_place_of_a_file_is_an_error_that_names_it(store
         assert error.value.what == f"{store.root / KEY} could not be read: it is a folder, a pipe or a device."
 
 
+def test_a_file_that_is_a_link_to_itself_is_an_error_and_not_a_missing_one(store):
+    publish(OLD, store)
+    (store.root / KEY).unlink()
+    (store.root / KEY).symlink_to("guide.md")
+    with pytest.raises(UserError, match=f"^{store.root / KEY} could not be read: Too many levels of symbolic links"):
+        verify(store, None, None, POOL)
+
+
 def test_of_a_file_of_8_gb_no_more_is_read_than_it_may_have(store):
     publish(OLD, store)
     os.truncate(store.root / KEY, 8 * 1024**3)
