@@ -320,7 +320,8 @@ END
 
     def calls(self, *actions: str) -> list[dict[str, Any]]:
         """Every call of these AWS actions, in order."""
-        lines = (self.folder / "calls").read_text().splitlines()
+        # The last line may be half written.
+        lines = (self.folder / "calls").read_text().split("\n")[:-1]
         return [call for call in map(json.loads, lines) if call["Action"] in actions]
 
     def signals(self) -> list[tuple[str, str]]:
