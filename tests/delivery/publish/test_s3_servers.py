@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from quilt_cfn import aws
 from quilt_cfn.delivery.publish import publish as publishing
 from quilt_cfn.delivery.publish.plan import version_key
 from quilt_cfn.delivery.release.artifact import SUMS, Artifact
@@ -38,9 +39,11 @@ def s3(server: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
     enter(server[1], monkeypatch)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ACCESS_KEY)
+    aws._session.cache_clear()  # it has read the credentials of other tests
     s3 = client("s3", server[1], aws_access_key_id=ACCESS_KEY, aws_secret_access_key=ACCESS_KEY)
     yield s3
     s3.close()
+    aws._session.cache_clear()
 
 
 @pytest.fixture
