@@ -77,7 +77,7 @@ class Verification(NamedTuple):
         if self.manifest:
             what += f" of commit {self.manifest.commit}"
         if self.findings or not self.manifest:
-            return "\n".join([*map(str, self.findings), f"{what} is not what was released."])
+            return "\n".join([*map(str, self.findings), f"{what} is not to be trusted."])
         files = f"all {len(self.manifest.files)} files are what its manifest says"
         return "; ".join([f"{what}: {files}", *self.notes])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import select
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -219,6 +221,32 @@ def test_a_redirection_from_the_internet_into_a_private_network_is_not_followed(
         assert inside.paths == []
         monkeypatch.setattr(https, "is_public", lambda address: False)  # the user has named a private one
         assert web.read(KEY, LIMIT) == (b"secret", sha256(b"secret"), True)
+
+
+class Tunnel(Handler):
+    """A proxy that connects its client to whatever that asks for."""
+
+    def do_CONNECT(self) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        host, _, port = self.path.rpartition(":")
+        with socket.create_connection((host, int(port))) as other:
+            self.wfile.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+            while ready := select.select([self.connection, other], [], [])[0]:
+                if not (chunk := ready[0].recv(65536)):
+                    break
+                (other if ready[0] is self.connection else self.connection).sendall(chunk)
+        self.close_connection = True
+
+
+def test_a_proxy_that_the_user_has_named_is_used_whatever_its_address_is(web, server, monkeypatch):
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name)
+    with Server(Tunnel) as proxy:
+        proxy.asked = []  # type: ignore[attr-defined]
+        monkeypatch.setenv("https_proxy", proxy.url)
+        monkeypatch.setattr(https, "is_public", lambda address: pytest.fail("this is the address of the proxy"))
+        assert web.read(KEY, LIMIT) == (HELD[KEY], sha256(HELD[KEY]), True)
+        assert proxy.asked == [server.url.removeprefix("https://")]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

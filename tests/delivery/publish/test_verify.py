@@ -275,7 +275,7 @@ def refused(store: Memory, public_key: Path, rule: str) -> str:
     assert sorted(store.log) == [("read", key(name)) for name in sorted((MANIFEST, PROVENANCE, SIGNATURE, SUMS))]
     assert verification.manifest is None
     assert "signed with" not in str(verification)
-    assert str(verification).endswith("\nquilt-registry 1.0.0 is not what was released.")
+    assert str(verification).endswith("\nquilt-registry 1.0.0 is not to be trusted.")
     ((found, message),) = [(each.rule, each.message) for each in verification.findings]
     assert found == rule
     return message
@@ -439,7 +439,7 @@ def test_every_finding_is_printed_in_a_line_with_the_location_and_the_rule(store
     assert str(verification).splitlines() == [
         "memory: error V02 [quilt-cfn] diagram.png is not what was released.",
         "memory: error V01 [quilt-cfn] guide.md is missing.",
-        "quilt-registry 1.0.0 of commit 0123456789abcdef0123456789abcdef01234567 is not what was released.",
+        "quilt-registry 1.0.0 of commit 0123456789abcdef0123456789abcdef01234567 is not to be trusted.",
     ]
 
 
