@@ -30,6 +30,7 @@ from quilt_cfn.cloudformation.template.walk import Path
 from quilt_cfn.delivery.marketplace.catalog import Catalog
 from quilt_cfn.delivery.marketplace.submission import Submission
 from quilt_cfn.delivery.progress import waiting_for
+from quilt_cfn.delivery.publish.readers import Readers, deadline
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import QUILT_CFN, Finding, Severity
 from quilt_cfn.text import printable, shown
@@ -40,6 +41,8 @@ TEMPLATE = "CloudFormationTemplate"
 Fetch = Callable[[str], bytes]
 """Takes a URL and returns what is there; raises ``UserError``."""
 
+SECONDS = 120
+"""How long a web server may take to send a template."""
 _LONGEST = 80
 """Characters of a value that are shown."""
 _TEXTS = {
@@ -51,16 +54,20 @@ _TEXTS = {
 """Field of a submitted delivery option -> where the entity has it."""
 
 
-def fetch(url: str) -> bytes:
-    """What a web server has at an https URL, at most as much as a template may have; raises ``UserError``."""
+def fetch(url: str, seconds: float = SECONDS) -> bytes:
+    """What a web server has at an https URL, at most as much as a template may have; raises ``UserError``.
+
+    It has so many seconds to send it.
+    """
     from quilt_cfn.delivery.publish.stores.https import Web
 
     named = shown(url, 2000)
     if not url.startswith("https://"):
         raise UserError(f"{named} is not an https URL, and nothing else is read.", "Ask AWS Marketplace what it is.")
     folder, _, name = url.rpartition("/")
-    with waiting_for(f"Reading {named}"):
-        stored = Web(folder).read(name, TEMPLATE_AT_A_URL)
+    with waiting_for(f"Reading {named}"), Readers(1) as reader:
+        end = deadline(named, seconds, "Open it in a browser, or try again later.")
+        stored = end.result(reader.submit(Web(folder).read, name, TEMPLATE_AT_A_URL))
     if stored is None:
         raise UserError(
             f"Nothing can be read at {named}.", "Open it in a browser; AWS Marketplace's copies are public."

@@ -60,18 +60,19 @@ class Deadline(NamedTuple):
     seconds: float
     at: float
     """As ``time.monotonic`` gives it."""
+    next_step: str
+    """What to do when it has passed."""
 
     def result(self, future: Future[Result]) -> Result:
         """What a call returned; raises what it raised, and ``UserError`` when it has not ended in time."""
         try:
             return future.result(max(0.0, self.at - time.monotonic()))
         except TimedOut:
-            raise UserError(
-                f"{self.name} could not be read within {self.seconds:g} seconds.",
-                "Try again later, or give it more time with --timeout.",
-            ) from None
+            raise UserError(f"{self.name} could not be read within {self.seconds:g} seconds.", self.next_step) from None
 
 
-def deadline(name: str, seconds: float) -> Deadline:
+def deadline(
+    name: str, seconds: float, next_step: str = "Try again later, or give it more time with --timeout."
+) -> Deadline:
     """The deadline in so many seconds from now."""
-    return Deadline(name, seconds, time.monotonic() + seconds)
+    return Deadline(name, seconds, time.monotonic() + seconds, next_step)

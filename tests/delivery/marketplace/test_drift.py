@@ -18,6 +18,7 @@ from quilt_cfn.delivery.marketplace.submit import submit
 from quilt_cfn.errors import UserError
 from tests.delivery.marketplace.conftest import TEMPLATE, TEMPLATES, made
 from tests.delivery.marketplace.stand_in import PRODUCT
+from tests.delivery.publish.web import Endless, WebServer, make_certificate
 
 
 @pytest.fixture
@@ -194,6 +195,15 @@ def test_only_https_is_fetched(url):
 def test_a_server_that_does_not_answer_is_an_error():
     with pytest.raises(UserError, match=r"https://127\.0\.0\.1:1/t"):
         fetch("https://127.0.0.1:1/t")
+
+
+def test_a_server_that_drips_holds_nobody(tmp_path, monkeypatch):
+    certificate = make_certificate(tmp_path / "certificate.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    drops = Endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x", pause=0.05)
+    with WebServer(certificate, lambda path: drops) as server, pytest.raises(UserError) as error:
+        fetch(f"{server.url}/t", 0.2)
+    assert error.value.what == f"{server.url}/t could not be read within 0.2 seconds."
 
 
 json_values = st.recursive(

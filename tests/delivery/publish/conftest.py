@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,8 +33,6 @@ def s3_server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The certificate of the web servers, and its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
     return make_certificate(tmp_path_factory.mktemp("tls") / "certificate.pem")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
+
+import pytest
 
 from tests.delivery.publish.servers import Handler, Reply, Server
 
@@ -82,6 +85,8 @@ class WebServer(Server):
 
 def make_certificate(path: Path) -> Path:
     """A certificate of 127.0.0.1 and 127.0.0.2 and its key, in one file, signed by itself."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]
     names = "subjectAltName=IP:127.0.0.1,IP:127.0.0.2"
     command += ["-subj", "/CN=tests", "-addext", names, "-keyout", "-", "-out", "-"]
