@@ -55,7 +55,7 @@ REGIONS_PER_TASK = 6
 
 LINTER_SECONDS = 60
 """How long a linter may take for each template. It takes four seconds for the largest of ours in all Regions, and hours
-for some small ones: cfn-lint tries every combination of the values in one Fn::Sub."""
+for some small ones: both try every combination of the values in one Fn::Sub."""
 
 REGION_OF_ALL_SETS = "us-east-1"
 """The Region in which cloudformation-validate checks every launch; where it is not checked, the first one that is."""

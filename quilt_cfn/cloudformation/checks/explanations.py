@@ -43,9 +43,10 @@ DUPLICATE_KEY = Explanation(
 LINTER_UNFINISHED = Explanation(
     "linter-unfinished",
     "What a linter would have found in the template is not known.",
-    "A linter failed, or needed more time or memory than it may, and was ended; the other engines were not. cfn-lint "
-    "tries every combination of the values in one Fn::Sub, and takes hours for many pseudo parameters or parameters "
-    "with AllowedValues. Divide that text into two, or leave the linters out with --no-linters.",
+    "A linter failed, or needed more time or memory than it may, and was ended; the other engines were not. Both "
+    "linters try every combination of the values in one Fn::Sub: cloudformation-validate those of parameters with "
+    "AllowedValues, cfn-lint those of pseudo parameters. Divide that text into two, or leave the linters out with "
+    "--no-linters.",
     "https://github.com/aws-cloudformation/cfn-lint",
 )
 

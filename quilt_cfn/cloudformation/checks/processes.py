@@ -173,13 +173,16 @@ def _bounded(seconds: float) -> Iterator[None]:
     """Let allocations beyond ``MOST_MEMORY`` fail, before the system ends some other program.
 
     And have the system end this process if it computes much longer than it may, in case nobody else does: the parent
-    process may have been killed.
+    process may have been killed. Nothing is printed meanwhile: native code has words of its own for too little memory.
     """
     limits = {
         RLIMIT_DATA: MOST_MEMORY,
         RLIMIT_CPU: int(process_time() + CPU_SECONDS * seconds) + 1,
     }
     before = {each: getrlimit(each) for each in limits}
+    standard_error = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
     for each, (soft, hard) in before.items():
         setrlimit(each, (min(limit for limit in (limits[each], soft, hard) if limit != RLIM_INFINITY), hard))
     try:
@@ -187,6 +190,8 @@ def _bounded(seconds: float) -> Iterator[None]:
     finally:
         for each, limit in before.items():
             setrlimit(each, limit)
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
 
 
 @contextmanager
