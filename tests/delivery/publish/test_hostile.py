@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,9 +24,9 @@ from tests.delivery.publish.servers import Reply, aws_variables
 from tests.delivery.publish.web import Endless, WebServer
 
 MEMORY = 150 * 1000**2
-TIME = 3
-"""Seconds that verify is given where the other side never ends."""
-GRACE = 12
+TIME, SHORT_TIME = 60, 3
+"""Seconds that verify is given, and where the other side never ends."""
+GRACE = 30
 """Seconds more in which the process has to have begun and ended, on a machine that does much else."""
 EIGHT_GB = 8 * 1024**3
 
@@ -55,22 +54,20 @@ class Ended(NamedTuple):
 def verify(tmp_path: Path, certificate: Path) -> Callable[..., Ended]:
     """Runs the command in a process; it has ended in time, in little memory, and printed nothing that does harm."""
 
-    def verify(*arguments: str, **variables: str) -> Ended:
+    def verify(location: str, seconds: int, **variables: str) -> Ended:
         peak = tmp_path / "peak"
         environment = os.environ | {"SSL_CERT_FILE": str(certificate)} | variables
-        start = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-c", VERIFY, peak, "--timeout", str(TIME), *arguments],
+            [sys.executable, "-c", VERIFY, peak, "--timeout", str(seconds), location],
             env=environment,
             capture_output=True,
-            timeout=TIME + GRACE,
+            timeout=seconds + GRACE,
         )
         output = (done.stdout + done.stderr).decode()
         assert done.returncode in (1, 2), output
-        assert time.monotonic() - start < TIME + GRACE
         assert int(peak.read_text()) * 1024 < MEMORY
         assert "Traceback" not in output
-        assert all(each.isprintable() for each in output.splitlines()), output
+        assert all(each.isprintable() for each in output.split("\n")), output
         assert len(output) < 10_000, "a person reads it"
         return Ended(done.returncode, output)
 
@@ -135,14 +132,14 @@ def publication(
     """Publishes something and verifies it there: in a folder, on a web server, in S3."""
     servers: list[WebServer] = []
 
-    def publication(held: Held, reply: Callable[[str], Any] | None = None) -> Ended:
+    def publication(held: Held, reply: Callable[[str], Any] | None = None, seconds: int = TIME) -> Ended:
         if request.param == "folder":
-            return verify(folder(tmp_path, held))
+            return verify(folder(tmp_path, held), seconds)
         if request.param == "https":
             servers.append(WebServer(certificate, reply or answers(held)).__enter__())
-            return verify(f"{servers[-1].url}/artifacts")
+            return verify(f"{servers[-1].url}/artifacts", seconds)
         servers.append(WebServer(None, reply or s3_answers(held)).__enter__())
-        return verify("s3://artifacts", **aws_variables(servers[-1].url))
+        return verify("s3://artifacts", seconds, **aws_variables(servers[-1].url))
 
     yield publication
     for server in servers:
@@ -230,8 +227,8 @@ def test_a_manifest_with_what_a_terminal_obeys(publication, field, text):
     ids=["body", "header", "status after status"],
 )
 def test_a_server_that_sends_a_byte_a_second(publication, drops):
-    ended = publication({}, lambda path: drops)
-    assert (ended.code, f"could not be read within {TIME} seconds" in ended.output) == (2, True)
+    ended = publication({}, lambda path: drops, SHORT_TIME)
+    assert (ended.code, f"could not be read within {SHORT_TIME} seconds" in ended.output) == (2, True)
 
 
 EVIL = "\x1b[2J\x1b[H all files are what its manifest says"
