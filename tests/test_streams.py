@@ -63,10 +63,10 @@ def test_what_the_terminal_can_not_show_is_escaped():
 
 
 def on_a_terminal(statements):
-    """What a terminal gets from a process that says that it works after a tenth of a second."""
+    """What a terminal gets from a process that says that it works after a third of a second."""
     reader, terminal = os.openpty()
     try:
-        python_ = f"from quilt_cfn import streams; import sys, time; streams.SILENCE = 0.1\n{statements}"
+        python_ = f"from quilt_cfn import streams; import sys, time; streams.SILENCE = 0.3\n{statements}"
         command = [sys.executable, "-c", python_]
         subprocess.run(command, cwd=ROOT, stdin=terminal, stdout=terminal, stderr=terminal, check=True)
         return os.read(reader, 10_000).decode()
@@ -76,10 +76,10 @@ def on_a_terminal(statements):
 
 
 def test_silence_on_a_terminal_is_ended_by_a_line_that_disappears():
-    shown = on_a_terminal("with streams.taken_over(): time.sleep(0.5); print('done')")
+    shown = on_a_terminal("with streams.taken_over(): time.sleep(1); print('done')")
     assert re.fullmatch(r"(\rquilt-cfn: working for [0-9]+ seconds \.\.\.)+\r +\rdone\r\n", shown)
 
 
 def test_a_progress_bar_is_no_silence():
     bar = "print('50 %', end='', file=sys.stderr, flush=True)"
-    assert on_a_terminal(f"with streams.taken_over(): {bar}; time.sleep(0.5)") == "50 %"
+    assert on_a_terminal(f"with streams.taken_over(): {bar}; time.sleep(1)") == "50 %"

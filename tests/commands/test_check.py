@@ -109,7 +109,7 @@ def test_an_interrupted_check_ends_at_once_without_a_traceback():
         while b"0/21 [" not in shown:  # from then on other processes are at work
             shown += os.read(terminal, 4096)
         os.killpg(check.pid, signal.SIGINT)
-        out, _ = check.communicate(timeout=20)
+        out, _ = check.communicate(timeout=60)
         shown += os.read(terminal, 4096)
     finally:
         check.kill()
