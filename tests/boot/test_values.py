@@ -139,7 +139,9 @@ def test_every_value_arrives_and_none_is_run_or_shown(instance):
     programs = instance.run("cat /run/programs").stdout
     assert " docker run --env=" in programs, programs[-3000:]
     visible = done.stdout + done.stderr + programs + instance.run("cat /var/log/quilt-boot.log").stdout
-    visible += (instance.folder / "metadata.json").read_text()
     visible += as_text(instance.calls("SignalResource", "PutLogEvents", "CreateLogStream"))
-    shown = [value for value in expected.values() if len(value) > 8 and value not in SNIPPETS and value in visible]
-    assert shown == []
+    # Values made of snippets may look like a part of the configuration, which names the values and has none.
+    harmless = (*SNIPPETS, (instance.folder / "metadata.json").read_text())
+    long = [value for value in expected.values() if len(value) > 8 and not any(value in each for each in harmless)]
+    assert len(long) > COUNT
+    assert [value for value in long if value in visible] == []
