@@ -102,11 +102,16 @@ class Checkout:
         self, checked: bool = False, draft: bool = False, python: object = sys.executable, parallel: bool = False
     ) -> str:
         """The error of ``quilt-cfn release``, which wrote nothing."""
-        before = self.git("status", "--porcelain", "--ignored=matching")
+        before = self.status()
         with pytest.raises(UserError) as error:
             self.release(checked, draft, python, parallel)
-        assert self.git("status", "--porcelain", "--ignored=matching") == before
+        assert self.status() == before
         return str(error.value)
+
+    def status(self) -> list[str]:
+        """What is changed, new or ignored in the checkout, but for what Python compiles while tests run."""
+        lines = self.git("status", "--porcelain", "--ignored=matching").splitlines()
+        return [line for line in lines if "__pycache__" not in line]
 
 
 PASSING = "def test_it():\n    pass\n\n\ndef test_it_again():\n    pass\n"
