@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Thread
 
 from tests.boot.instance import Instance
@@ -59,8 +58,11 @@ class Member:
         """Run, every two minutes, what systemd runs from the moment on when the boot enables it."""
         while self.runs and not self.halted:
             if "quilt-refresh" in self.instance.run("cat /run/systemctl").stdout:
-                with suppress(KeyError):  # the unit's file is empty: the instance is being ended
+                try:
                     self.instance.refresh()
+                except KeyError:  # nobody reads the unit's file any more
+                    if self.runs and not self.halted:
+                        raise
             balancer.pause(2)
 
 

@@ -192,8 +192,9 @@ class Instance:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing runs on it any more."""
-        return self.guard.poll() is not None
+        """Whether it is being ended, or nothing runs on it any more."""
+        assert self.guard.stdin is not None
+        return self.guard.stdin.closed or self.guard.poll() is not None
 
     def run(self, command: str, user: str = "root", **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a bash command on the instance, as if over SSH."""
