@@ -37,7 +37,7 @@ def add_to(commands: Any) -> None:
                 help="how often to look while waiting; default: 15 seconds at first, 60 later",
             )
         if step == "plan":
-            parser_of_step.set_defaults(format="json")
+            parser_of_step.set_defaults(format="json")  # a part of which is of no use to whoever reads it
         if step == "status":
             parser_of_step.add_argument(
                 "about", metavar="ID", nargs="?", help="of a change set or a product; default: the listing's product"

@@ -69,10 +69,10 @@ def _entries(changelog: str) -> Iterator[Entry]:
         if heading:
             state = heading["state"] or ""
             withdrawn = state.startswith("withdrawn")
-            yield Entry(heading["version"], _date(state), "\n".join(text).strip(), withdrawn)
+            yield Entry(heading["version"], day(state), "\n".join(text).strip(), withdrawn)
 
 
-def _date(text: str) -> str | None:
+def day(text: str) -> str | None:
     """The text if it is a day as ISO 8601 writes it, otherwise None."""
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         return None

@@ -21,10 +21,11 @@ VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0
 """Major, minor and patch, as in https://semver.org, without anything after them."""
 DRAFT = re.compile(rf"(?P<version>{VERSION.pattern})-draft\.(?P<number>[1-9][0-9]{{0,5}})")
 """A draft of a version, 1.2.3-draft.1: a pre-release of it, as https://semver.org/#spec-item-9 has it."""
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+"""A SHA-256, as registries of images write it: of an image, or of a key."""
 
 # The tag is as the OCI distribution specification has it; the repository is restricted to what registries use.
 _IMAGE = re.compile(r"[a-z0-9]([a-z0-9._/-]*[a-z0-9])?(:[0-9]+/[a-z0-9._/-]+)?:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAJOR = re.compile(r"[1-9][0-9]+")
 _AMI_DEFAULT = re.compile(r"/aws/service/[A-Za-z0-9_./-]+")
 _AMI_ID = re.compile(r"ami-[0-9a-f]{8}([0-9a-f]{9})?")
@@ -84,7 +85,7 @@ def read_release(path: Path = RELEASE_FILE) -> Release:
             "signing.key_fingerprint",
             "sha256: and the 64 hexadecimal digits that `openssl pkey -pubin -in key.pub -outform DER | sha256sum` "
             "prints, or nothing",
-            _DIGEST,
+            DIGEST,
         ),
     )
     fields.refuse_others()
@@ -94,5 +95,5 @@ def read_release(path: Path = RELEASE_FILE) -> Release:
 def _image(fields: Fields, name: str) -> Image:
     return Image(
         fields.string(f"images.{name}.name", "an image with a tag, such as docker.io/library/nginx:1.28", _IMAGE),
-        fields.optional(f"images.{name}.digest", "sha256: and 64 hexadecimal digits, or nothing", _DIGEST),
+        fields.optional(f"images.{name}.digest", "sha256: and 64 hexadecimal digits, or nothing", DIGEST),
     )

@@ -16,7 +16,7 @@ from quilt_cfn.cloudformation.launch.functions import FUNCTIONS, NAME, NotDecida
 from quilt_cfn.cloudformation.launch.parameter_values import ValidationError
 from quilt_cfn.cloudformation.launch.values import NO_VALUE, TOO_LARGE, Origin, Value, concatenate, is_known, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty, is_true, map_at, wrap
-from quilt_cfn.cloudformation.template.expansion import EXTENSIONS, adds_names
+from quilt_cfn.cloudformation.template.expansion import adds_names, is_extended
 from quilt_cfn.cloudformation.template.walk import Path
 
 ACCOUNT = "111122223333"
@@ -67,7 +67,7 @@ class TemplateEvaluator:
         self.declared = {name: each for name, each in resources.items() if not name.startswith("Fn::")}
         self.mappings = map_at(template, "Mappings")
         self.incomplete = adds_names(template)
-        self.extended = EXTENSIONS in wrap(template.get("Transform", []))
+        self.extended = is_extended(template)
         self._depth = 0
         self._written = 0
         self._decided: dict[str, bool | None] = {}

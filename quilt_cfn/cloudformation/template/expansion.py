@@ -44,6 +44,11 @@ def unexpanded(template: Mapping[str, Any]) -> Iterator[Unexpanded]:
                 yield Unexpanded(path[:2], f"the template of the nested stack {path[1]}")
 
 
+def is_extended(template: Mapping[str, Any]) -> bool:
+    """Whether the template has what ``AWS::LanguageExtensions`` adds to the language."""
+    return EXTENSIONS in wrap(template.get("Transform", []))
+
+
 def macros(template: Mapping[str, Any]) -> list[str]:
     """The macros that get the whole template, AWS's own transforms among them, such as AWS::Serverless-2016-10-31."""
     transforms = wrap(template.get("Transform", []))

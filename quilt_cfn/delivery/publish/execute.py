@@ -22,7 +22,7 @@ from quilt_cfn.delivery.publish.plan import (
     version_key,
 )
 from quilt_cfn.delivery.publish.stores.protocols import PreconditionFailed, Store
-from quilt_cfn.delivery.release.artifact import LARGEST_MANIFEST, MANIFEST, SUMS, Manifest, sha256
+from quilt_cfn.delivery.release.artifact import LARGEST_MANIFEST, MANIFEST, SUMS, Manifest
 from quilt_cfn.errors import UserError
 
 WRITE_ATTEMPTS = 5
@@ -79,7 +79,7 @@ def _write(plan: PublishPlan, write: Write, store: Store) -> None:
         _put(store, write.key, write.content, tag)
         there = store.digest(write.key, len(write.content))
         if there and there.intact:
-            if (there.size, there.sha256) == (len(write.content), sha256(write.content)):
+            if there.is_of(write.content):
                 return
             published = store.digest(version_key(plan.version, MANIFEST), LARGEST_MANIFEST) is not None
             raise other_bytes(store, write.key, plan.version, published)

@@ -27,7 +27,6 @@ from quilt_cfn.delivery.release.artifact import (
     Artifact,
     Manifest,
     read_manifest,
-    sha256,
 )
 from quilt_cfn.delivery.release.provenance import provenance, vouches
 from quilt_cfn.delivery.release.signing import verifies
@@ -137,7 +136,7 @@ def plan_publication(
         stored = there[name]
         if stored is None or not stored.intact:
             writes[name] = Write(where[name], content, stored.tag if stored else None)
-        elif (stored.size, stored.sha256) != (len(content), sha256(content)) and not (
+        elif not stored.is_of(content) and not (
             key and name == PROVENANCE and _is_vouched_for(artifact.manifest, key, store, where[name])
         ):
             if name in (SIGNATURE, PROVENANCE):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from quilt_cfn.delivery.release.artifact import LARGEST_LATEST, MANIFEST, PRODUCT, Manifest
+from quilt_cfn.delivery.release.artifact import LARGEST_LATEST, MANIFEST, PRODUCT, SHA256, Manifest
 from quilt_cfn.delivery.release.envelope import opened, seal
 from quilt_cfn.delivery.release.signing import fingerprint
 from quilt_cfn.errors import UserError
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 # In the tree of media types that nobody registers: https://www.rfc-editor.org/rfc/rfc6838#section-3.4
 PAYLOAD_TYPE = "application/x.quilt-registry.latest+json"
 
-_HASH = re.compile(r"[0-9a-f]{64}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
@@ -66,7 +65,7 @@ def read(content: bytes, where: str) -> Latest:
     envelope = fields.pop("envelope", None)
     version, digest, date = (
         _text(fields.get("version"), VERSION),
-        _text(fields.get("sha256"), _HASH),
+        _text(fields.get("sha256"), SHA256),
         fields.get("date"),
     )
     withdrawn = fields.get("withdrawn", [])

@@ -68,7 +68,7 @@ def publish(
     _refuse_draft(artifact.manifest, locations)
     if links and links.is_dir():
         raise UserError(f"{links} is a folder.", "Name a file with --links.")
-    key = _read_key(key_file) if key_file else None
+    key = signing.read_private_key(key_file) if key_file else None
     signing.refuse_other_key(artifact.manifest, key)
     with (
         ThreadPoolExecutor(READERS * len(locations)) as requests,
@@ -207,10 +207,6 @@ def _split(location: str) -> tuple[str, str | None]:
     if rest == LATEST:
         return base, None
     return (base, version) if VERSION.fullmatch(version) or DRAFT.fullmatch(version) else (location, None)
-
-
-def _read_key(key_file: Path) -> PrivateKey:
-    return signing.read_private_key(key_file)
 
 
 def _progress_bar(total: int) -> Any:

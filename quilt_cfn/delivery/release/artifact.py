@@ -10,13 +10,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from quilt_cfn.errors import UserError
-from quilt_cfn.inputs.changelog import CHANGELOG, read_changelog, withdrawn_versions
-from quilt_cfn.inputs.release import DRAFT, VERSION, precedence
+from quilt_cfn.inputs.changelog import CHANGELOG, day, read_changelog, withdrawn_versions
+from quilt_cfn.inputs.release import DIGEST, DRAFT, VERSION, precedence
 
 PRODUCT = "quilt-registry"
 """The name of the product, and of its folder in every store."""
@@ -45,11 +44,10 @@ LARGEST_SIGNATURE = 1024
 LARGEST_PROVENANCE = 64 * 1024
 LARGEST_LATEST = 16 * 1024
 
+SHA256 = re.compile(r"[0-9a-f]{64}")
+"""As ``sha256`` writes it."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_HASH = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # of git's SHA-1 and of its SHA-256
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Entry(NamedTuple):
@@ -199,9 +197,9 @@ def read_manifest(content: bytes, where: str) -> Manifest:
     commit, released, signing_key = document.get("commit"), document.get("released"), document.get("signing_key")
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
         raise _not_a_manifest(where, "its commit is not the 40 or 64 hexadecimal digits of a git commit")
-    if not isinstance(released, str) or not _is_date(released):
+    if not isinstance(released, str) or not day(released):
         raise _not_a_manifest(where, "its date is not YYYY-MM-DD")
-    if signing_key is not None and not (isinstance(signing_key, str) and _FINGERPRINT.fullmatch(signing_key)):
+    if signing_key is not None and not (isinstance(signing_key, str) and DIGEST.fullmatch(signing_key)):
         raise _not_a_manifest(where, "its signing_key is not sha256: and 64 hexadecimal digits")
     items = document.get("files")
     if isinstance(items, list) and len(items) > MOST_FILES:
@@ -234,19 +232,12 @@ def _entry(item: object, where: str) -> Entry:
     fields = item if isinstance(item, dict) else {}
     name, digest, size = fields.get("name"), fields.get("sha256"), fields.get("size")
     named = isinstance(name, str) and _NAME.fullmatch(name)
-    hashed = isinstance(digest, str) and _HASH.fullmatch(digest)
+    hashed = isinstance(digest, str) and SHA256.fullmatch(digest)
     if not (named and hashed and type(size) is int and size >= 0):
         raise _not_a_manifest(where, "a file in it has no proper name, sha256 and size")
     if size > LARGEST_FILE:
         raise _not_a_manifest(where, f"{name} has more than {LARGEST_FILE:,} bytes")
     return Entry(str(name), str(digest), size)
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return bool(_DATE.fullmatch(text) and date.fromisoformat(text))
-    except ValueError:
-        return False
 
 
 def _not_a_manifest(where: str, why: str) -> UserError:

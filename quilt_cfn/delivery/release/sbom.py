@@ -52,7 +52,7 @@ def bill_of_materials(release: Release, released: str) -> bytes:
     cyclonedx-python-lib is missing or the environment is damaged.
     """
     try:  # late: 0.3 s, and only a release needs it
-        import cyclonedx.model.bom  # noqa: F401
+        import cyclonedx.model.bom  # noqa: F401  # it is in an optional extra, and may be missing
     except ImportError:
         raise UserError(
             "A bill of materials takes cyclonedx-python-lib, which is not installed.",

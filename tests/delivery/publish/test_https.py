@@ -7,6 +7,7 @@ import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -226,8 +227,10 @@ def test_a_redirection_from_the_internet_into_a_private_network_is_not_followed(
 class Tunnel(Handler):
     """A proxy that connects its client to whatever that asks for."""
 
+    asked: ClassVar[list[str]] = []
+
     def do_CONNECT(self) -> None:
-        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        self.asked.append(self.path)
         host, _, port = self.path.rpartition(":")
         with socket.create_connection((host, int(port))) as other:
             self.wfile.write(b"HTTP/1.1 200 Connected\r\n\r\n")
@@ -242,11 +245,11 @@ def test_a_proxy_that_the_user_has_named_is_used_whatever_its_address_is(web, se
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name)
     with Server(Tunnel) as proxy:
-        proxy.asked = []  # type: ignore[attr-defined]
+        Tunnel.asked.clear()
         monkeypatch.setenv("https_proxy", proxy.url)
         monkeypatch.setattr(https, "is_public", lambda address: pytest.fail("this is the address of the proxy"))
         assert web.read(KEY, LIMIT) == (HELD[KEY], sha256(HELD[KEY]), True)
-        assert proxy.asked == [server.url.removeprefix("https://")]  # type: ignore[attr-defined]
+        assert Tunnel.asked == [server.url.removeprefix("https://")]
 
 
 @pytest.mark.parametrize(

@@ -179,11 +179,11 @@ def test_the_provenance_that_an_earlier_version_of_this_package_made_is_kept():
     assert key(PROVENANCE) in made.kept
 
 
-def test_of_a_file_in_the_store_no_more_is_read_than_the_one_to_publish_has():
+def test_of_a_file_in_the_store_no_more_is_read_than_the_one_to_publish_has(monkeypatch):
     limits = {}
     store = Memory(published(OURS, key=KEY))
     digest = store.digest
-    store.digest = lambda key, limit: (limits.update({key: limit}), digest(key, limit))[1]  # type: ignore[method-assign]
+    monkeypatch.setattr(store, "digest", lambda key, limit: (limits.update({key: limit}), digest(key, limit))[1])
     read_only(store, KEY)
     assert limits == {each: len(content) for each, content in published(OURS, key=KEY).items() if each != latest_key()}
 
@@ -267,9 +267,9 @@ def test_other_folders_beside_the_versions_are_no_versions():
     assert read_only(store).pointer.version == "1.0.0"
 
 
-def test_a_store_that_can_not_list_has_nothing_newer():
+def test_a_store_that_can_not_list_has_nothing_newer(monkeypatch):
     store = Memory()
-    store.names = lambda folder: None  # type: ignore[method-assign]
+    monkeypatch.setattr(store, "names", lambda folder: None)
     assert read_only(store).pointer.version == "1.0.0"
 
 

@@ -338,12 +338,12 @@ def test_a_pointer_whose_readable_fields_are_not_those_that_were_signed_is_found
     assert "V10" in [rule for rule, _ in findings(store, None, public_key)]
 
 
-def test_an_old_signed_pointer_is_found_where_the_newer_version_can_be_seen(public_key):
+def test_an_old_signed_pointer_is_found_where_the_newer_version_can_be_seen(public_key, monkeypatch):
     store = Memory(published(OURS, NEWER, key=KEY, latest=OURS))
     ((rule, message),) = findings(store, None, public_key)
     assert rule == "V11"
     assert message.startswith(f"{latest_key()} names 1.0.0, and 1.1.0 is published, signed and not withdrawn")
-    store.names = lambda folder: None  # type: ignore[method-assign]
+    monkeypatch.setattr(store, "names", lambda folder: None)
     assert findings(store, None, public_key) == []
 
 

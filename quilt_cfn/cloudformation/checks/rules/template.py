@@ -16,8 +16,8 @@ from quilt_cfn.cloudformation.analysis.sizes import sizes
 from quilt_cfn.cloudformation.checks.rules.rule import REFERENCE, USER_GUIDE, Violation, rule
 from quilt_cfn.cloudformation.facts import quotas, template_format
 from quilt_cfn.cloudformation.launch import Contract, Launch, is_known
-from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at, wrap
-from quilt_cfn.cloudformation.template.expansion import EXTENSIONS, LOOP, adds_names, macros, unexpanded
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
+from quilt_cfn.cloudformation.template.expansion import EXTENSIONS, LOOP, adds_names, is_extended, macros, unexpanded
 from quilt_cfn.cloudformation.template.intrinsic_functions import INTRINSIC_FUNCTIONS
 from quilt_cfn.cloudformation.template.walk import Path, entries, references
 
@@ -82,12 +82,12 @@ def names_are_valid(launch: Launch, contract: Contract) -> Iterator[Violation]:
         for name, declared in _declared(launch, section):
             yield from _name((section, name), "[A-Za-z0-9]+")
             # Which keys AWS::LanguageExtensions adds is not documented.
-            if section == "Mappings" and not _is_extended(launch):
+            if section == "Mappings" and not is_extended(launch.template):
                 for first, inner in dict_or_empty(declared).items():
                     yield from _name((section, name, first), "[A-Za-z0-9.-]+")
                     for second in dict_or_empty(inner):
                         yield from _name((section, name, first, second), "[A-Za-z0-9]+")
-    for section in ("Conditions", "Resources", "Outputs") if not _is_extended(launch) else ():
+    for section in ("Conditions", "Resources", "Outputs") if not is_extended(launch.template) else ():
         for name in map_at(launch.template, section):
             if name.startswith(LOOP):
                 yield ((section, name), f"{name} is a loop only with Transform: {EXTENSIONS}.")
@@ -137,7 +137,7 @@ def resources_are_declared_right(launch: Launch, contract: Contract) -> Iterator
             ("UpdateReplacePolicy", template_format.UPDATE_REPLACE_POLICIES),
         ):
             value = resource.get(key, "Delete")
-            if value not in values and not (_is_extended(launch) and isinstance(value, dict)):
+            if value not in values and not (is_extended(launch.template) and isinstance(value, dict)):
                 what = f"is {value}" if isinstance(value, str) else "is no text"
                 yield ((*path, key), f"The {key} of {name} {what}; {', '.join(values)} are valid.")
 
@@ -436,10 +436,6 @@ def all_is_expanded(launch: Launch, contract: Contract) -> Iterator[Violation]:
             part.path,
             f"{part.what[0].upper()}{part.what[1:]} was not expanded or read: our rules checked nothing of it.",
         )
-
-
-def _is_extended(launch: Launch) -> bool:
-    return EXTENSIONS in wrap(launch.template.get("Transform", []))
 
 
 def _declared(launch: Launch, section: str) -> Iterator[tuple[str, Any]]:

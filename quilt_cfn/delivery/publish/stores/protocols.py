@@ -42,6 +42,10 @@ class Digest(NamedTuple):
     intact: bool = True
     """As in ``Stored``."""
 
+    def is_of(self, content: bytes) -> bool:
+        """Whether this is what ``content`` comes to."""
+        return (self.size, self.sha256) == size_and_sha256([content])
+
 
 class PreconditionFailed(Exception):
     """The condition of a write does not hold: something is at the key, or something else than the tag says."""
