@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from quilt_cfn.inputs.fields import Fields, read_fields
+from quilt_cfn.inputs.fields import ANY, Fields, read_fields
 
 IN_CHECKOUT = Path("marketplace/release.yaml")
 """Where the release file of a checkout is, seen from its top folder."""
@@ -21,11 +21,15 @@ VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0
 """Major, minor and patch, as in https://semver.org, without anything after them."""
 DRAFT = re.compile(rf"(?P<version>{VERSION.pattern})-draft\.(?P<number>[1-9][0-9]{{0,5}})")
 """A draft of a version, 1.2.3-draft.1: a pre-release of it, as https://semver.org/#spec-item-9 has it."""
+PLATFORM = "linux/amd64"
+"""The only platform that a release can have: ``stack/choices.py`` offers no instance type with another processor."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 """A SHA-256, as registries of images write it: of an image, or of a key."""
 
-# The tag is as the OCI distribution specification has it; the repository is restricted to what registries use.
-_IMAGE = re.compile(r"[a-z0-9]([a-z0-9._/-]*[a-z0-9])?(:[0-9]+/[a-z0-9._/-]+)?:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+# As docker reads it, in lower case: host, path, tag (https://pkg.go.dev/github.com/distribution/reference).
+_HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?"
+_PART = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(rf"({_HOST}/)?{_PART}(/{_PART})*(:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?")
 _MAJOR = re.compile(r"[1-9][0-9]+")
 _AMI_DEFAULT = re.compile(r"/aws/service/[A-Za-z0-9_./-]+")
 _AMI_ID = re.compile(r"ami-[0-9a-f]{8}([0-9a-f]{9})?")
@@ -36,6 +40,23 @@ class Image(NamedTuple):
 
     name: str
     digest: str | None
+    unconfirmed: str | None = None
+    """A sentence that says why this may not be the vendor's image; None once the vendor has confirmed the name."""
+
+    @property
+    def tag(self) -> str | None:
+        """The tag in the name, None if there is none."""
+        return self.name.rpartition("/")[2].partition(":")[2] or None
+
+    @property
+    def repository(self) -> str:
+        """The name without its tag, such as ``docker.io/library/nginx``."""
+        return self.name.removesuffix(f":{self.tag}")
+
+    @property
+    def moves(self) -> bool:
+        """Whether the name stands for another image after every build: without a tag, ``docker`` takes ``latest``."""
+        return self.tag in (None, "latest")
 
     @property
     def reference(self) -> str:
@@ -47,6 +68,8 @@ class Release(NamedTuple):
     """One release of the product. A template depends on this and on the edition, and on nothing else."""
 
     version: str
+    platform: str
+    """Of the images, as registries write it: operating system and architecture."""
     registry: Image
     catalog: Image
     nginx: Image
@@ -58,6 +81,11 @@ class Release(NamedTuple):
     """The product's AMI in us-east-1, for the Marketplace submission."""
     key_fingerprint: str | None
     """The fingerprint of the key that has to sign the release; None as long as there is no such key."""
+
+    @property
+    def images(self) -> dict[str, Image]:
+        """The container images by their names in the release file."""
+        return {"registry": self.registry, "catalog": self.catalog, "nginx": self.nginx}
 
 
 def precedence(version: str) -> tuple[int, ...]:
@@ -71,6 +99,11 @@ def read_release(path: Path = RELEASE_FILE) -> Release:
     fields = read_fields(path, "release file", "Run the command in a checkout, or name a release file with --release.")
     release = Release(
         version=fields.string("version", "three numbers such as 1.2.3", VERSION),
+        platform=fields.string(
+            "platform",
+            f"{PLATFORM}: the instances on offer, and so the machine image, are x86_64",
+            re.compile(PLATFORM),
+        ),
         registry=_image(fields, "registry"),
         catalog=_image(fields, "catalog"),
         nginx=_image(fields, "nginx"),
@@ -94,6 +127,9 @@ def read_release(path: Path = RELEASE_FILE) -> Release:
 
 def _image(fields: Fields, name: str) -> Image:
     return Image(
-        fields.string(f"images.{name}.name", "an image with a tag, such as docker.io/library/nginx:1.28", _IMAGE),
+        fields.string(f"images.{name}.name", "an image, such as docker.io/library/nginx:1.30.5", _IMAGE),
         fields.optional(f"images.{name}.digest", "sha256: and 64 hexadecimal digits, or nothing", DIGEST),
+        fields.optional(
+            f"images.{name}.unconfirmed", "a sentence that says what nobody has confirmed, or nothing", ANY
+        ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import yaml
 
 from quilt_cfn.cloudformation.facts.package_data import file_of
 from quilt_cfn.errors import UserError
-from quilt_cfn.inputs.release import DRAFT, RELEASE_FILE, VERSION, Image, Release, precedence, read_release
+from quilt_cfn.inputs.release import DRAFT, RELEASE_FILE, VERSION, Release, precedence, read_release
+from quilt_cfn.stack.choices import INSTANCE_TYPES
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -28,15 +30,44 @@ def read(folder: Path, field: str, value: Any) -> Release:
     return read_release(folder / "release.yaml")
 
 
-def test_every_image_has_a_tag_other_than_latest(release):
-    for image in (release.registry, release.catalog, release.nginx):
-        assert not image.reference.endswith(":latest")
-        assert ":" in image.reference.rsplit("/", 1)[1]
+def test_an_image_whose_tag_moves_is_marked_as_unconfirmed(release):
+    assert release.images == {"registry": release.registry, "catalog": release.catalog, "nginx": release.nginx}
+    for image in release.images.values():
+        assert image.unconfirmed if image.moves else not image.unconfirmed
 
 
-def test_a_digest_pins_an_image():
-    assert Image("a/b:1", DIGEST).reference == f"a/b:1@{DIGEST}"
-    assert Image("a/b:1", None).reference == "a/b:1"
+def test_an_image_is_the_platforms_of_the_instance_types_on_offer(release):
+    assert release.platform == "linux/amd64"
+    assert not [each for each in INSTANCE_TYPES if re.match(r"[a-z]+\d+g", each)]
+
+
+@pytest.mark.parametrize(
+    ("name", "repository", "tag", "moves"),
+    [
+        ("a/b:1", "a/b", "1", False),
+        ("a/b:latest", "a/b", "latest", True),
+        ("a/b", "a/b", None, True),
+        ("nginx", "nginx", None, True),
+        ("localhost:5000/a/b", "localhost:5000/a/b", None, True),
+        ("localhost:5000/a/b:1.0-rc_1", "localhost:5000/a/b", "1.0-rc_1", False),
+    ],
+)
+def test_a_name_is_a_repository_and_a_tag_which_moves_if_it_is_latest_or_missing(
+    tmp_path, name, repository, tag, moves
+):
+    image = read(tmp_path, "images.registry.name", name).registry
+    assert (image.repository, image.tag, image.moves) == (repository, tag, moves)
+
+
+def test_a_digest_pins_an_image(tmp_path):
+    image = read(tmp_path, "images.nginx.digest", DIGEST).nginx
+    assert image.reference == f"{image.name}@{DIGEST}"
+    assert read(tmp_path, "images.nginx.digest", None).nginx.reference == image.name
+
+
+def test_what_nobody_has_confirmed_is_said_or_nothing(tmp_path):
+    assert read(tmp_path, "images.nginx.unconfirmed", "Nobody saw it.").nginx.unconfirmed == "Nobody saw it."
+    assert read(tmp_path, "images.catalog.unconfirmed", None).catalog.unconfirmed is None
 
 
 def test_the_signing_key_is_named_by_its_fingerprint_or_not_at_all(tmp_path):
@@ -84,10 +115,18 @@ def test_rds_has_the_major_version_of_postgresql_in_standard_support(release):
         ("version", "01.0.0"),
         ("version", 1.0),
         ("version", None),
-        ("images.registry.name", "quiltdata/registry"),
+        ("platform", None),
+        ("platform", "linux/arm64"),
+        ("images.registry.name", None),
+        ("images.registry.name", "quiltdata/registry:"),
+        ("images.registry.name", "quiltdata//registry:1"),
+        ("images.registry.name", "quiltdata/registry/:1"),
+        ("images.registry.name", "https://docker.io/quiltdata/registry:1"),
+        ("images.registry.name", f"quiltdata/registry:1@{DIGEST}"),
         ("images.registry.name", "Quilt/registry:1"),
         ("images.nginx.name", "nginx:1 --privileged"),
         ("images.catalog.digest", "sha256:abc"),
+        ("images.catalog.unconfirmed", ["a", "list"]),
         ("database.postgres", "16.13"),
         ("database.postgres", "0"),
         ("ami.default", "/custom/ami"),

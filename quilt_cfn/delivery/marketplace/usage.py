@@ -55,7 +55,7 @@ MOST_NAMED = 3
 """A permission for more secrets only counts them, because all are named under the keys and secrets; and more actions of
 a service are only counted as well."""
 
-IMAGE = re.compile(r"(?<![\w./:@-])[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/[a-z0-9._/-]+:[\w.-]+")
+IMAGE = re.compile(r"(?<![\w./:@-])[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/[a-z0-9._/-]+(?::[\w.-]+)?")
 """A container image: registry, repository and tag; a digest behind them is left out."""
 INSTALL = re.compile(r"\b(dnf|yum|apt-get)(?: -\S+)* install(?: -\S+)*((?: [a-z0-9][\w.+-]*)+)")
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from quilt_cfn.delivery.release.artifact import LARGEST_PROVENANCE, MANIFEST, PROVENANCE, Manifest
 from quilt_cfn.delivery.release.envelope import opened, seal
 from quilt_cfn.delivery.release.sbom import OURSELVES, image_url
+from quilt_cfn.inputs.release import Image
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey as PrivateKey
@@ -104,7 +105,7 @@ def _parsed(text: bytes) -> object:
 
 
 def _image(name: str, image: Mapping[str, Any]) -> dict[str, Any]:
-    descriptor = {"name": name, "uri": str(image_url(image["name"], image["digest"]))}
+    descriptor = {"name": name, "uri": str(image_url(Image(image["name"], image["digest"])))}
     digest = image["digest"]
     return {**descriptor, **({"digest": {"sha256": digest.removeprefix("sha256:")}} if digest else {})}
 

@@ -102,10 +102,7 @@ def _product(release: Release, timestamp: datetime) -> Bom:
     product = Component(
         type=ComponentType.APPLICATION, name=PRODUCT, version=release.version, bom_ref=f"{PRODUCT}@{release.version}"
     )
-    images = [
-        _container(name, image)
-        for name, image in (("registry", release.registry), ("catalog", release.catalog), ("nginx", release.nginx))
-    ]
+    images = [_container(name, image) for name, image in release.images.items()]
     facts = {
         "ssm-parameter": release.ami_default,
         "ami-in-us-east-1": release.ami_id or "not decided yet",
@@ -150,14 +147,13 @@ def _container(name: str, image: Image) -> Component:
     from cyclonedx.model import HashAlgorithm, HashType  # late: see bill_of_materials
     from cyclonedx.model.component import Component, ComponentType
 
-    repository, _, tag = image.name.rpartition(":")
     digest = (image.digest or "").removeprefix("sha256:")
     return Component(
         type=ComponentType.CONTAINER,
-        name=repository,
-        version=tag,
+        name=image.repository,
+        version=image.tag,
         bom_ref=f"image-{name}",
-        purl=image_url(image.name, image.digest),
+        purl=image_url(image),
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)] if digest else [],
     )
 
@@ -199,19 +195,21 @@ def _environment(version: str, timestamp: datetime) -> tuple[Bom, set[str]]:
     return bom, {str(each.bom_ref.value) for each in makes_templates}
 
 
-def image_url(name: str, digest: str | None) -> PackageURL:
-    """The package URL of a container image, ``name`` being repository and tag.
+def image_url(image: Image) -> PackageURL:
+    """The package URL of a container image.
 
-    With a digest it names the bytes. Without one there is only the tag, a version in the older type ``docker``.
+    With a digest it names the bytes. Without one there is only the tag, a version in the older type ``docker``; without
+    a tag there is no version.
     https://github.com/package-url/purl-spec/blob/main/types-doc/oci-definition.md
     https://github.com/package-url/purl-spec/blob/main/types-doc/docker-definition.md
     """
     from packageurl import PackageURL  # late: only a release or its publication needs it
 
-    repository, _, tag = name.rpartition(":")
+    repository, tag = image.repository, image.tag
     *place, last = repository.split("/")
-    if digest:
-        return PackageURL("oci", None, last, digest, {"repository_url": repository, "tag": tag})
+    if image.digest:
+        tagged = {"tag": tag} if tag else {}
+        return PackageURL("oci", None, last, image.digest, {"repository_url": repository, **tagged})
     host = place.pop(0) if place and ("." in place[0] or ":" in place[0]) else "docker.io"
     elsewhere = {} if host == "docker.io" else {"repository_url": host}
     return PackageURL("docker", "/".join(place), last, tag, elsewhere)

@@ -195,7 +195,16 @@ def test_an_image_with_a_digest_is_named_by_it_and_one_without_by_its_tag(docume
         "catalog": PackageURL("docker", None, "catalog", "2.9", {"repository_url": "registry.example"}),
         "nginx": PackageURL("docker", "library", "nginx", "1.28"),
     }
-    assert str(image_url("docker.io/library/nginx:1.28", None)) == "pkg:docker/library/nginx@1.28"
+    assert str(image_url(RELEASE.nginx)) == "pkg:docker/library/nginx@1.28"
+
+
+def test_an_image_without_a_tag_has_no_version():
+    document = json.loads(bill_of_materials(RELEASE._replace(nginx=Image("docker.io/quilt/nginx", None)), "2026-01-31"))
+    (image,) = [each for each in document["components"] if each["bom-ref"] == "image-nginx"]
+    assert (image["name"], image["purl"]) == ("docker.io/quilt/nginx", "pkg:docker/quilt/nginx")
+    assert "version" not in image
+    url = image_url(Image("docker.io/quilt/nginx", DIGEST))
+    assert url == PackageURL("oci", None, "nginx", DIGEST, {"repository_url": "docker.io/quilt/nginx"})
 
 
 @pytest.mark.parametrize("ami_id", [None, "ami-0123456789abcdef0"])
