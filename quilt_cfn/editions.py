@@ -21,6 +21,13 @@ class Signer(enum.Enum):
     ROLE = "the instance's role; its URLs live as long as a session, six hours at most"
 
 
+class MachineImage(enum.Enum):
+    """What an edition's instances are launched from."""
+
+    AMAZON_LINUX = "the newest Amazon Linux 2023, by AWS's public parameter; the boot downloads what that lacks"
+    BAKED = "the release's own image, which the image factory bakes; the boot downloads nothing"
+
+
 class Edition(NamedTuple):
     """One of the products: ``name`` on the command line, ``file`` among the templates, and what sets it apart."""
 
@@ -28,6 +35,7 @@ class Edition(NamedTuple):
     file: str
     title: str
     signer: Signer
+    machine_image: MachineImage
     outside_marketplace: str | None
     """How customers get it where AWS Marketplace does not carry it: a sentence."""
 
@@ -37,6 +45,7 @@ REGISTRY = Edition(
     file="quilt-registry.yaml",
     title="a private registry and web catalog for data packages, on one EC2 instance",
     signer=Signer.USER,
+    machine_image=MachineImage.AMAZON_LINUX,
     outside_marketplace="It is launched from its own S3 URL.",
 )
 MARKETPLACE = Edition(
@@ -44,6 +53,7 @@ MARKETPLACE = Edition(
     file="quilt-registry-marketplace.yaml",
     title="a private registry and web catalog for data packages, on one EC2 instance, as sold in AWS Marketplace",
     signer=Signer.ROLE,
+    machine_image=MachineImage.BAKED,
     outside_marketplace=None,
 )
 EDITIONS = {edition.name: edition for edition in (REGISTRY, MARKETPLACE)}

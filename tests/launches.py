@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from quilt_cfn.cloudformation.launch import Launch, ValidationError, evaluate
+from quilt_cfn.cloudformation.launch import Launch, ValidationError, evaluate, values_for
 from quilt_cfn.cloudformation.launch.parameter_values import constraint_violation
 from quilt_cfn.inputs.contract import read_contract
 
 __all__ = ["DOCUMENTED", "LaunchedStack", "ValidationError", "as_text", "launch_stack", "refusal"]
 
 DOCUMENTED = read_contract().parameter_sets["documented"]
-"""The parameter values of the documentation's example: name -> value."""
+"""The parameter values of the documentation's example: name -> value; see ``values_for``."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def launch_stack(
 
     Parameters without a value take their default. Raises ``ValidationError``.
     """
-    launch = evaluate(template, DOCUMENTED if parameter_values is None else parameter_values, region)
+    values = values_for(template, DOCUMENTED if parameter_values is None else parameter_values)
+    launch = evaluate(template, values, region)
     assert not launch.errors
     return LaunchedStack(launch)
 

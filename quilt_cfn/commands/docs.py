@@ -85,11 +85,11 @@ def _decisions(editions: dict[str, dict[str, Any]]) -> str:
 def _lifecycle(editions: dict[str, dict[str, Any]]) -> str:
     """What happens to a stack when something fails or is deleted: what is common to the editions, and what differs."""
     from quilt_cfn.cloudformation.describe.lifecycle import report
-    from quilt_cfn.cloudformation.launch import evaluate
+    from quilt_cfn.cloudformation.launch import evaluate, values_for
     from quilt_cfn.inputs.contract import read_contract
 
     every_option = read_contract().parameter_sets["options"]
-    launches = {name: evaluate(template, every_option) for name, template in editions.items()}
+    launches = {name: evaluate(template, values_for(template, every_option)) for name, template in editions.items()}
     return "\n".join(
         [
             "# What happens to a stack",
@@ -107,11 +107,11 @@ def _lifecycle(editions: dict[str, dict[str, Any]]) -> str:
 def _monitoring(editions: dict[str, dict[str, Any]]) -> str:
     """What watches a stack, which is the same in all editions."""
     from quilt_cfn.cloudformation.describe.monitoring import page
-    from quilt_cfn.cloudformation.launch import evaluate
+    from quilt_cfn.cloudformation.launch import evaluate, values_for
     from quilt_cfn.inputs.contract import read_contract
 
     every_option = read_contract().parameter_sets["options"]
     text = _MONITORING.read_text(encoding="utf-8")
-    made = {page(text, evaluate(template, every_option)) for template in editions.values()}
+    made = {page(text, evaluate(template, values_for(template, every_option))) for template in editions.values()}
     (one,) = made
     return one

@@ -29,6 +29,8 @@ associate() {
     --cli-connect-timeout 10 --cli-read-timeout 10
 }
 
+# What the registry's own machine image brings along; see quilt_cfn/image.
+image=/opt/quilt-image
 certificates=/opt/quilt/aws/rds-certificates.pem
 download_certificates() {
   curl -fsSL --max-time 10 -o $certificates.new "$RDS_CERTIFICATES" &&
@@ -47,12 +49,27 @@ login() {
 }
 
 case $1 in
+check-image)
+  wanted=$(</opt/quilt/image-release)
+  if [ -e $image/release ]; then
+    made=$(head -c 40 $image/release | tr -cd '0-9a-z.-')
+    is="the one of release $made"
+  else
+    made=
+    is="not one that was made for the registry"
+  fi
+  if [ "$made" != "$wanted" ]; then
+    echo "The machine image is $is, and this stack needs the one of release $wanted: leave the parameter of the machine" \
+      "image at its default, or choose version $wanted in AWS Marketplace and update the stack with its template." >&2
+    exit 1
+  fi
+  ;;
 make-swap)
   # For large pushes; see start.sh. Written to its end, because swapon refuses a file with holes.
   # https://man7.org/linux/man-pages/man8/swapon.8.html
   swap=/swapfile
   active=$(swapon --show=NAME --noheadings)
-  if [ "$active" != $swap ]; then
+  if [ "$active" != $swap ] && ! { [ -e $swap ] && swapon $swap; }; then
     umask 077
     dd if=/dev/zero of=$swap.new bs=1M count=4096 status=none
     mkswap $swap.new >/dev/null
@@ -63,7 +80,9 @@ make-swap)
   ;;
 install-docker) try dnf --assumeyes --quiet install docker ;;
 fetch-certificates)
-  if [ -z "$RDS_CERTIFICATES" ]; then
+  if [ -e $image/rds-certificates.pem ]; then
+    cp $image/rds-certificates.pem $certificates
+  elif [ -z "$RDS_CERTIFICATES" ]; then
     echo "No certificates of RDS are known here: the database's is not verified."
   elif try download_certificates; then
     mv $certificates.new $certificates

@@ -48,7 +48,7 @@ def build(edition: Edition, release: Release) -> TemplateDict:
     """The template of one edition of one release, as a plain dict in reading order."""
     t = Template(Description=f"Quilt Teams Registry {release.version}: {edition.title}.")
     t.set_version("2010-09-09")
-    add_form(t, release)
+    add_form(t, edition, release)
     add_rules(t)
 
     network = add_network(t)

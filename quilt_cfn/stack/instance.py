@@ -17,12 +17,12 @@ from quilt_cfn import instance as installed
 from quilt_cfn.cloudformation.facts.replacement import resource_page
 from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.cloudformation.template.walk import references
-from quilt_cfn.editions import Edition, Signer
+from quilt_cfn.editions import Edition, MachineImage, Signer
 from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.environment import Variables
 from quilt_cfn.stack.load_balancer import LoadBalancer
 from quilt_cfn.stack.network import Network
-from quilt_cfn.stack.parameters import AMI_ID, INSTANCE_TYPE, KEY_NAME
+from quilt_cfn.stack.parameters import INSTANCE_TYPE, KEY_NAME, ami_parameter
 from quilt_cfn.stack.permissions import INSTANCE_TAG
 from quilt_cfn.stack.security_groups import SecurityGroups
 
@@ -63,9 +63,9 @@ def add_launch_template(
         ec2.LaunchTemplate(
             "ServerTemplate",
             # Here and not at the group: when an update starts another instance, CloudFormation is done with this.
-            Metadata=_metadata(files, configuration, logs),
+            Metadata=_metadata(edition, release, files, configuration, logs),
             LaunchTemplateData=ec2.LaunchTemplateData(
-                ImageId=AMI_ID.ref,
+                ImageId=ami_parameter(edition, release).ref,
                 InstanceType=INSTANCE_TYPE.ref,
                 KeyName=KEY_NAME.ref,
                 IamInstanceProfile=ec2.IamInstanceProfile(Arn=GetAtt(profile, "Arn")),
@@ -154,7 +154,13 @@ def _key(file: installed.InstanceFile) -> str:
     return file.source.replace("_", "-")
 
 
-def _metadata(files: list[installed.InstanceFile], configuration: dict[str, Any], logs: LogGroup) -> dict[str, Any]:
+def _metadata(
+    edition: Edition,
+    release: Release,
+    files: list[installed.InstanceFile],
+    configuration: dict[str, Any],
+    logs: LogGroup,
+) -> dict[str, Any]:
     """What cfn-init writes on the instance: the files, and as JSON what differs from stack to stack."""
     contents: dict[str, dict[str, Any]] = {}
     for file in files:
@@ -165,6 +171,9 @@ def _metadata(files: list[installed.InstanceFile], configuration: dict[str, Any]
             contents[file.path]["owner"] = file.owner
     contents["/opt/quilt/config.json"] = {"content": configuration}
     contents["/etc/docker/daemon.json"] = {"content": _docker_settings(logs)}
+    if edition.machine_image is MachineImage.BAKED:
+        # Not among the environment files, which a later step writes: the boot compares it with the image's own first.
+        contents["/opt/quilt/image-release"] = {"content": release.version}
     return {"AWS::CloudFormation::Init": {"config": {"files": contents}}}
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from troposphere import Equals, If, Not, NoValue, Parameter, Ref, Template
 
+from quilt_cfn.editions import Edition, MachineImage
 from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.choices import DB_INSTANCE_CLASSES, INSTANCE_TYPES, MAINTENANCE_WINDOWS
 
@@ -450,13 +451,6 @@ ALARM_EMAIL = Field(
     default="",
     free_text=True,
 )
-AMI_ID = Field(
-    name="AmiId",
-    label="Machine image",
-    description="Name under which AWS publishes the newest image of Amazon Linux. Leave it as it is.",
-    type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
-)
-
 _MAY_STAY = "(optional: all of it may stay as it is)"
 FORM = (
     Group("Team", (TEAM_ID, TEAM_NAME)),
@@ -481,19 +475,51 @@ FORM = (
         ),
     ),
     Group("Recovery of an earlier registry (else leave it empty)", (DB_SNAPSHOT_IDENTIFIER, EXISTING_BUCKET)),
-    Group("Machine image (do not change)", (AMI_ID,)),
 )
-"""The form from top to bottom; every parameter of every edition. What has to be filled in comes first."""
+"""The form from top to bottom, as far as every edition has it. What has to be filled in comes first."""
 
 FIELDS = tuple(field for group in FORM for field in group.fields)
+"""Every field that does not depend on the release."""
 
 
-def add_form(t: Template, release: Release) -> None:
+def ami_parameter(edition: Edition, release: Release) -> Field:
+    """The field of the machine image.
+
+    Where the release has an image of its own, the field's name has the release in it, because an update keeps the
+    value of a field whose name did not change; see "The machine image's parameter" in decisions.md.
+    """
+    if edition.machine_image is MachineImage.AMAZON_LINUX:
+        return Field(
+            name="AmiId",
+            label="Machine image",
+            description="Name under which AWS publishes the newest image of Amazon Linux. Leave it as it is.",
+            type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+            default=release.ami_default,
+        )
+    numbers, _, draft = release.version.partition("-draft.")
+    return Field(
+        name=f"AmiIdForRelease{numbers.replace('.', 'x')}{draft and f'Draft{draft}'}",
+        label="Machine image",
+        description=(
+            f"The image that was made for release {release.version}; AWS Marketplace fills it in. Leave it as it is: "
+            "an instance that was started from another image does not serve."
+        ),
+        type="AWS::EC2::Image::Id",
+        default=release.ami_id,
+    )
+
+
+def form(edition: Edition, release: Release) -> tuple[Group, ...]:
+    """The form of an edition from top to bottom."""
+    return (*FORM, Group("Machine image (do not change)", (ami_parameter(edition, release),)))
+
+
+def add_form(t: Template, edition: Edition, release: Release) -> None:
     """The parameters, the console's groups and labels, and a condition for each optional one."""
-    for each in FIELDS:
-        parameter = t.add_parameter(each.declaration())
-        if each is AMI_ID:
-            parameter.Default = release.ami_default
+    groups = form(edition, release)
+    fields = [field for group in groups for field in group.fields]
+    for each in fields:
+        t.add_parameter(each.declaration())
         if each.optional:
             t.add_condition(each.is_set_condition, Not(Equals(each.ref, str(each.default))))
     t.set_metadata(
@@ -501,9 +527,9 @@ def add_form(t: Template, release: Release) -> None:
             "AWS::CloudFormation::Interface": {
                 "ParameterGroups": [
                     {"Label": {"default": group.label}, "Parameters": [field.name for field in group.fields]}
-                    for group in FORM
+                    for group in groups
                 ],
-                "ParameterLabels": {field.name: {"default": field.label} for field in FIELDS},
+                "ParameterLabels": {field.name: {"default": field.label} for field in fields},
             }
         }
     )

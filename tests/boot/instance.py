@@ -128,12 +128,15 @@ class Instance:
         (folder / "disk").mkdir()
         (folder / "calls").touch()
         metadata = _with_known_attributes(json.dumps(stack.resources["ServerTemplate"]["Metadata"]))
-        config = json.loads(metadata)["AWS::CloudFormation::Init"]["config"]["files"]["/opt/quilt/config.json"]
-        self.environments: dict[str, dict[str, str]] = config["content"]["Environments"]
+        files = json.loads(metadata)["AWS::CloudFormation::Init"]["config"]["files"]
+        config = files["/opt/quilt/config.json"]["content"]
+        self.environments: dict[str, dict[str, str]] = config["Environments"]
         images = {name: value for name, value in self.environments["stack"].items() if name.endswith("_IMAGE")}
         database = "elsewhere" if database_of else "here"
         mail = {name: self.environments["registry"][name] for name in ("SMTP_HOST", "SMTP_PORT")}
         settings = {**images, **mail, "DISK": disk, "DATABASE": database, "STACK": str(self.common)}
+        # The machine image is of the release that the stack wants, where it wants one of a release.
+        settings["IMAGE_RELEASE"] = files.get("/opt/quilt/image-release", {}).get("content", "")
         settings["CONTROLLERS"] = f"'{' '.join(controllers())}'"
         self.memory = memory
         self.outputs = stack.outputs

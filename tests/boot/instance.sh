@@ -2,7 +2,8 @@
 # Becomes an EC2 instance for a test: a copy-on-write root and namespaces of its own, of which nothing is left behind.
 #   unshare --mount --pid --fork --net --uts --ipc --kill-child bash instance.sh FOLDER
 # The file FOLDER/ready appears when the instance is up. bash reads FOLDER/settings: the size of the DISK, the names of
-# the images, whether the DATABASE is here or elsewhere, and the folder that instances of one stack have in common, STACK.
+# the images, IMAGE_RELEASE if the machine image is one of a release, whether the DATABASE is here or elsewhere, and the
+# folder that instances of one stack have in common, STACK.
 set -euo pipefail
 folder=$1
 tests=$(dirname "$(readlink --canonicalize "$0")")
@@ -71,6 +72,11 @@ PATH=/usr/bin PYTHONPATH=$tools/cfn exec $tools/python2.7 $tools/cfn/bin/$tool -
     ln -sf /usr/local/bin/$tool /opt/aws/bin/$tool
 done
 cp "$stand_ins/aws.sh" /usr/local/bin/aws
+# What the registry's own machine image has in addition.
+if [ "$IMAGE_RELEASE" ]; then
+    mkdir -p /opt/quilt-image
+    echo "$IMAGE_RELEASE" >/opt/quilt-image/release
+fi
 # Corrects the clock, which is what libfaketime reads from /run/clock; fails when no time source answers.
 program /usr/local/bin/chronyc <<'END'
 #!/bin/sh

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from quilt_cfn.cloudformation.launch import PreparedLaunch, ValidationError, prepare
+from quilt_cfn.cloudformation.launch import PreparedLaunch, ValidationError, prepare, values_for
 
 
 def prepare_launches(
     template: Mapping[str, Any], parameter_sets: Mapping[str, Mapping[str, Any]], regions: Iterable[str]
 ) -> Iterator[PreparedLaunch]:
     """The launches to check, Region by Region, their parameter sets in order; nothing is evaluated but conditions."""
+    sets = [values_for(template, each) for each in parameter_sets.values()] or [{}]
     for region in regions:
         seen: set[tuple[str, Any]] | None = None
-        for parameter_values in parameter_sets.values() or ({},):
+        for parameter_values in sets:
             try:
                 prepared = prepare(template, parameter_values, region, allow_missing=not parameter_sets)
             except ValidationError:

@@ -8,7 +8,7 @@ CloudFormation could not compute becomes an ``EvaluationError``. The one excepti
 the message that the console would show. This package may import ``quilt_cfn.cloudformation.template`` and ``facts``.
 """
 
-from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT, Contract
+from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT, Contract, values_for
 from quilt_cfn.cloudformation.launch.functions import NAME
 from quilt_cfn.cloudformation.launch.launch import Launch, PreparedLaunch, evaluate, prepare
 from quilt_cfn.cloudformation.launch.parameter_values import ValidationError
@@ -29,4 +29,5 @@ __all__ = [
     "is_known",
     "origins_of",
     "prepare",
+    "values_for",
 ]

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from quilt_cfn.cloudformation.template.coerce import map_at
+
 
 class ContractCall(NamedTuple):
     """An AWS API call that runs in the stack and that no file in the template shows."""
@@ -39,7 +41,7 @@ class Contract:
     """The parameter sets, API calls, connections and containers of a product; see ``for_template``."""
 
     parameter_sets: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    """Name of the set -> parameter -> value."""
+    """Name of the set -> parameter -> value; see ``values_for``."""
     calls: tuple[ContractCall, ...] = ()
     connections: tuple[ContractConnection, ...] = ()
     containers: Mapping[str, int] = field(default_factory=dict)
@@ -52,3 +54,21 @@ class Contract:
 
 EMPTY_CONTRACT = Contract()
 """The contract of a template of which nothing is known."""
+
+
+def values_for(template: Mapping[str, Any], parameter_values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameter values of a contract for one template.
+
+    A name that ends in ``*`` stands for every parameter that begins so, and for none where there is none: a name with
+    a version in it is another one in each release.
+    """
+    declared = map_at(template, "Parameters")
+    exact = {name: value for name, value in parameter_values.items() if not name.endswith("*")}
+    begun = {
+        name: value
+        for beginning, value in parameter_values.items()
+        if beginning.endswith("*")
+        for name in declared
+        if name.startswith(beginning[:-1])
+    }
+    return begun | exact
