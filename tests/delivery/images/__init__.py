@@ -1,0 +1,1 @@
+"""Container images: their registries, and what is run of them."""
