@@ -11,11 +11,13 @@ from typing import ClassVar
 
 import pytest
 
+from quilt_cfn.delivery import https
+from quilt_cfn.delivery.https import REDIRECTIONS
 from quilt_cfn.delivery.publish.plan import latest_key, version_key
 from quilt_cfn.delivery.publish.publish import verify_at
 from quilt_cfn.delivery.publish.readers import Readers, deadline
-from quilt_cfn.delivery.publish.stores import https, open_source, open_store
-from quilt_cfn.delivery.publish.stores.https import REDIRECTIONS, Web
+from quilt_cfn.delivery.publish.stores import open_source, open_store
+from quilt_cfn.delivery.publish.stores.https import Web
 from quilt_cfn.delivery.publish.verify import verify
 from quilt_cfn.delivery.release.artifact import sha256
 from quilt_cfn.errors import UserError

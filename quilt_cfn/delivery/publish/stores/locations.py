@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote
 
 from quilt_cfn.cloudformation.facts import partitions
+from quilt_cfn.delivery.urls import has_user
 from quilt_cfn.errors import UserError
 
 _S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9][A-Za-z0-9._-]*)*)/?")
@@ -33,11 +34,6 @@ def refuse_credentials(location: str) -> None:
             "The location has credentials or a query in it, which would end up in logs.",
             "Name it without them: what customers read needs none, and S3's are found as every AWS tool finds them.",
         )
-
-
-def has_user(url: str) -> bool:
-    """Whether a URL has a user's name, or a name and a password, before its host."""
-    return "@" in url.partition(":")[2].lstrip("/\\").partition("/")[0]
 
 
 def object_url(bucket: str, region: str, key: str) -> str:
