@@ -10,7 +10,7 @@ from quilt_cfn.cloudformation.launch import Launch, ValidationError, evaluate, v
 from quilt_cfn.cloudformation.launch.parameter_values import constraint_violation
 from quilt_cfn.inputs.contract import read_contract
 
-__all__ = ["DOCUMENTED", "LaunchedStack", "ValidationError", "as_text", "launch_stack", "refusal"]
+__all__ = ["DOCUMENTED", "LaunchedStack", "ValidationError", "as_text", "evaluate_edition", "launch_stack", "refusal"]
 
 DOCUMENTED = read_contract().parameter_sets["documented"]
 """The parameter values of the documentation's example: name -> value; see ``values_for``."""
@@ -74,6 +74,17 @@ class LaunchedStack:
         return plain
 
 
+def evaluate_edition(
+    template: dict[str, Any], parameter_values: dict[str, Any] | None = None, region: str = "us-east-1", **more: str
+) -> Launch:
+    """The launch of an edition with parameter values of the contract, the documented ones unless there are others.
+
+    Raises ``ValidationError``.
+    """
+    values = values_for(template, DOCUMENTED if parameter_values is None else parameter_values)
+    return evaluate(template, values, region, **more)
+
+
 def launch_stack(
     template: dict[str, Any], parameter_values: dict[str, Any] | None = None, region: str = "us-east-1"
 ) -> LaunchedStack:
@@ -81,8 +92,7 @@ def launch_stack(
 
     Parameters without a value take their default. Raises ``ValidationError``.
     """
-    values = values_for(template, DOCUMENTED if parameter_values is None else parameter_values)
-    launch = evaluate(template, values, region)
+    launch = evaluate_edition(template, parameter_values, region)
     assert not launch.errors
     return LaunchedStack(launch)
 

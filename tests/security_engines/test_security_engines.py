@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from quilt_cfn.cloudformation.describe.accepted_findings import expected
-from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.cloudformation.template.read import read_template
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.inputs.accepted_findings import read_accepted_findings
 from quilt_cfn.inputs.contract import read_contract
 from tests import security_engines
 from tests.cloudformation_diff import as_template
+from tests.launches import evaluate_edition
 from tests.security_engines import ENGINES, Found
 
 pytestmark = [
@@ -92,7 +92,7 @@ def test_the_page_names_the_versions_that_run():
 
 def as_deployed(template):
     """A template with the values of ``STRICT`` in place of parameters and conditions."""
-    deployed = as_template(evaluate(template, STRICT)) | {"Parameters": template["Parameters"]}
+    deployed = as_template(evaluate_edition(template, STRICT)) | {"Parameters": template["Parameters"]}
     for resource in deployed["Resources"].values():
         for name in {"RetentionInDays", "BackupRetentionPeriod"} & resource.get("Properties", {}).keys():
             resource["Properties"][name] = int(resource["Properties"][name])

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from quilt_cfn import instance
-from quilt_cfn.cloudformation.launch import evaluate
-from quilt_cfn.editions import EDITIONS
-from tests.launches import DOCUMENTED, launch_stack
+from quilt_cfn.editions import EDITIONS, MARKETPLACE
+from quilt_cfn.stack import build
+from tests.launches import DOCUMENTED, evaluate_edition, launch_stack
 
 SECONDS = {"H": 3600, "M": 60, "S": 1}
 
@@ -35,11 +35,52 @@ def test_it_is_of_the_type_and_has_the_key_that_the_customer_chose(launched):
     assert launched["KeyName"] == DOCUMENTED["KeyName"]
 
 
-def test_its_image_is_a_parameter_that_marketplace_can_rewrite(template, release):
-    assert template["Resources"]["ServerTemplate"]["Properties"]["LaunchTemplateData"]["ImageId"] == {"Ref": "AmiId"}
-    assert template["Parameters"]["AmiId"]["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
-    assert template["Parameters"]["AmiId"]["Default"] == release.ami_default
+def image_parameter(template):
+    """Name and declaration of the parameter that the instance's image is."""
+    name = template["Resources"]["ServerTemplate"]["Properties"]["LaunchTemplateData"]["ImageId"]["Ref"]
+    return name, template["Parameters"][name]
+
+
+def test_the_registry_edition_is_launched_from_amazon_linux_by_its_public_parameter(templates, release):
+    name, declared = image_parameter(templates["registry"])
+    assert name == "AmiId"
+    assert declared["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
+    assert declared["Default"] == release.ami_default
     assert release.ami_default.startswith("/aws/service/")
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("1.1.0", "AmiIdForRelease1x1x0"),
+        ("11.0.0", "AmiIdForRelease11x0x0"),
+        ("1.10.0", "AmiIdForRelease1x10x0"),
+        ("1.1.0-draft.1", "AmiIdForRelease1x1x0Draft1"),
+        ("1.1.0-draft.10", "AmiIdForRelease1x1x0Draft10"),
+    ],
+)
+def test_the_marketplace_edition_asks_for_its_releases_image_under_a_name_of_that_release(release, version, expected):
+    """With the name of the release before, an update would keep the image of the release before."""
+    name, declared = image_parameter(build(MARKETPLACE, release._replace(version=version)))
+    assert name == expected
+    assert declared["Type"] == "AWS::EC2::Image::Id"
+
+
+def test_its_default_is_the_releases_image_once_there_is_one_and_none_is_invented(release):
+    without, with_image = (
+        build(MARKETPLACE, release._replace(ami_id=image)) for image in (None, "ami-0fedcba9876543210")
+    )
+    assert "Default" not in image_parameter(without)[1]
+    assert image_parameter(with_image)[1]["Default"] == "ami-0fedcba9876543210"
+
+
+def test_only_where_an_image_is_of_a_release_does_the_boot_compare_it(templates, release):
+    files = {
+        name: launch_stack(template).resources["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]["config"]
+        for name, template in templates.items()
+    }
+    wanted = {name: config["files"].get("/opt/quilt/image-release") for name, config in files.items()}
+    assert wanted == {"registry": None, "marketplace": {"content": release.version}}
 
 
 @pytest.fixture
@@ -123,7 +164,7 @@ def test_all_deadlines_together_stay_below_what_cloudformation_waits(stack):
 
 
 def test_it_is_not_made_before_it_can_reach_the_internet_and_the_database(template):
-    before = evaluate(template, DOCUMENTED).before("ServerGroup")
+    before = evaluate_edition(template, DOCUMENTED).before("ServerGroup")
     assert before >= {"PublicDefaultRoute", "PublicSubnet1Routes", "DatabaseIngress", "Database", "ServerProfile"}
 
 
@@ -202,7 +243,7 @@ def test_its_address_stays_when_the_instance_is_another(group, stack):
 
 
 def test_every_instance_is_gone_before_the_address_is_released(template):
-    launch = evaluate(template, DOCUMENTED)
+    launch = evaluate_edition(template, DOCUMENTED)
     assert "ServerAddress" in launch.before("ServerGroup")
 
 

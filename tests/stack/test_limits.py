@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from quilt_cfn.cloudformation.checks.rules import RULES
-from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT
 from quilt_cfn.cloudformation.template.write import to_yaml
 from quilt_cfn.editions import EDITIONS, LARGEST_TEMPLATE
 from quilt_cfn.inputs.contract import read_contract
 from quilt_cfn.inputs.release import read_release
 from quilt_cfn.stack import build
+from tests.launches import evaluate_edition
 from tests.stack.form_values import ACCEPTED
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -48,5 +48,5 @@ def test_with_digests_and_the_longest_values_no_limit_is_exceeded(pinned):
         "AlarmEmail",
     )
     names = (*texts, "PackageBucket", "DBPassword", "TeamId", "TeamName", "HttpsInputCIDR", "SshInputCIDR")
-    launch = evaluate(pinned, {**values, **{name: longest[name] for name in names if name in longest}})
+    launch = evaluate_edition(pinned, {**values, **{name: longest[name] for name in names if name in longest}})
     assert {rule: [*RULES[rule].find(launch, EMPTY_CONTRACT)] for rule in LIMITS} == {rule: [] for rule in LIMITS}

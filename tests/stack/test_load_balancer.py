@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from quilt_cfn.cloudformation.launch import evaluate
-from tests.launches import DOCUMENTED
+from tests.launches import DOCUMENTED, evaluate_edition
 
 
 def listener(stack, port):
@@ -75,7 +74,7 @@ def test_an_instance_that_goes_serves_for_three_minutes_more(stack):
 
 def test_it_stands_with_its_listeners_and_records_before_the_database_and_the_instance(template):
     """A wrong certificate or zone then fails in the first minutes, and target health is there to be seen."""
-    launch = evaluate(template, DOCUMENTED | {"HostedZoneId": "Z0123456789"})
+    launch = evaluate_edition(template, DOCUMENTED | {"HostedZoneId": "Z0123456789"})
     for late in ("Database", "ServerGroup"):
         assert launch.before(late) >= {"LoadBalancer", "HttpsListener", "HttpListener", "HostRecords"}
 

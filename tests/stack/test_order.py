@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.stack.order import after_the_rest
-from tests.launches import DOCUMENTED, after
+from tests.launches import DOCUMENTED, after, evaluate_edition
 
 WATCHES_THE_INSTANCES = {"UnhealthyAlarm", "RefreshAlarm", "InstanceStatusAlarm", "CpuCreditsAlarm", "Dashboard"}
 """It refers to the group, or would be an alarm while there is no instance. A permission that somebody lacks is noticed
@@ -12,13 +11,13 @@ earlier, but for that to make dashboards: other alarms are created before."""
 
 
 def test_everything_else_is_created_before_the_database_or_after_it(template):
-    stack = evaluate(template, DOCUMENTED | {"AlarmEmail": "a@example.com", "HostedZoneId": "Z0123456789"})
+    stack = evaluate_edition(template, DOCUMENTED | {"AlarmEmail": "a@example.com", "HostedZoneId": "Z0123456789"})
     either = stack.before("Database") | after(stack, "Database")
     assert either == set(stack.resources) - {"Database"}
 
 
 def test_after_the_database_there_is_little_that_can_fail(template):
-    stack = evaluate(template, DOCUMENTED)
+    stack = evaluate_edition(template, DOCUMENTED)
     assert after(stack, "Database") == {
         "ServerTemplate",
         "ServerGroup",
@@ -34,7 +33,7 @@ def test_after_the_database_there_is_little_that_can_fail(template):
 
 def test_the_instances_come_last_but_for_what_watches_them(template):
     """Nothing that fails beside them makes a rollback replace an instance that works."""
-    stack = evaluate(template, DOCUMENTED | {"AlarmEmail": "a@example.com", "HostedZoneId": "Z0123456789"})
+    stack = evaluate_edition(template, DOCUMENTED | {"AlarmEmail": "a@example.com", "HostedZoneId": "Z0123456789"})
     assert after(stack, "ServerGroup") == WATCHES_THE_INSTANCES
     assert stack.before("ServerGroup") == set(stack.resources) - {"ServerGroup"} - WATCHES_THE_INSTANCES
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.cloudformation.launch.evaluator import STACK
-from tests.launches import DOCUMENTED
+from tests.launches import DOCUMENTED, evaluate_edition
 
 STARTED = ["Protection", "DatabaseLogs"]
 
@@ -30,6 +29,6 @@ def test_its_role_may_start_these_and_nothing_else(stack):
 
 def test_it_is_ready_long_before_the_stack_is(template):
     """EventBridge needs a short while until a new rule takes effect, and what fails here fails before the database."""
-    launch = evaluate(template, DOCUMENTED)
+    launch = evaluate_edition(template, DOCUMENTED)
     ready = {"SuccessRule", "SuccessRuleRole", *STARTED, "ProtectionRole", "DatabaseLogsRole"}
     assert ready <= launch.before("Database") & launch.before("ServerGroup")

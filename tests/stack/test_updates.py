@@ -16,6 +16,7 @@ from quilt_cfn.cloudformation.facts.replacement import CLEARED_IN_PLACE, IN_PLAC
 from quilt_cfn.cloudformation.launch import Launch, ValidationError, evaluate
 from quilt_cfn.inputs.contract import read_contract
 from tests import cloudformation_diff
+from tests.launches import evaluate_edition
 from tests.stack.form_values import ACCEPTED
 
 pytestmark = [
@@ -29,11 +30,15 @@ COPY = {"BackupRegion": "us-west-2", "BackupKeyId": "1234abcd-12ab-34cd-56ef-123
 PAIRS = ZONES | COPY
 """Fields of which both are filled in or none."""
 OTHER_VALUES = {
-    "AmiId": ["/aws/service/another-image"],
     "AvailabilityZone1": ["us-east-1c"],
     "AvailabilityZone2": ["us-east-1d"],
     "KeyName": ["another-key"],
 }
+OTHER_IMAGES = {
+    "AWS::EC2::Image::Id": ["ami-0fedcba9876543210"],
+    "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>": ["/aws/service/another-image"],
+}
+"""Type of the machine image's parameter, whose name is another one in each release -> another image."""
 
 NETWORK = {"Vpc", "PublicSubnet1", "PrivateSubnet1", "PrivateSubnet2"}
 REPLACED = {
@@ -63,19 +68,20 @@ class Update(NamedTuple):
 def updates(template: dict[str, Any]) -> Iterator[Update]:
     """A change of every field, from a stack without and from one with every option; optional ones are cleared too."""
     for values in (SETS["documented"], SETS["options"] | PAIRS):
-        before = evaluate(template, values)
+        before = evaluate_edition(template, values)
         for field, declared in template["Parameters"].items():
             if field in PAIRS and values.get(field) is None:
                 continue
             yield changed(template, before, field, others(field, declared))
             if declared.get("Default") == "" and before.parameters[field] and field not in PAIRS:
-                yield Update(field, "", before, evaluate(template, values | {field: ""}))
+                yield Update(field, "", before, evaluate_edition(template, values | {field: ""}))
 
 
 def others(field: str, declared: dict[str, Any]) -> list[Any]:
     """Values that a field accepts."""
     limits = [declared[key] for key in ("MinValue", "MaxValue") if key in declared]
-    return OTHER_VALUES.get(field) or declared.get("AllowedValues") or limits or ACCEPTED[field]
+    image = OTHER_IMAGES.get(declared["Type"])
+    return image or OTHER_VALUES.get(field) or declared.get("AllowedValues") or limits or ACCEPTED[field]
 
 
 def changed(template: dict[str, Any], before: Launch, field: str, values: list[Any]) -> Update:
@@ -136,7 +142,7 @@ def test_clearing_the_snapshot_changes_nothing_else_and_replaces_by_the_schema_a
 
 
 def test_the_copy_of_the_backups_begins_and_ends_without_another_database(template):
-    without, copied = (evaluate(template, SETS["documented"] | each) for each in ({}, COPY))
+    without, copied = (evaluate_edition(template, SETS["documented"] | each) for each in ({}, COPY))
     for difference in cloudformation_diff.differences([(without, copied), (copied, without)]):
         assert difference.keys() == {"Database"}
         assert difference["Database"]["impact"] == "WILL_UPDATE"
@@ -145,5 +151,5 @@ def test_the_copy_of_the_backups_begins_and_ends_without_another_database(templa
 def test_zones_that_are_written_down_before_an_update_change_nothing(template):
     """Fn::GetAZs may answer otherwise one day; the zones that a stack has can be typed in before."""
     documented = SETS["documented"]
-    pair = evaluate(template, documented), evaluate(template, documented | ZONES)
+    pair = evaluate_edition(template, documented), evaluate_edition(template, documented | ZONES)
     assert cloudformation_diff.differences([pair]) == [{}]

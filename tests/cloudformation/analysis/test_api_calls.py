@@ -12,6 +12,7 @@ from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT, Contract, ContractCall
 from quilt_cfn.editions import EDITIONS
 from tests.cloudformation.checks.conftest import CONTRACT
+from tests.launches import evaluate_edition
 
 
 def made(template: dict[str, Any], contract: Contract = EMPTY_CONTRACT) -> set[tuple[str, str, tuple[str, ...]]]:
@@ -55,7 +56,7 @@ def test_commands_of_the_aws_cli_are_recognised(script, actions):
 
 
 def test_our_scripts_and_dockers_driver_call_as_the_instances_role(edition, template):
-    launch = evaluate(template, CONTRACT.parameter_sets["documented"])
+    launch = evaluate_edition(template, CONTRACT.parameter_sets["documented"])
     contract = CONTRACT.for_template(EDITIONS[edition].file)
     boot = {call.action for call in api_calls(launch, contract) if call.caller == "ServerRole"}
     assert {action for action in boot if not action.startswith(("s3:", "ssmmessages:"))} == {
@@ -77,13 +78,13 @@ def test_our_scripts_and_dockers_driver_call_as_the_instances_role(edition, temp
     ],
 )
 def test_every_secret_and_every_text_in_the_instances_files_is_read(edition, template, action, type_name):
-    launch = evaluate(template, CONTRACT.parameter_sets["documented"])
+    launch = evaluate_edition(template, CONTRACT.parameter_sets["documented"])
     read = {call.targets for call in api_calls(launch, EMPTY_CONTRACT) if call.action == action}
     assert read == {(f"<{name}>",) for name in launch.of_type(type_name)}
 
 
 def test_an_address_is_associated_by_permissions_on_three_resources(edition, template):
-    launch = evaluate(template, CONTRACT.parameter_sets["documented"])
+    launch = evaluate_edition(template, CONTRACT.parameter_sets["documented"])
     targets = {call.targets for call in api_calls(launch, EMPTY_CONTRACT) if call.action == "ec2:AssociateAddress"}
     here = "arn:aws:ec2:us-east-1:111122223333"
     assert targets == {
@@ -94,13 +95,13 @@ def test_an_address_is_associated_by_permissions_on_three_resources(edition, tem
 
 
 def test_an_action_that_iam_grants_only_on_everything_is_called_on_everything(edition, template):
-    launch = evaluate(template, CONTRACT.parameter_sets["documented"])
+    launch = evaluate_edition(template, CONTRACT.parameter_sets["documented"])
     action = "elasticloadbalancing:DescribeTargetHealth"
     assert {call.targets for call in api_calls(launch, EMPTY_CONTRACT) if call.action == action} == {("*",)}
 
 
 def test_who_protects_the_stack_calls_for_this_stack_and_this_database(edition, template):
-    launch = evaluate(template, CONTRACT.parameter_sets["documented"])
+    launch = evaluate_edition(template, CONTRACT.parameter_sets["documented"])
     stack = (str(launch.compute({"Ref": "AWS::StackId"})),)
     protecting = {call[1:3] for call in api_calls(launch, EMPTY_CONTRACT) if call.caller == "ProtectionRole"}
     assert protecting == {
@@ -149,14 +150,14 @@ esac
 
 def test_a_bucket_is_tried_with_the_credentials_that_sign_urls(edition, template):
     contract = CONTRACT.for_template(EDITIONS[edition].file)
-    launch = evaluate(template, contract.parameter_sets["documented"])
+    launch = evaluate_edition(template, contract.parameter_sets["documented"])
     signer = {"registry": "RegistryUser", "marketplace": "ServerRole"}[edition]
     assert {call.caller for call in api_calls(launch, contract) if call.action == "s3:ListBucket"} == {signer}
 
 
 def test_the_contract_adds_what_no_file_shows(edition, template):
     contract = CONTRACT.for_template(EDITIONS[edition].file)
-    launch = evaluate(template, contract.parameter_sets["documented"])
+    launch = evaluate_edition(template, contract.parameter_sets["documented"])
     signer = {"registry": "RegistryUser", "marketplace": "ServerRole"}[edition]
     found = {call[:3] for call in api_calls(launch, contract)}
     assert (signer, "s3:PutObject", ("arn:aws:s3:::example-packages/*",)) in found

@@ -30,7 +30,7 @@ from quilt_cfn.cloudformation.analysis.lifecycle.names import duplicate_names, e
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.inputs.contract import CONTRACT_FILE, read_contract
 from quilt_cfn.stack.order import after_the_rest
-from tests.launches import after
+from tests.launches import after, evaluate_edition
 
 PARAMETER_SETS = read_contract(CONTRACT_FILE).parameter_sets
 
@@ -38,7 +38,7 @@ PARAMETER_SETS = read_contract(CONTRACT_FILE).parameter_sets
 @pytest.fixture(params=["documented", "options-large"])
 def launch(request: pytest.FixtureRequest, template: dict[str, Any]) -> Launch:
     """Every edition with the smallest and the largest parameter set."""
-    return evaluate(template, PARAMETER_SETS[request.param])
+    return evaluate_edition(template, PARAMETER_SETS[request.param])
 
 
 def failed_creation(launch: Launch, failing: str) -> Outcome:
@@ -62,7 +62,7 @@ def mutated(template: dict[str, Any], logical_id: str, **changes: Any) -> Launch
     resource = changed["Resources"][logical_id]
     resource["Properties"].update(changes.pop("Properties", {}))
     resource.update(changes)
-    return evaluate(after_the_rest(changed, "Database"), PARAMETER_SETS["documented"])
+    return evaluate_edition(after_the_rest(changed, "Database"), PARAMETER_SETS["documented"])
 
 
 # Our editions.

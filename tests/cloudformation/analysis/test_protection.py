@@ -10,6 +10,7 @@ import pytest
 from quilt_cfn.cloudformation.analysis.lifecycle import accident, deletion, protections
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.inputs.contract import CONTRACT_FILE, read_contract
+from tests.launches import evaluate_edition
 
 PARAMETER_SETS = read_contract(CONTRACT_FILE).parameter_sets
 
@@ -63,7 +64,7 @@ def stack(*states: dict[str, Any], **rule: Any) -> Launch:
 @pytest.fixture(params=["documented", "options-large"])
 def launch(request: pytest.FixtureRequest, template: dict[str, Any]) -> Launch:
     """Every edition with the smallest and the largest parameter set."""
-    return evaluate(template, PARAMETER_SETS[request.param])
+    return evaluate_edition(template, PARAMETER_SETS[request.param])
 
 
 def test_a_deletion_by_mistake_destroys_nothing(launch: Launch) -> None:
@@ -84,7 +85,7 @@ def without(template: dict[str, Any], *states: str) -> Launch:
     changed = copy.deepcopy(template)
     for each in states:
         del changed["Resources"]["Protection"]["Properties"]["Definition"]["States"][each]
-    return evaluate(changed, PARAMETER_SETS["documented"])
+    return evaluate_edition(changed, PARAMETER_SETS["documented"])
 
 
 def test_a_protected_database_alone_would_lose_everything_else_before_the_deletion_stops(

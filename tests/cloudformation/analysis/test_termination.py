@@ -9,6 +9,7 @@ import pytest
 from quilt_cfn.cloudformation.analysis.lifecycle import not_restorable, restorable, termination
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.inputs.contract import CONTRACT_FILE, read_contract
+from tests.launches import evaluate_edition
 
 PARAMETER_SETS = read_contract(CONTRACT_FILE).parameter_sets
 
@@ -16,7 +17,7 @@ PARAMETER_SETS = read_contract(CONTRACT_FILE).parameter_sets
 @pytest.fixture(params=["documented", "options-large"])
 def launch(request: pytest.FixtureRequest, template: dict[str, Any]) -> Launch:
     """Every edition with the smallest and the largest parameter set."""
-    return evaluate(template, PARAMETER_SETS[request.param])
+    return evaluate_edition(template, PARAMETER_SETS[request.param])
 
 
 def launched(parameters: Any = None, **resources: Any) -> Launch:

@@ -12,7 +12,7 @@ from quilt_cfn.cloudformation.analysis.lifecycle import failed_rollback, failed_
 from quilt_cfn.cloudformation.analysis.lifecycle.replacement import replacing
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.inputs.contract import CONTRACT_FILE, read_contract
-from tests.launches import after
+from tests.launches import after, evaluate_edition
 
 PARAMETER_SETS = read_contract(CONTRACT_FILE).parameter_sets
 
@@ -20,7 +20,7 @@ PARAMETER_SETS = read_contract(CONTRACT_FILE).parameter_sets
 @pytest.fixture(params=["documented", "options-large"])
 def launch(request: pytest.FixtureRequest, template: dict[str, Any]) -> Launch:
     """Every edition with the smallest and the largest parameter set."""
-    return evaluate(template, PARAMETER_SETS[request.param])
+    return evaluate_edition(template, PARAMETER_SETS[request.param])
 
 
 def stated(*facts: Fact) -> set[tuple[str, str]]:
@@ -95,7 +95,7 @@ def test_another_update_policy_does_not_keep_the_old_instance(
 ) -> None:
     changed = copy.deepcopy(template)
     changed["Resources"]["ServerGroup"]["UpdatePolicy"]["AutoScalingRollingUpdate"].update(change)
-    serving = failed_update(evaluate(changed, PARAMETER_SETS["documented"]), "ServerGroup").serving
+    serving = failed_update(evaluate_edition(changed, PARAMETER_SETS["documented"]), "ServerGroup").serving
     assert stated(*serving) == {("ServerGroup", cause) for cause in causes}
 
 
@@ -109,7 +109,7 @@ def test_another_update_policy_does_not_keep_the_old_instance(
 def test_other_properties_decide_which_instance_is_left(template: dict[str, Any], gone: str, causes: set[str]) -> None:
     changed = copy.deepcopy(template)
     del changed["Resources"]["ServerGroup"]["Properties"][gone]
-    serving = failed_update(evaluate(changed, PARAMETER_SETS["documented"]), "ServerGroup").serving
+    serving = failed_update(evaluate_edition(changed, PARAMETER_SETS["documented"]), "ServerGroup").serving
     assert stated(*serving) == {("ServerGroup", cause) for cause in causes}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from quilt_cfn.cloudformation.checks.engine import run_rules
 from quilt_cfn.cloudformation.checks.rules.rule import Rule
-from quilt_cfn.cloudformation.launch import ValidationError, evaluate
+from quilt_cfn.cloudformation.launch import ValidationError, evaluate, values_for
 from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.inputs.contract import read_contract
@@ -60,9 +60,8 @@ def test_no_damage_to_our_templates_makes_a_rule_fail(data: st.DataObject) -> No
         put(template, data.draw(st.sampled_from(PLACES[edition])), data.draw(st.sampled_from(ODD)))
     for contract in (CONTRACT, EMPTY_CONTRACT):
         try:
-            launch = evaluate(
-                template, CONTRACT.parameter_sets["options"] if contract is CONTRACT else {}, allow_missing=True
-            )
+            values = values_for(template, CONTRACT.parameter_sets["options"]) if contract is CONTRACT else {}
+            launch = evaluate(template, values, allow_missing=True)
         except ValidationError:
             continue
         for finding in run_rules(as_parsed(template), [launch], contract):

@@ -11,13 +11,14 @@ from quilt_cfn.cloudformation.analysis.fact import Fact
 from quilt_cfn.cloudformation.describe.lifecycle import REMEDIES, report
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.inputs.contract import read_contract
+from tests.launches import evaluate_edition
 
 
 @pytest.fixture(scope="module")
 def launches(templates: dict[str, dict[str, Any]]) -> dict[str, Launch]:
     """Every edition with every option, by name."""
     values = read_contract().parameter_sets["options"]
-    return {name: evaluate(template, values) for name, template in templates.items()}
+    return {name: evaluate_edition(template, values) for name, template in templates.items()}
 
 
 @pytest.fixture(scope="module")

@@ -25,13 +25,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quilt_cfn.cloudformation.facts import partitions
-from quilt_cfn.cloudformation.launch import Base64Value, Value, evaluate
+from quilt_cfn.cloudformation.launch import Base64Value, Value, evaluate, values_for
 from quilt_cfn.cloudformation.launch.evaluator import ACCOUNT, STACK
 from quilt_cfn.cloudformation.launch.values import is_known
 from quilt_cfn.cloudformation.template.coerce import as_text
 from quilt_cfn.cloudformation.template.read import read_template
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.inputs.contract import read_contract
+from tests.launches import evaluate_edition
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "templates"
 SETS = read_contract().parameter_sets
@@ -139,7 +140,7 @@ def differences(ours: Any, theirs: Any, path: tuple[Any, ...] = ()) -> Iterator[
 
 @pytest.mark.parametrize("name", SOME_SETS)
 def test_cloud_radar_evaluates_our_editions_to_the_same(template, name, monkeypatch):
-    launch = evaluate(template, SETS[name])
+    launch = evaluate_edition(template, SETS[name])
     monkeypatch.setattr(RadarTemplate, "StackId", launch.compute({"Ref": "AWS::StackId"}))
     copied = copy.deepcopy(template)
     # For CloudFormation, 0 and "0" are equal; for cloud-radar they are not.
@@ -150,8 +151,15 @@ def test_cloud_radar_evaluates_our_editions_to_the_same(template, name, monkeypa
         value = str(launch.compute({"Fn::GetAtt": [resource, attribute]}))
         metadata = copied["Resources"][resource].setdefault("Metadata", {})
         metadata["Cloud-Radar"] = {"attribute-values": {attribute: value}}
-    stored = {"ssm": {template["Parameters"]["AmiId"]["Default"]: "AmiId"}}
-    evaluated = RadarTemplate(copied, dynamic_references=stored).render(dict(SETS[name]))["Resources"]
+    stored = {
+        "ssm": {
+            parameter["Default"]: name
+            for name, parameter in template["Parameters"].items()
+            if parameter["Type"].startswith("AWS::SSM::Parameter::Value<")
+        }
+    }
+    values = values_for(template, SETS[name])
+    evaluated = RadarTemplate(copied, dynamic_references=stored).render(values)["Resources"]
     for each in evaluated.values():
         each.get("Metadata", {}).pop("Cloud-Radar", None)
     ours = {name: {"Metadata": {}, "Properties": {}, **each} for name, each in launch.resources.items()}
@@ -290,8 +298,8 @@ def calls(value: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", SOME_SETS)
 def test_cfn_lint_finds_the_same_values_in_our_editions(template, name):
-    launch = evaluate(template, SETS[name], account=LINT_ACCOUNT)
-    resolve = resolver(template, SETS[name])
+    launch = evaluate_edition(template, SETS[name], account=LINT_ACCOUNT)
+    resolve = resolver(template, values_for(template, SETS[name]))
     compared = 0
     for call in calls(template["Resources"]):
         ours, theirs = launch.compute(call), resolve(call)

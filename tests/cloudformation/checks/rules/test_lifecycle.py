@@ -8,14 +8,14 @@ import pytest
 
 from quilt_cfn.cloudformation.checks.rules import lifecycle, updates
 from quilt_cfn.cloudformation.checks.rules.rule import Rule
-from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.editions import EDITIONS
 from tests.cloudformation.checks.conftest import CONTRACT, findings, rules_and_places
+from tests.launches import evaluate_edition
 
 
 def lifecycle_findings(template: dict[str, Any]) -> set[tuple[str, str]]:
     """What this family finds in a template, without its contract."""
-    launch = evaluate(template, CONTRACT.parameter_sets["options-large"] if "Parameters" in template else {})
+    launch = evaluate_edition(template, CONTRACT.parameter_sets["options-large"] if "Parameters" in template else {})
     rules = [each for each in vars(lifecycle).values() if isinstance(each, Rule)]
     return rules_and_places(template, [launch], rules=rules)
 
@@ -357,5 +357,5 @@ def test_nothing_is_found_in_the_editions_with_any_parameter_set(template: dict[
     rules = [each for module in (lifecycle, updates) for each in vars(module).values() if isinstance(each, Rule)]
     assert [rule.id for rule in rules] == [f"L{number:02}" for number in range(1, len(rules) + 1)]
     for parameter_values in CONTRACT.parameter_sets.values():
-        launch = evaluate(template, parameter_values)
+        launch = evaluate_edition(template, parameter_values)
         assert [each for rule in rules for each in rule.find(launch, CONTRACT)] == []

@@ -8,9 +8,9 @@ import pytest
 
 from quilt_cfn.cloudformation.analysis.traffic import connections
 from quilt_cfn.cloudformation.checks.rules.reachability import needed_connections_are_possible, nothing_else_is_open
-from quilt_cfn.cloudformation.launch import evaluate
 from quilt_cfn.editions import EDITIONS
 from tests.cloudformation.checks.conftest import CONTRACT, findings
+from tests.launches import evaluate_edition
 
 
 def properties(template, name):
@@ -31,7 +31,7 @@ def embedded(template, name, old, new):
 def test_the_connections_of_the_product(edition, template):
     """Internet, load balancer, nginx, database, mail, AWS and SSH: what R01 and R02 compare security groups with."""
     parameter_values = CONTRACT.parameter_sets["documented"]
-    found = connections(evaluate(template, parameter_values), CONTRACT.for_template(EDITIONS[edition].file))
+    found = connections(evaluate_edition(template, parameter_values), CONTRACT.for_template(EDITIONS[edition].file))
     assert {(*connection.ends, connection.port) for connection in found} == {
         ("the internet", "LoadBalancer", 443),
         ("the internet", "LoadBalancer", 80),
@@ -92,7 +92,7 @@ def test_mail_on_another_port_than_the_parameters(edition, seeded):
 def test_the_sentence_names_both_ports(template):
     seeded = copy.deepcopy(template)
     properties(seeded, "Database")["Port"] = "5433"
-    launch = evaluate(seeded, CONTRACT.parameter_sets["documented"])
+    launch = evaluate_edition(seeded, CONTRACT.parameter_sets["documented"])
     ((_, message),) = needed_connections_are_possible.find(launch, CONTRACT)
     assert message == (
         "ServerGroup can't reach Database on port 5433, though Database listens there: "
@@ -124,7 +124,7 @@ def test_ssh_from_more_than_the_parameters_range(edition, seeded):
 
 def test_a_site_for_some_addresses_only_is_known_traffic(edition, template):
     contract = CONTRACT.for_template(EDITIONS[edition].file)
-    launch = evaluate(template, contract.parameter_sets["documented"] | {"HttpsInputCIDR": "203.0.113.0/24"})
+    launch = evaluate_edition(template, contract.parameter_sets["documented"] | {"HttpsInputCIDR": "203.0.113.0/24"})
     assert not [*nothing_else_is_open.find(launch, contract)]
     assert not [*needed_connections_are_possible.find(launch, contract)]
 
