@@ -25,7 +25,6 @@ _PUBLISHED = re.compile(r"s3://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9][A-Za
 _REGION = re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]")
 _ROLE = re.compile(r"arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}")
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
-_PARAMETER = re.compile(r"[A-Za-z0-9]{1,255}")
 
 
 class DeliveryOption(NamedTuple):
@@ -50,8 +49,6 @@ class Listing(NamedTuple):
     """The Region of that bucket."""
     access_role: str | None
     """ARN of the role with which AWS Marketplace copies the AMI."""
-    parameter: str
-    """The parameter of the templates for the AMI."""
     user_name: str
     operating_system: str
     operating_system_version: str
@@ -70,7 +67,6 @@ def read_listing(path: Path = LISTING) -> Listing:
         published=fields.optional("published", "s3://bucket/prefix, without a dot in the bucket's name", _PUBLISHED),
         region=fields.optional("region", "the Region of the bucket, such as us-east-1", _REGION),
         access_role=fields.optional("ami.access_role", "the ARN of an IAM role, arn:aws:iam::ACCOUNT:role/NAME", _ROLE),
-        parameter=fields.string("ami.parameter", "the parameter of the templates for the AMI", _PARAMETER),
         user_name=fields.string("ami.user_name", "the user to log in as, such as ec2-user"),
         operating_system=fields.string("ami.operating_system", "a name such as AMAZONLINUX"),
         operating_system_version=fields.string(

@@ -52,7 +52,6 @@ def test_a_complete_listing_is_read_as_it_is_written(tmp_path):
         ("region", "cn-north-1"),
         ("ami.access_role", "AwsMarketplaceAmiIngestion"),
         ("ami.access_role", "arn:aws:iam::111122223333:user/somebody"),
-        ("ami.parameter", "Ami-Id"),
         ("ami.user_name", None),
         ("ami.operating_system", ""),
         ("instance_types", []),

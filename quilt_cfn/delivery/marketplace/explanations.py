@@ -24,16 +24,19 @@ SUBMISSION = Family(
             "M04",
             "The launch fails, because AWS Marketplace can't put its copy of the AMI into the template.",
             "AWS Marketplace copies the AMI into every Region and writes the copy's ID into one parameter of the "
-            "template. ami.parameter in marketplace/listing.yaml names that parameter: the template has to declare it, "
-            "and the ImageId of every instance and launch template has to refer to it.",
+            "template, which the submission names: the one to which the ImageId of every instance and launch template "
+            "in the released template refers. There has to be exactly one, the same in all delivery options. Its name "
+            "has the release in it, such as AmiIdForRelease1x2x3, because an update of a stack keeps the value of a "
+            "parameter whose name stays.",
             _TEMPLATES,
         ),
         Explanation(
             "M22",
             _REFUSED,
             "AWS Marketplace downloads the templates and the diagram from public https URLs of S3. Each URL belongs to "
-            "one version for ever, so it has the version in its path and never says latest. Publish the release with "
-            "quilt-cfn publish, say where in published and region of marketplace/listing.yaml, and name only editions "
+            "one version for ever, so it has the version in its path and never says latest. quilt-cfn publish "
+            "s3://BUCKET/PREFIX puts the release there; published in marketplace/listing.yaml is the same location, "
+            "and region is what aws s3api head-bucket --bucket BUCKET --query BucketRegion prints. Name only editions "
             "that the release has.",
             _TEMPLATES,
         ),
@@ -50,8 +53,9 @@ SUBMISSION = Family(
             _REFUSED,
             "A delivery option with a template needs an architecture diagram: a PNG of exactly the size that AWS asks "
             "for. The seller guide says 1100 x 700 pixels on one page and 1560 x 878 on another, so the size is "
-            "diagram in marketplace/listing.yaml. The file is marketplace/diagram.png, and a release keeps the one "
-            "that it was made with.",
+            "diagram in marketplace/listing.yaml. The file is marketplace/diagram.png, also where somebody supplies "
+            "the picture, and a release keeps the one that it was made with: quilt-cfn release refuses any other, and "
+            "quilt-cfn release --draft says what is wrong with it.",
             _TEMPLATES,
         ),
         Explanation(
@@ -67,8 +71,9 @@ SUBMISSION = Family(
             "M26",
             _REFUSED,
             "A version brings its own AMI: in us-east-1, in the seller's own account, HVM, backed by EBS, unencrypted, "
-            "and at most two years old. ami.id in marketplace/release.yaml names it. That there is one is checked "
-            "here, the rest by AWS when the submission is validated.",
+            "and at most two years old. ami.id in marketplace/release.yaml names it. The image factory makes it: "
+            "docs/releasing.md has the commands, of which aws imagebuilder start-image-pipeline-execution starts the "
+            "build. That there is one is checked here, the rest by AWS when the submission is validated.",
             _POLICIES,
         ),
         Explanation(
@@ -85,16 +90,17 @@ SUBMISSION = Family(
             "M29",
             "The submission can't be sent, because nobody knows to which product it belongs.",
             "A version is added to a product that already exists as limited or public. product in "
-            "marketplace/listing.yaml is its ID, prod-..., which the AWS Marketplace Management Portal shows under "
-            "Products, Server.",
+            "marketplace/listing.yaml is its ID, prod-... The AWS Marketplace Management Portal makes the product "
+            "under Products, Server; its ID is shown by aws marketplace-catalog list-entities --catalog AWSMarketplace "
+            "--entity-type AmiProduct --region us-east-1.",
             _PRODUCTS,
         ),
         Explanation(
             "M30",
             "The submission can't be sent, because AWS Marketplace would not be allowed to copy the AMI.",
             "AWS Marketplace assumes an IAM role of the seller's account in order to copy and scan the AMI. "
-            "ami.access_role in marketplace/listing.yaml is the ARN of that role; the Management Portal makes one "
-            "under Assets, Amazon Machine Image.",
+            "ami.access_role in marketplace/listing.yaml is the ARN of that role. The stack of the image factory makes "
+            "one, and docs/releasing.md has the command that shows it: aws cloudformation describe-stacks.",
             f"{_PRODUCTS}#single-ami-marketplace-ami-access",
         ),
         Explanation(

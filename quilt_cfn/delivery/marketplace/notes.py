@@ -15,14 +15,18 @@ How a running stack gets this version:
 1. In the AWS Marketplace console, open Manage subscriptions, choose this product and Launch new software, and select \
 this version and your Region. Copy the URL of the template.
 2. In the CloudFormation console, select your stack, choose Update, then Replace existing template, and paste the URL.
-3. Change the value of {parameter}. CloudFormation keeps the value of every parameter that the stack has, so without \
-this step the old machine image stays. The new value is the default of {parameter} in the new template. To read it: \
-aws cloudformation get-template-summary --template-url URL \
---query "Parameters[?ParameterKey=='{parameter}'].DefaultValue" --output text
-4. Leave the other values as they are. The preview of the changes may replace the instance, but neither the database \
-nor the bucket: if it does, stop there. Otherwise submit."""
-"""Why step 3 is needed (UsePreviousValue):
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-direct.html"""
+3. Leave every value as it is. {parameter} is new in this template, and its default is the machine image of this \
+version; a stack that keeps an earlier image does not start.
+4. The preview of the changes may replace the instance, but neither the database nor the bucket: if it does, stop \
+there. Otherwise submit.
+With the AWS CLI, name every other parameter with UsePreviousValue=true, but neither {parameter} nor the earlier \
+version's parameter for the machine image: CloudFormation refuses a name that the new template does not have, and a \
+previous value of one that the running stack does not have."""
+"""Why a new name: CloudFormation offers the saved value of every parameter that the stack has (UsePreviousValue).
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-direct.html
+
+What it refuses: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/service_code_examples.html (a name that
+is not in the template) and https://github.com/aws/aws-cli/issues/2599 (a previous value that there is not)."""
 
 _MARKED = re.compile(
     r"(?P<ticks>`+)(?P<code>.+?)(?P=ticks)|!?\[(?P<link>[^\]]*)\]\((?:[^()]|\([^()]*\))*\)|(?P<stars>\*{1,3})(?P<emphasized>\S.*?)(?P=stars)"
@@ -30,10 +34,10 @@ _MARKED = re.compile(
 """A span of code, a link, or emphasized words."""
 
 
-def release_notes(changelog: str, version: str, parameter: str = "AmiId") -> str:
+def release_notes(changelog: str, version: str, parameter: str) -> str:
     """The notes of a version as plain text; empty if the changelog says nothing about it.
 
-    ``parameter`` is the template's parameter for the machine image.
+    ``parameter`` is the parameter for the machine image in the version's template.
     """
     entry = changelog_entry(changelog, version)
     if entry is None or not entry.text:

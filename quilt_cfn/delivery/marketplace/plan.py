@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from quilt_cfn.cloudformation.template.read import parse_template
+from quilt_cfn.delivery.marketplace.image_parameter import image_parameter
 from quilt_cfn.delivery.marketplace.notes import release_notes
 from quilt_cfn.delivery.marketplace.refusals import Draft, refusals
 from quilt_cfn.delivery.marketplace.submission import Submission
@@ -43,6 +44,7 @@ def make_draft(root: Path) -> Draft:
     artifact = read_released(root, release.version)
     files = {edition: formats["yaml"] for edition, formats in artifact.manifest.editions.items()}
     templates = {edition: parse_template(artifact.contents[name], name) for edition, name in files.items()}
+    parameters = {edition: image_parameter(template) or "" for edition, template in templates.items()}
     diagram = artifact.manifest.diagram
     url = {name: published_url(listing, f"{PRODUCT}/{release.version}/{name}") for name in artifact.contents}
     source = {
@@ -62,15 +64,16 @@ def make_draft(root: Path) -> Draft:
             "RecommendedInstanceType": option.instance_type,
             "ArchitectureDiagram": url.get(diagram or "", ""),
             "Template": url.get(files.get(option.edition, ""), ""),
-            "TemplateSources": [{"ParameterName": listing.parameter, "AmiSource": source}],
+            "TemplateSources": [{"ParameterName": parameters.get(option.edition, ""), "AmiSource": source}],
         }
         wrapped = {"DeploymentTemplateDeliveryOptionDetails": details}
         options.append({"DeliveryOptionTitle": option.title, "Details": wrapped})
+    editions = [option.edition for option in listing.delivery_options if option.edition in files]
+    parameter = next((parameters[edition] for edition in editions), "")  # the same for all, or M04 refuses them
     version = {
         "VersionTitle": release.version,
-        "ReleaseNotes": release_notes(read_changelog(root), release.version, listing.parameter),
+        "ReleaseNotes": release_notes(read_changelog(root), release.version, parameter),
     }
-    editions = [option.edition for option in listing.delivery_options if option.edition in files]
     return Draft(
         listing=listing,
         version=release.version,

@@ -14,16 +14,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from quilt_cfn.cloudformation.analysis.instances import LAUNCHED, instances
+from quilt_cfn.cloudformation.analysis.instances import instances
 from quilt_cfn.cloudformation.analysis.parameter_use import declaration, parameter_behind
 from quilt_cfn.cloudformation.checks.engine import run_rules
 from quilt_cfn.cloudformation.checks.rules import RULES
 from quilt_cfn.cloudformation.launch import Launch, evaluate
 from quilt_cfn.cloudformation.launch.contract import EMPTY_CONTRACT
-from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
+from quilt_cfn.cloudformation.template.coerce import as_list, as_text
 from quilt_cfn.cloudformation.template.read import ParsedTemplate
 from quilt_cfn.delivery.marketplace import text_limits
-from quilt_cfn.delivery.release.artifact import DIAGRAM
+from quilt_cfn.delivery.marketplace.image_parameter import image_sources
+from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix
+from quilt_cfn.delivery.release.diagram import DIAGRAM, diagram_fault, diagram_remedy
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.finding import QUILT_CFN, Finding
 from quilt_cfn.inputs.changelog import CHANGELOG
@@ -33,7 +35,6 @@ from quilt_cfn.inputs.release import IN_CHECKOUT
 RECOMMENDABLE = re.compile(r"[a-z]+[0-9]+[a-z]*\.[0-9]*[a-z]+")
 """AWS's pattern of RecommendedInstanceType."""
 MOST_OPTIONS = 3
-PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Draft(NamedTuple):
@@ -55,6 +56,7 @@ class Draft(NamedTuple):
 def refusals(draft: Draft) -> list[Finding]:
     """Everything that keeps a draft from being submitted. The file of a finding is the one to edit."""
     found = [*_vendor_inputs(draft), *_options(draft), *_texts(draft), *_urls(draft), *_diagram(draft)]
+    found += _image_parameters(draft)
     for option in draft.listing.delivery_options:
         template = draft.templates.get(option.edition)
         if template is not None:
@@ -67,14 +69,45 @@ def _refusal(rule: str, file: object, message: str, line: int = 0) -> Finding:
 
 
 def _vendor_inputs(draft: Draft) -> Iterator[Finding]:
-    """What only the vendor can supply."""
+    """What only the vendor can supply, each with the command that makes or shows it."""
     listing = draft.listing
+    bucket = bucket_and_prefix(listing.published)[0] if listing.published else "BUCKET"
     for value, rule, file, missing in (
-        (draft.ami, "M26", IN_CHECKOUT, "ami.id, the ID of the product's AMI in us-east-1."),
-        (listing.product, "M29", LISTING, "product, the ID of the AMI product, prod-..."),
-        (listing.access_role, "M30", LISTING, "ami.access_role, the role with which AWS Marketplace copies the AMI."),
-        (listing.published, "M22", LISTING, "published, the place where the release is published."),
-        (listing.region, "M22", LISTING, "region, the Region of the bucket in published."),
+        (
+            draft.ami,
+            "M26",
+            IN_CHECKOUT,
+            "ami.id, the ID of the product's AMI in us-east-1. The image factory makes one: "
+            "aws imagebuilder start-image-pipeline-execution; the version has to be released with it.",
+        ),
+        (
+            listing.product,
+            "M29",
+            LISTING,
+            "product, the ID of the AMI product, prod-... The AWS Marketplace Management Portal makes it, once, and "
+            "this shows it: aws marketplace-catalog list-entities --catalog AWSMarketplace --entity-type AmiProduct "
+            "--region us-east-1",
+        ),
+        (
+            listing.access_role,
+            "M30",
+            LISTING,
+            "ami.access_role, the role with which AWS Marketplace copies the AMI. The image factory's stack makes it, "
+            "and lists it among its outputs: aws cloudformation describe-stacks --stack-name quilt-image-factory "
+            "--region us-east-1",
+        ),
+        (
+            listing.published,
+            "M22",
+            LISTING,
+            "published, the place where the release is published, as it was given to: quilt-cfn publish s3://BUCKET/PREFIX",
+        ),
+        (
+            listing.region,
+            "M22",
+            LISTING,
+            f"region, the Region of the bucket, which this shows: aws s3api head-bucket --bucket {bucket}",
+        ),
     ):
         if not value:
             yield _refusal(rule, file, f"There is no {missing}")
@@ -140,26 +173,11 @@ def _urls(draft: Draft) -> Iterator[Finding]:
 
 
 def _diagram(draft: Draft) -> Iterator[Finding]:
-    if draft.diagram is None:
-        yield _refusal("M24", DIAGRAM, f"Release {draft.version} has no architecture diagram.")
-        return
-    size, (width, height) = png_size(draft.diagram), draft.listing.diagram
-    if size is None:
-        yield _refusal("M24", DIAGRAM, "The architecture diagram is not a PNG.")
-    elif size != (width, height):
-        message = f"The architecture diagram has {size[0]} x {size[1]} pixels, not {width} x {height}."
-        yield _refusal("M24", DIAGRAM, message)
-
-
-def png_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels that the header of a PNG says; None if there is no such header.
-
-    Only the first 24 bytes are read: https://www.w3.org/TR/png-3/#5PNG-file-signature and #11IHDR.
-    """
-    if len(content) < 24 or content[:8] != PNG or content[8:16] != b"\x00\x00\x00\rIHDR":
-        return None
-    width, height = (int.from_bytes(content[start : start + 4], "big") for start in (16, 20))
-    return (width, height) if width and height else None
+    size = draft.listing.diagram
+    fault = diagram_fault(draft.diagram, size)
+    if fault:
+        remedy = f"{diagram_remedy(size)}, and make the next version with it: quilt-cfn release."
+        yield _refusal("M24", DIAGRAM, f"{fault} {remedy}")
 
 
 def _template(listing: Listing, option: DeliveryOption, template: ParsedTemplate) -> Iterator[Finding]:
@@ -170,23 +188,31 @@ def _template(listing: Listing, option: DeliveryOption, template: ParsedTemplate
     rules = [rule for rule in RULES.values() if rule.id.startswith("M")]
     for finding in run_rules(template, [launch], EMPTY_CONTRACT, rules):
         yield dataclasses.replace(finding, message=f"{finding.message}{outside}", regions=())
-    yield from _ami_parameter(listing, template, launch)
     yield from _instance_types(listing, option, template, launch)
 
 
-def _ami_parameter(listing: Listing, template: ParsedTemplate, launch: Launch) -> Iterator[Finding]:
-    if not declaration(launch, listing.parameter):
-        message = f"{template.file} has no parameter {listing.parameter}, which ami.parameter names for the AMI."
+def _image_parameters(draft: Draft) -> Iterator[Finding]:
+    """Templates that take their image from no parameter or from several, and options that differ about it."""
+    found = []
+    for option in draft.listing.delivery_options:
+        template = draft.templates.get(option.edition)
+        if template is None:
+            continue
+        sources = image_sources(template)
+        for path, parameter in sources:
+            if parameter is None:
+                message = f"The ImageId of {path[1]} is no parameter, into which AWS Marketplace could write its copy."
+                yield _refusal("M04", template.file, message, template.line(path))
+        named = [*dict.fromkeys(parameter for _, parameter in sources if parameter)]
+        if len(named) > 1:
+            message = f"Instances take their image from several parameters: {', '.join(named)}."
+            yield _refusal("M04", template.file, message, template.line(("Parameters", named[1])))
+        if not sources:
+            yield _refusal("M04", template.file, "Nothing in it is launched from an image.")
+        found += named[:1]
+    if len(set(found)) > 1:
+        message = f"Delivery options take their image from different parameters: {', '.join(dict.fromkeys(found))}."
         yield _refusal("M04", LISTING, message)
-        return
-    for name in launch.of_type(*LAUNCHED):
-        launched = launch.properties(name)
-        for key in LAUNCHED[launch.type_of(name)]:
-            launched = dict_or_empty(launched.get(key))
-        if "ImageId" in launched and parameter_behind(launch, launched["ImageId"]) != listing.parameter:
-            path = ("Resources", name, "Properties", *LAUNCHED[launch.type_of(name)], "ImageId")
-            message = f"The ImageId of {name} is not the parameter {listing.parameter}."
-            yield _refusal("M04", template.file, message, template.line(path))
 
 
 def _instance_types(

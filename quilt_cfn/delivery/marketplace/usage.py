@@ -57,6 +57,9 @@ a service are only counted as well."""
 
 IMAGE = re.compile(r"(?<![\w./:@-])[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/[a-z0-9._/-]+(?::[\w.-]+)?")
 """A container image: registry, repository and tag; a digest behind them is left out."""
+IMAGE_RELEASE = "/opt/quilt/image-release"
+"""The file by which a stack asks for the release's own machine image. Where it is, the boot begins with
+``check-image``, and what it would download elsewhere is in the image."""
 INSTALL = re.compile(r"\b(dnf|yum|apt-get)(?: -\S+)* install(?: -\S+)*((?: [a-z0-9][\w.+-]*)+)")
 
 
@@ -335,10 +338,14 @@ def _dependencies(launch: Launch) -> Iterator[str]:
     images = dict.fromkeys(image for text in texts for image in IMAGE.findall(text))
     installed = [(each[1], name) for text in texts for each in INSTALL.finditer(text) for name in each[2].split()]
     packages = [f"with {manager} {', '.join(names)}" for manager, names in _grouped(dict.fromkeys(installed))]
-    if images or packages:
-        yield f"Downloaded at boot: {'; '.join([', '.join(images)] * bool(images) + packages)}."
-    for url in _settings(launch, "RDS_CERTIFICATES"):
-        yield f"Certificates of RDS: {'/'.join(url.split('/')[:3])}."
+    if any(path == IMAGE_RELEASE for each in instances(launch) for _, path, _ in files(launch, *each.sources)):
+        brought = [*images, *dict.fromkeys(name for _, name in installed), "certificates of RDS"]
+        yield f"Nothing is downloaded at boot. In the machine image: {', '.join(brought)}."
+    else:
+        if images or packages:
+            yield f"Downloaded at boot: {'; '.join([', '.join(images)] * bool(images) + packages)}."
+        for url in _settings(launch, "RDS_CERTIFICATES"):
+            yield f"Certificates of RDS: {'/'.join(url.split('/')[:3])}."
     for host in dict.fromkeys(_settings(launch, "SMTP_HOST")):
         chosen = _parameters_for(launch, "SMTP_HOST")
         host = f"{chosen[0]} (if empty, {host})" if chosen and chosen[0] != host else host

@@ -21,8 +21,6 @@ PRODUCT = "quilt-registry"
 """The name of the product, and of its folder in every store."""
 RELEASES = Path("templates/releases")
 """The folder of the released versions, seen from the top folder of a checkout."""
-DIAGRAM = "marketplace/diagram.png"
-"""Where the architecture diagram of a checkout is, seen from its top folder."""
 
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"

@@ -38,7 +38,7 @@ def listing_document() -> dict[str, Any]:
 
 
 def put(document: Any, field: str, value: Any) -> None:
-    """Set a field such as ami.parameter or delivery_options.0.title; None removes it."""
+    """Set a field such as ami.access_role or delivery_options.0.title; None removes it."""
     *parents, last = field.split(".")
     for parent in parents:
         document = document[int(parent) if parent.isdigit() else parent]

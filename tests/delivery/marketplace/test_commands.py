@@ -113,7 +113,7 @@ def test_what_would_be_refused_is_listed_before_any_call(run, root, stand_in, st
     assert (code, out) == (2, "")
     assert "marketplace/listing.yaml has no product." in run("status")[2]
     assert "\n  marketplace/listing.yaml: error M29 [quilt-cfn] There is no product" in err
-    assert "M24 [quilt-cfn] The architecture diagram has 1100 x 700 pixels, not 1560 x 878." in err
+    assert "M24 [quilt-cfn] The architecture diagram has 1100 x 700 pixels, not the 1560 x 878 of " in err
     assert f"M08 [quilt-cfn] RegistryUserKey: RegistryUserKey is an access key. {REGISTRY.outside_marketplace}" in err
     assert not stand_in.requests
 

@@ -10,6 +10,7 @@ from quilt_cfn.delivery.marketplace.notes import plain_text, release_notes
 from quilt_cfn.delivery.marketplace.text_limits import RELEASE_NOTES, violations
 from tests.delivery.marketplace.checkouts import TOP, VERSION
 
+PARAMETER = "AmiIdForRelease1x1x0"
 CHANGELOG = "## 1.1.0 (2026-12-01)\n\n- New.\n\n## 1.0.0 (2026-11-23)\n\n- Old.\n"
 
 
@@ -34,16 +35,15 @@ def test_markdown_becomes_plain_text(markdown, text):
 
 
 def test_the_notes_are_those_of_the_version():
-    notes = release_notes(CHANGELOG, "1.0.0")
+    notes = release_notes(CHANGELOG, "1.0.0", PARAMETER)
     assert notes.startswith("- Old.\n\n")
     assert "New." not in notes
 
 
 def test_the_notes_say_how_a_running_stack_gets_the_new_image():
-    notes = release_notes(CHANGELOG, "1.1.0", "OtherAmi")
-    assert "CloudFormation keeps the value of every parameter" in notes
-    assert "Change the value of OtherAmi." in notes
-    assert "ParameterKey=='OtherAmi'" in notes
+    notes = release_notes(CHANGELOG, "1.1.0", PARAMETER)
+    assert f"Leave every value as it is. {PARAMETER} is new in this template, and its default is the machine" in notes
+    assert f"with UsePreviousValue=true, but neither {PARAMETER} nor the earlier version's parameter" in notes
     assert "{" not in notes
 
 
@@ -51,11 +51,11 @@ def test_the_notes_say_how_a_running_stack_gets_the_new_image():
     "changelog", ["", "## 2.0.0 (2026-11-23)\nx", "## 1.0.0 (2026-11-23)\n\n## 0.9.0 (2026-01-01)\nx"]
 )
 def test_a_version_without_an_entry_has_no_notes(changelog):
-    assert release_notes(changelog, "1.0.0") == ""
+    assert release_notes(changelog, "1.0.0", PARAMETER) == ""
 
 
 def test_our_notes_are_accepted():
-    notes = release_notes((TOP / "CHANGELOG.md").read_text(encoding="utf-8"), VERSION)
+    notes = release_notes((TOP / "CHANGELOG.md").read_text(encoding="utf-8"), VERSION, PARAMETER)
     assert notes
     assert not list(violations(notes, RELEASE_NOTES))
     assert "`" not in notes

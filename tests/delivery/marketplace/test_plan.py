@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from quilt_cfn.cloudformation.template.read import read_template
+from quilt_cfn.delivery.marketplace.image_parameter import image_parameter
 from quilt_cfn.delivery.marketplace.notes import release_notes
 from quilt_cfn.delivery.marketplace.plan import as_json, make_draft, plan_submission, published_url
 from quilt_cfn.delivery.marketplace.usage import usage_instructions
@@ -20,6 +21,7 @@ from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.listing import read_listing
 from tests.delivery.marketplace.checkouts import AMI, TOP, VENDOR, VERSION, checkout, contents, write_release
 
+PARAMETER = image_parameter(read_template(TOP / "templates" / MARKETPLACE.file)) or ""
 URL = f"https://example-artifacts.s3.eu-central-1.amazonaws.com/quilt/quilt-registry/{VERSION}/"
 
 
@@ -37,7 +39,7 @@ def test_a_complete_checkout_becomes_the_submission_that_adddeliveryoptions_take
     changelog = (TOP / "CHANGELOG.md").read_text(encoding="utf-8")
     template = read_template(TOP / "templates" / MARKETPLACE.file).data
     assert submission.details == {
-        "Version": {"VersionTitle": VERSION, "ReleaseNotes": release_notes(changelog, VERSION, "AmiId")},
+        "Version": {"VersionTitle": VERSION, "ReleaseNotes": release_notes(changelog, VERSION, PARAMETER)},
         "DeliveryOptions": [
             {
                 "DeliveryOptionTitle": "Registry and catalog on one EC2 instance",
@@ -51,7 +53,7 @@ def test_a_complete_checkout_becomes_the_submission_that_adddeliveryoptions_take
                         "Template": f"{URL}{MARKETPLACE.file}",
                         "TemplateSources": [
                             {
-                                "ParameterName": "AmiId",
+                                "ParameterName": PARAMETER,
                                 "AmiSource": {
                                     "AmiId": AMI,
                                     "AccessRoleArn": VENDOR["ami.access_role"],
@@ -76,6 +78,17 @@ def test_usage_instructions_are_those_of_the_released_template(root):
     write_release(root, files, "diagram.png")
     (option,) = make_draft(root).details["DeliveryOptions"]
     assert "/alive/" in option["Details"]["DeploymentTemplateDeliveryOptionDetails"]["UsageInstructions"]
+
+
+def test_the_parameter_for_the_image_is_the_one_of_the_released_template(root):
+    files = contents()
+    files[MARKETPLACE.file] = files[MARKETPLACE.file].replace(PARAMETER.encode(), b"AmiIdForRelease99x0x0")
+    write_release(root, files, "diagram.png")
+    details = make_draft(root).details
+    (option,) = details["DeliveryOptions"]
+    (source,) = option["Details"]["DeploymentTemplateDeliveryOptionDetails"]["TemplateSources"]
+    assert source["ParameterName"] == "AmiIdForRelease99x0x0"
+    assert "AmiIdForRelease99x0x0 is new in this template" in details["Version"]["ReleaseNotes"]
 
 
 def test_the_plan_is_the_same_each_time_and_is_what_the_aws_command_line_takes(root):
@@ -106,14 +119,17 @@ def test_the_checkout_as_it_is_lacks_what_only_the_vendor_knows_and_all_of_it_is
     with pytest.raises(UserError) as raised:
         plan_submission(root)
     release, listing = (f"  marketplace/{name}.yaml: error" for name in ("release", "listing"))
-    assert raised.value.what.splitlines() == [
-        f"Release {VERSION} can't be submitted to AWS Marketplace:",
-        f"{release} M26 [quilt-cfn] There is no ami.id, the ID of the product's AMI in us-east-1.",
+    first, *lines = raised.value.what.splitlines()
+    assert first == f"Release {VERSION} can't be submitted to AWS Marketplace:"
+    beginnings = [
+        f"{release} M26 [quilt-cfn] There is no ami.id, the ID of the product's AMI in us-east-1. The image factory",
         f"{listing} M29 [quilt-cfn] There is no product, the ID of the AMI product, prod-...",
         f"{listing} M30 [quilt-cfn] There is no ami.access_role, the role with which AWS Marketplace copies the AMI.",
-        f"{listing} M22 [quilt-cfn] There is no published, the place where the release is published.",
-        f"{listing} M22 [quilt-cfn] There is no region, the Region of the bucket in published.",
+        f"{listing} M22 [quilt-cfn] There is no published, the place where the release is published",
+        f"{listing} M22 [quilt-cfn] There is no region, the Region of the bucket",
     ]
+    for line, beginning in zip(lines, beginnings, strict=True):
+        assert line.startswith(beginning)
     assert "nothing was sent" in raised.value.next_step
 
 

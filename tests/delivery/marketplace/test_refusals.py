@@ -6,15 +6,14 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from quilt_cfn.cloudformation.checks.rules import RULES
 from quilt_cfn.cloudformation.template.read import parse_template
 from quilt_cfn.cloudformation.template.walk import entries
 from quilt_cfn.delivery.marketplace.explanations import SUBMISSION
+from quilt_cfn.delivery.marketplace.image_parameter import image_parameter
 from quilt_cfn.delivery.marketplace.plan import make_draft
-from quilt_cfn.delivery.marketplace.refusals import Draft, png_size, refusals
+from quilt_cfn.delivery.marketplace.refusals import Draft, refusals
 from quilt_cfn.editions import MARKETPLACE, REGISTRY
 from tests.delivery.marketplace.checkouts import VERSION, checkout, png
 
@@ -67,16 +66,29 @@ def with_template(draft: Draft, old: str, new: str) -> Draft:
 
 
 @pytest.mark.parametrize(
-    ("field", "rule"), [("product", "M29"), ("access_role", "M30"), ("published", "M22"), ("region", "M22")]
+    ("field", "rule", "command"),
+    [
+        ("product", "M29", "aws marketplace-catalog list-entities --catalog AWSMarketplace --entity-type AmiProduct"),
+        ("access_role", "M30", "aws cloudformation describe-stacks --stack-name"),
+        ("published", "M22", "quilt-cfn publish s3://"),
+        ("region", "M22", "aws s3api head-bucket --bucket example-artifacts"),
+    ],
 )
-def test_each_input_of_the_vendor_is_needed(draft, field, rule):
+def test_each_input_of_the_vendor_is_needed_and_the_command_for_it_is_named(draft, field, rule, command):
     ((found, file, message),) = refused(with_listing(draft, **{field: None}))
     assert (found, file) == (rule, LISTING)
     assert field in message
+    assert command in message
+    (explanation,) = [each for each in SUBMISSION.explanations if each.id == rule]
+    assert " ".join(command.split()[:3]) in explanation.explanation
 
 
-def test_the_ami_is_needed(draft):
-    assert [each[:2] for each in refused(draft._replace(ami=None))] == [("M26", RELEASE)]
+def test_the_ami_is_needed_and_the_command_for_it_is_named(draft):
+    ((rule, file, message),) = refused(draft._replace(ami=None))
+    assert (rule, file) == ("M26", RELEASE)
+    assert "aws imagebuilder start-image-pipeline-execution" in message
+    (explanation,) = [each for each in SUBMISSION.explanations if each.id == rule]
+    assert "aws imagebuilder start-image-pipeline-execution" in explanation.explanation
 
 
 def test_the_edition_with_an_access_key_is_refused_with_how_to_get_it_instead(draft):
@@ -149,29 +161,50 @@ def test_a_url_is_https_and_that_of_one_version(draft, field, url, violation):
 
 
 @pytest.mark.parametrize(
-    ("diagram", "message"),
+    ("diagram", "fault"),
     [
-        (None, f"Release {VERSION} has no architecture diagram."),
-        (png(1560, 878), "The architecture diagram has 1560 x 878 pixels, not 1100 x 700."),
-        (png(700, 1100), "The architecture diagram has 700 x 1100 pixels, not 1100 x 700."),
+        (None, "There is no architecture diagram."),
+        (png(1560, 878), f"The architecture diagram has 1560 x 878 pixels, not the 1100 x 700 of {LISTING}."),
         (b"<svg/>", "The architecture diagram is not a PNG."),
     ],
 )
-def test_the_diagram_is_a_png_of_the_size_in_the_listing(draft, diagram, message):
-    assert refused(draft._replace(diagram=diagram)) == [("M24", "marketplace/diagram.png", message)]
+def test_the_diagram_is_a_png_of_the_size_in_the_listing(draft, diagram, fault):
+    ((rule, file, message),) = refused(draft._replace(diagram=diagram))
+    assert (rule, file) == ("M24", "marketplace/diagram.png")
+    assert message.startswith(f"{fault} Put a PNG of 1100 x 700 pixels into marketplace/diagram.png; a picture that")
+    assert message.endswith(": quilt-cfn release.")
     assert refused(with_listing(draft._replace(diagram=png(1560, 878)), diagram=(1560, 878))) == []
 
 
-def test_the_ami_parameter_is_in_the_template_and_is_what_instances_are_launched_from(draft):
-    assert refused(with_listing(draft, parameter="ImageId")) == [
-        ("M04", LISTING, f"{MARKETPLACE.file} has no parameter ImageId, which ami.parameter names for the AMI.")
-    ]
-    (found,) = refusals(with_listing(draft, parameter="TeamId"))
-    assert (found.rule, found.message) == ("M04", "The ImageId of ServerTemplate is not the parameter TeamId.")
+def test_the_image_is_that_of_one_parameter(draft):
+    parameter = image_parameter(draft.templates[MARKETPLACE.name])
+    written = f"ImageId: !Ref {parameter}"
+    fixed = refusals(with_template(draft, written, "ImageId: ami-0123456789abcdef0"))
+    assert [each.rule for each in fixed] == ["M04", "M02"]
+    assert (
+        fixed[0].message
+        == "The ImageId of ServerTemplate is no parameter, into which AWS Marketplace could write its copy."
+    )
     path = ("Resources", "ServerTemplate", "Properties", "LaunchTemplateData", "ImageId")
-    assert found.line == draft.templates[MARKETPLACE.name].line(path)
-    fixed = with_template(draft, "ImageId: !Ref AmiId", "ImageId: ami-0123456789abcdef0")
-    assert [each[0] for each in refused(fixed)] == ["M02", "M04"]
+    assert fixed[0].line == draft.templates[MARKETPLACE.name].line(path)
+    none = with_template(draft, f"        {written}\n", "")
+    assert ("M04", MARKETPLACE.file, "Nothing in it is launched from an image.") in refused(none)
+
+
+def test_a_template_that_takes_its_image_from_several_parameters_is_refused(draft):
+    parameter = image_parameter(draft.templates[MARKETPLACE.name])
+    second = "\nResources:\n  Other: {Type: AWS::EC2::Instance, Properties: {ImageId: !Ref TeamId}}\n"
+    found = refused(with_template(draft, "\nResources:\n", second))
+    message = f"Instances take their image from several parameters: TeamId, {parameter}."
+    assert ("M04", MARKETPLACE.file, message) in found
+
+
+def test_the_delivery_options_take_the_same_image(draft):
+    """The edition of Amazon Linux, refused for its key as well, takes its image from another parameter."""
+    names = [image_parameter(draft.templates[each.name]) for each in (MARKETPLACE, REGISTRY)]
+    both = with_options(draft, {}, {"edition": REGISTRY.name, "title": "Another"})
+    message = f"Delivery options take their image from different parameters: {', '.join(map(str, names))}."
+    assert ("M04", LISTING, message) in refused(both)
 
 
 def test_whatever_a_rule_about_aws_marketplace_finds_in_the_template_is_refused(draft):
@@ -205,20 +238,6 @@ def test_template_and_listing_agree_about_the_instance_types(draft):
 
 
 def test_everything_is_listed_at_once(draft):
-    several = with_options(with_listing(draft._replace(ami=None), parameter="ImageId"), {"instance_type": "m7i.large"})
+    several = with_options(draft._replace(ami=None, diagram=None), {"instance_type": "m7i.large"})
     found = refused(with_field(several, "DeliveryOptionTitle", "x" * 51))
-    assert [each[0] for each in found] == ["M26", "M27", "M04", "M31"]
-
-
-@given(st.integers(1, 2**31 - 1), st.integers(1, 2**31 - 1), st.binary(max_size=20))
-def test_the_size_of_a_png_is_in_its_header(width, height, rest):
-    assert png_size(png(width, height)[:24] + rest) == (width, height)
-
-
-@given(st.integers(0, 23), st.integers(0, 15), st.integers(1, 255))
-def test_a_header_that_is_cut_or_damaged_has_no_size(length, place, change):
-    header = bytearray(png()[:24])
-    assert png_size(bytes(header[:length])) is None
-    header[place] ^= change
-    assert png_size(bytes(header)) is None
-    assert png_size(png(0, 700)) is None
+    assert [each[0] for each in found] == ["M26", "M27", "M24", "M31"]

@@ -218,22 +218,36 @@ def test_backups_are_described_as_far_as_there_are_any(template):
     assert lines[-1] == "When the stack is deleted, NetworkLogs, Bucket, RegistryLogs stay."
 
 
-def test_what_the_boot_downloads_is_named(template):
+def changed_boot(template: Any) -> None:
+    """Another image of the registry, and another package that is installed."""
     files = template["Resources"]["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
     stack = files["/opt/quilt/config.json"]["content"]["Environments"]["stack"]
     stack["REGISTRY_IMAGE"] = f"registry.example.com:5000/quilt/registry:3.0@sha256:{'0' * 64}"
     steps = template["Mappings"]["Files"]["steps.sh"]
     steps["Text"] = steps["Text"].replace("install docker", "install docker python3-pip")
+
+
+def test_where_instances_run_from_the_releases_own_image_nothing_is_downloaded_and_what_is_in_it_is_named(template):
+    changed_boot(template)
+    first, *others = paragraph(template, "EXTERNAL DEPENDENCIES")
+    assert first.startswith(
+        "Nothing is downloaded at boot. In the machine image: registry.example.com:5000/quilt/registry:3.0, docker"
+    )
+    assert first.endswith(", docker, python3-pip, certificates of RDS.")
+    assert [each.split()[0] for each in others] == ["Mail"]
+
+
+def test_where_they_run_from_amazon_linux_what_the_boot_downloads_is_named(template):
+    """The boot checks the image, and downloads nothing, exactly where this file says of which release it has to be."""
+    changed_boot(template)
+    files = template["Resources"]["ServerTemplate"]["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"]
+    del files["/opt/quilt/image-release"]
     lines = paragraph(template, "EXTERNAL DEPENDENCIES")
     assert lines[0].startswith(
         "Downloaded at boot: registry.example.com:5000/quilt/registry:3.0, docker.io/quiltdata/cat"
     )
     assert lines[0].endswith("; with dnf docker, python3-pip.")
-
-
-def test_where_the_databases_certificates_come_from_is_named(template):
-    names = "Certificates of RDS: https://truststore.pki.rds.amazonaws.com."
-    assert names in paragraph(template, "EXTERNAL DEPENDENCIES")
+    assert lines[1] == "Certificates of RDS: https://truststore.pki.rds.amazonaws.com."
 
 
 def test_both_buckets_are_named_and_how_to_restore(template):

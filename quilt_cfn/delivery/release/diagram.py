@@ -1,0 +1,48 @@
+"""The architecture diagram of a version: AWS Marketplace takes none without a PNG of the size that it asks for.
+
+The size is ``diagram`` in listing.yaml, because AWS's guide names different ones. Rule M24 explains it.
+"""
+
+from __future__ import annotations
+
+from quilt_cfn.inputs.listing import LISTING
+
+DIAGRAM = "marketplace/diagram.png"
+"""Where the architecture diagram of a checkout is, seen from its top folder."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def diagram_fault(diagram: bytes | None, size: tuple[int, int]) -> str | None:
+    """A sentence about what is wrong with a diagram, None being one that there is not; None if nothing is.
+
+    ``size`` is the wanted one: width and height in pixels.
+    """
+    if diagram is None:
+        return "There is no architecture diagram."
+    found = png_size(diagram)
+    if found is None:
+        return "The architecture diagram is not a PNG."
+    if found != size:
+        return f"The architecture diagram has {_pixels(found)}, not the {size[0]} x {size[1]} of {LISTING}."
+    return None
+
+
+def diagram_remedy(size: tuple[int, int]) -> str:
+    """What to do about a diagram that there is not, or that is not as it has to be: the beginning of a sentence."""
+    return f"Put a PNG of {_pixels(size)} into {DIAGRAM}; a picture that somebody supplies will do"
+
+
+def png_size(content: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels that the header of a PNG says; None if there is no such header.
+
+    Only the first 24 bytes are read: https://www.w3.org/TR/png-3/#5PNG-file-signature and #11IHDR.
+    """
+    if len(content) < 24 or content[:8] != _PNG or content[8:16] != b"\x00\x00\x00\rIHDR":
+        return None
+    width, height = (int.from_bytes(content[start : start + 4], "big") for start in (16, 20))
+    return (width, height) if width and height else None
+
+
+def _pixels(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]} pixels"
