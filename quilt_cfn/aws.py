@@ -24,11 +24,16 @@ from quilt_cfn.text import shown
 CONNECTIONS = 32
 """The most connections that one client keeps open at once."""
 
-LARGEST_ANSWERS = {"s3": 2 * 1024 * 1024, "marketplace-catalog": 16 * 1024 * 1024}
+LARGEST_ANSWERS = {
+    "s3": 2 * 1024 * 1024,
+    "marketplace-catalog": 16 * 1024 * 1024,
+    **dict.fromkeys(("sts", "cloudformation", "rds", "ec2", "autoscaling", "logs"), 2 * 1024 * 1024),
+}
 """Service -> the most bytes of an answer, beside the files that are read as a stream.
 
 The largest that are asked for are a page with a thousand of our keys and the document of a product with a hundred
-versions: half of that. In memory an answer of S3 takes up to forty times as much as its XML."""
+versions: half of that. In memory an answer of S3 takes up to forty times as much as its XML. Of the others, the largest
+is a page with a hundred events of a stack: a tenth."""
 
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
 """The codes of the errors that say that the credentials lack a permission; S3 answers HEAD with the status alone."""
@@ -187,6 +192,23 @@ def user_error(error: Exception, what: str) -> UserError:
     """
     reason, next_step = _explain(error)
     return UserError(f"{what}: {reason.rstrip('.')}.", next_step)
+
+
+def passes(error: Exception) -> bool:
+    """Whether the same call may succeed a moment later: the service is busy, or the connection failed."""
+    from botocore import exceptions
+
+    if code(error):
+        return code(error) in BUSY
+    wrong_by_itself = (exceptions.SSLError, exceptions.ProxyConnectionError)
+    return isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)) and not isinstance(
+        error, wrong_by_itself
+    )
+
+
+def wants_another_sign_in(error: Exception) -> bool:
+    """Whether no call will succeed before the user has signed in again."""
+    return _explain(error)[1] == _SIGN_IN
 
 
 def _explain(error: Exception) -> tuple[str, str]:

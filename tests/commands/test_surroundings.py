@@ -21,7 +21,7 @@ import pytest
 
 from quilt_cfn.cli import TRACEBACK
 from tests.command_line import ROOT
-from tests.delivery.marketplace.checkouts import checkout
+from tests.delivery.marketplace.checkouts import change, checkout
 from tests.delivery.publish.servers import aws_variables
 from tests.test_cli import commands
 
@@ -39,6 +39,9 @@ EXIT_CODES = {
     "build": 0,
     "check": 1,
     "docs": 0,
+    "images": 2,  # it takes a step
+    "images check": 1,  # none of this checkout's images is confirmed, so no registry is asked
+    "images resolve": 2,
     "lint": 1,
     "marketplace": 2,  # it takes a step
     "marketplace drift": 2,  # these four get no answer from AWS
@@ -47,6 +50,7 @@ EXIT_CODES = {
     "marketplace validate": 2,
     "marketplace plan": 0,
     "publish": 0,
+    "rehearse": 0,  # which prints the plan
     "release": 2,  # this checkout has no commit
     "verify": 0,
 }
@@ -162,6 +166,8 @@ class Checkout(NamedTuple):
 def ours(tmp_path_factory):
     """A checkout in which every command has done its work: run again, each leaves every byte as it is."""
     top = checkout(tmp_path_factory.mktemp("checkout"))
+    for image in ("registry", "catalog", "nginx"):
+        change(top, "release.yaml", f"images.{image}.unconfirmed", "Nobody saw it.")
     shutil.copytree(ROOT / "quilt_cfn", top / "quilt_cfn")
     shutil.copy(ROOT / "marketplace/contract.yaml", top / "marketplace")
     for template in (ROOT / "templates").glob("*.yaml"):
