@@ -20,6 +20,7 @@ from quilt_cfn.delivery.publish.stores import open_source, open_store
 from quilt_cfn.delivery.publish.stores.https import Web
 from quilt_cfn.delivery.publish.verify import verify
 from quilt_cfn.delivery.release.artifact import sha256
+from quilt_cfn.delivery.urls import is_public
 from quilt_cfn.errors import UserError
 from tests.delivery.publish.artifacts import POOL, artifact, flip, published
 from tests.delivery.publish.servers import Handler, Reply, Server
@@ -275,7 +276,7 @@ def test_a_proxy_that_the_user_has_named_is_used_whatever_its_address_is(web, se
     ],
 )
 def test_which_addresses_are_those_of_the_internet(address, public):
-    assert https.is_public(address) is public
+    assert is_public(address) is public
 
 
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "ftp"])
