@@ -6,13 +6,20 @@ import difflib
 
 from quilt_cfn.cloudformation.checks import explanations
 from quilt_cfn.cloudformation.describe.rules import explained
+from quilt_cfn.delivery.images import explanations as images
 from quilt_cfn.delivery.marketplace import explanations as marketplace
 from quilt_cfn.delivery.publish import bucket
 from quilt_cfn.delivery.publish import explanations as publish
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import Explanation, Family
 
-FAMILIES: tuple[Family, ...] = (*explanations.FAMILIES, *marketplace.FAMILIES, bucket.FAMILY, publish.VERSION)
+FAMILIES: tuple[Family, ...] = (
+    *explanations.FAMILIES,
+    images.FAMILY,
+    *marketplace.FAMILIES,
+    bucket.FAMILY,
+    publish.VERSION,
+)
 """What docs/rules.md lists, in its order."""
 
 EXPLANATIONS: dict[str, Explanation] = {each.id: each for family in FAMILIES for each in family.explanations}
