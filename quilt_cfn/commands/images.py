@@ -24,6 +24,24 @@ def add_to(commands: Any) -> None:
         step, description = run.__name__.lstrip("_"), run.__doc__ or ""
         help = f"{description[:1].lower()}{description[1:].rstrip('.')}"
         add_command(steps, step, run, help=help, epilog=f"Example: quilt-cfn images {step}")
+    _add_try(steps)
+
+
+def _add_try(steps: Any) -> None:
+    parser = add_command(
+        steps,
+        "try",
+        _try,
+        help="run any such images on this computer as the stack would, and say what does not fit",
+        epilog="It takes Docker, bash and openssl, and a minute or two. Example: quilt-cfn images try "
+        "--registry-image example/registry:1 --catalog-image example/catalog:1",
+    )
+    for name in ("registry", "catalog", "nginx", "postgres"):
+        default = "docker.io/library/postgres:16" if name == "postgres" else "that of marketplace/release.yaml"
+        parser.add_argument(f"--{name}-image", metavar="IMAGE", help=f"as docker run takes it; default: {default}")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave it running, and print the addresses to open and how to remove it"
+    )
 
 
 def _resolve(options: argparse.Namespace) -> int:
@@ -44,3 +62,24 @@ def _check(options: argparse.Namespace) -> int:
     if not comparison.findings:
         print("Every digest is that of its tag.")
     return 1 if comparison.findings else 0
+
+
+def _try(options: argparse.Namespace) -> int:
+    """Run the registry's images on this computer, with the stack's own variables, files and options.
+
+    PostgreSQL, S3, a mail service and a load balancer run beside them. Each line of what images have to offer is tried,
+    as in docs/open-source.md; exits with 1 when one does not fit. All that was made is removed at the end, or with Ctrl-C.
+    """
+    from quilt_cfn.delivery.images.trial import POSTGRES, try_images
+    from quilt_cfn.inputs.contract import read_contract
+    from quilt_cfn.inputs.release import Image, read_release
+
+    release = read_release()
+    given = {name: getattr(options, f"{name}_image") for name in release.images}
+    release = release._replace(**{name: Image(image, None, None) for name, image in given.items() if image})
+    parameters = read_contract().parameter_sets["documented"]
+    misfits = 0
+    for line in try_images(release, parameters, options.postgres_image or POSTGRES, options.keep):
+        print(line, flush=True)
+        misfits += getattr(line, "state", "fits") != "fits"
+    return int(misfits > 0)
