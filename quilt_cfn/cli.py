@@ -14,12 +14,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quilt_cfn import __version__, streams
-from quilt_cfn.commands import build, check, docs, images, lint, marketplace, publish, rehearse, release, verify
+from quilt_cfn.commands import (
+    build,
+    check,
+    check_image,
+    docs,
+    images,
+    lint,
+    marketplace,
+    publish,
+    rehearse,
+    release,
+    verify,
+)
 from quilt_cfn.commands.arguments import STANDARD_OUTPUT, Parser
 from quilt_cfn.errors import UserError
 from quilt_cfn.text import printable
 
-COMMANDS = (build, check, lint, docs, images, release, publish, verify, marketplace, rehearse)
+COMMANDS = (build, check, lint, docs, images, check_image, release, publish, verify, marketplace, rehearse)
 
 TRACEBACK = "QUILT_CFN_TRACEBACK"
 """The environment variable with which an error that nobody foresaw is shown with its traceback, and exits with 1."""

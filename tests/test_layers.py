@@ -25,9 +25,16 @@ LAYERS: dict[str, set[str]] = {
     "quilt_cfn.files": {"quilt_cfn.errors"},
     "quilt_cfn.aws": {"quilt_cfn.errors", "quilt_cfn.text"},
     "quilt_cfn.instance": set(),
+    "quilt_cfn.image": {"quilt_cfn.finding"},
     "quilt_cfn.cloudformation": {"quilt_cfn.errors", "quilt_cfn.finding", "quilt_cfn.text"},
     "quilt_cfn.inputs": {"quilt_cfn.cloudformation", "quilt_cfn.editions", "quilt_cfn.errors", "quilt_cfn.text"},
-    "quilt_cfn.stack": {"quilt_cfn.cloudformation", "quilt_cfn.editions", "quilt_cfn.inputs", "quilt_cfn.instance"},
+    "quilt_cfn.stack": {
+        "quilt_cfn.cloudformation",
+        "quilt_cfn.editions",
+        "quilt_cfn.image",
+        "quilt_cfn.inputs",
+        "quilt_cfn.instance",
+    },
 }
 LAYERS["quilt_cfn.delivery"] = {*LAYERS} - {"quilt_cfn.instance"}
 LAYERS["quilt_cfn.commands"] = {*LAYERS} - {"quilt_cfn.instance", "quilt_cfn.aws"}

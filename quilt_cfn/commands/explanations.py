@@ -12,10 +12,12 @@ from quilt_cfn.delivery.publish import bucket
 from quilt_cfn.delivery.publish import explanations as publish
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import Explanation, Family
+from quilt_cfn.image import explanations as machine_image
 
 FAMILIES: tuple[Family, ...] = (
     *explanations.FAMILIES,
     images.FAMILY,
+    machine_image.FAMILY,
     *marketplace.FAMILIES,
     bucket.FAMILY,
     publish.VERSION,

@@ -29,6 +29,7 @@ COMMANDS = sorted(commands())
 ARGUMENTS = {
     "build": ["registry", "--output", "{top}/made/registry.yaml"],
     "check": ["{top}/stäck.yaml", "--no-linters"],
+    "check-image": ["{top}"],
     "lint": ["{top}/stäck.yaml"],
     "publish": ["{top}/made/published"],
     "verify": ["{top}/published"],
@@ -38,10 +39,12 @@ ARGUMENTS = {
 EXIT_CODES = {
     "build": 0,
     "check": 1,
+    "check-image": 1,  # the checkout is no image
     "docs": 0,
     "images": 2,  # it takes a step
     "images check": 1,  # none of this checkout's images is confirmed, so no registry is asked
     "images resolve": 2,
+    "images try": 2,  # no Docker answers
     "lint": 1,
     "marketplace": 2,  # it takes a step
     "marketplace drift": 2,  # these four get no answer from AWS
@@ -131,7 +134,7 @@ class Checkout(NamedTuple):
         words = ARGUMENTS.get(name, []) if arguments is None else arguments
         command = [sys.executable, "-m", "quilt_cfn", *name.split(), *(each.format(top=self.top) for each in words)]
         environment = {**os.environ, **aws_variables("http://127.0.0.1:9"), "AWS_MAX_ATTEMPTS": "1"}
-        environment |= {"PYTHONPATH": str(self.top), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {"PYTHONPATH": str(self.top), "PYTHONDONTWRITEBYTECODE": "1", "DOCKER_HOST": "unix:///nowhere"}
         del environment[TRACEBACK]
         changes = [f"{key}={value}" for key, value in surrounding.environment.items() if value is not None]
         unset = [f"--unset={key}" for key, value in surrounding.environment.items() if value is None]
