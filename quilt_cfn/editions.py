@@ -40,6 +40,14 @@ class Edition(NamedTuple):
     """How customers get it where AWS Marketplace does not carry it: a sentence."""
 
 
+class OtherTemplate(NamedTuple):
+    """A template that is no edition: customers never launch it."""
+
+    name: str
+    file: str
+    title: str
+
+
 REGISTRY = Edition(
     name="registry",
     file="quilt-registry.yaml",
@@ -56,11 +64,15 @@ MARKETPLACE = Edition(
     machine_image=MachineImage.BAKED,
     outside_marketplace=None,
 )
+IMAGE_FACTORY = OtherTemplate(
+    name="image-factory",
+    file="quilt-image-factory.yaml",
+    title="the image factory, which bakes the machine image of the marketplace edition",
+)
 EDITIONS = {edition.name: edition for edition in (REGISTRY, MARKETPLACE)}
 
-TEMPLATE_FILES = {edition.name: edition.file for edition in EDITIONS.values()}
-"""Name on the command line -> file in templates/. A template that is no edition gets its line here, and what builds it
-in ``quilt_cfn.stack.BUILDERS``."""
+TEMPLATE_FILES = {each.name: each.file for each in (*EDITIONS.values(), IMAGE_FACTORY)}
+"""Name on the command line -> file in templates/. ``quilt_cfn.stack.BUILDERS`` has what builds it."""
 
 
 def nearest(name: str) -> str:
@@ -69,4 +81,5 @@ def nearest(name: str) -> str:
 
     near = difflib.get_close_matches(name, TEMPLATE_FILES, n=1)
     guess = f"Did you mean {near[0]}? " if near else ""
-    return f"{guess}The editions are {' and '.join(TEMPLATE_FILES)}."
+    *others, last = TEMPLATE_FILES
+    return f"{guess}The names are {', '.join(others)} and {last}."

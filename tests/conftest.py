@@ -1,4 +1,4 @@
-"""The editions, built once, and launched with the documented parameter values."""
+"""Our templates, built once, and the editions, launched with the documented parameter values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import settings
 from quilt_cfn.cli import TRACEBACK
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.inputs.release import Release, read_release
-from quilt_cfn.stack import build
+from quilt_cfn.stack import BUILDERS
 from tests.launches import LaunchedStack, launch_stack
 
 # The same examples on every run, and no deadline: a slow machine is not a broken product.
@@ -36,9 +36,15 @@ def release() -> Release:
 
 
 @pytest.fixture(scope="session")
-def templates(release: Release) -> dict[str, dict[str, Any]]:
+def all_templates(release: Release) -> dict[str, dict[str, Any]]:
+    """Name on the command line -> template."""
+    return {name: build(release) for name, build in BUILDERS.items()}
+
+
+@pytest.fixture(scope="session")
+def templates(all_templates: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Edition name -> template."""
-    return {name: build(edition, release) for name, edition in EDITIONS.items()}
+    return {name: all_templates[name] for name in EDITIONS}
 
 
 @pytest.fixture(scope="session", params=EDITIONS)

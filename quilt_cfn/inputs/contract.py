@@ -1,4 +1,4 @@
-"""Reads contract.yaml: the parameter sets to check the editions with, and what their templates alone don't show."""
+"""Reads contract.yaml: the parameter sets to check our templates with, and what the templates alone don't show."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def read_contract(path: Path = CONTRACT_FILE) -> Contract:
         ),
         connections=tuple(map(_connection, fields.entries("connections", "with source, destination, port"))),
         containers={name: int(port) for name, port in fields.map("containers", "a port", _NUMBER).items()},
+        others=dict(map(_other, fields.entries("others", "with template, parameter_sets"))),
     )
     fields.refuse_others()
     return contract
@@ -51,4 +52,11 @@ def _connection(fields: Fields) -> ContractConnection:
         destination=fields.string("destination", "a logical ID, or a CIDR as Fn::Sub spells it"),
         port=fields.string("port", "a port, as Fn::Sub spells it"),
         because=fields.string("because", "who connects, and what for"),
+    )
+
+
+def _other(fields: Fields) -> tuple[str, dict[str, dict[str, str]]]:
+    return (
+        fields.string("template", "the name of the file of a template that is no edition"),
+        fields.maps("parameter_sets", "the value of a parameter"),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quilt_cfn.cloudformation.checks.check import Subject
 from quilt_cfn.cloudformation.launch import EMPTY_CONTRACT
-from quilt_cfn.editions import EDITIONS, LARGEST_TEMPLATE, TEMPLATE_FILES, nearest
+from quilt_cfn.editions import LARGEST_TEMPLATE, TEMPLATE_FILES, nearest
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.contract import read_contract
 from quilt_cfn.inputs.suppressions import read_suppressions
@@ -16,25 +16,24 @@ from quilt_cfn.inputs.suppressions import read_suppressions
 def read_subjects(files: Sequence[Path], edition: str | None, folder: Path) -> list[Subject]:
     """These files, or those of ``folder``, with the contract and the suppressions of ``edition``.
 
-    Without ``edition``, a file with the name of one of our templates is taken for that. The contract is about the
-    editions only; another template of ours is checked with the default values of its parameters. Raises ``UserError``
-    if there is no such file or edition.
+    Without ``edition``, a file with the name of one of our templates is taken for that. Raises ``UserError`` if there
+    is no such file or edition.
     """
     named = [
         (file, TEMPLATE_FILES[edition] if edition else file.name) for file in template_files(files, edition, folder)
     ]
-    editions = {each.file for each in EDITIONS.values()}
+    ours = TEMPLATE_FILES.values()
     # Not for other templates: they are checked outside of a checkout as well.
-    contract = read_contract() if any(name in editions for _, name in named) else EMPTY_CONTRACT
+    contract = read_contract() if any(name in ours for _, name in named) else EMPTY_CONTRACT
     suppressions = read_suppressions()
     return [
         Subject(
             file,
-            contract.for_template(name) if name in editions else EMPTY_CONTRACT,
+            contract.for_template(name),
             tuple(each for each in suppressions if name in each.templates),
             LARGEST_TEMPLATE,
         )
-        if name in TEMPLATE_FILES.values()
+        if name in ours
         else Subject(file)
         for file, name in named
     ]

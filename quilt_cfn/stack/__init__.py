@@ -14,7 +14,7 @@ from collections.abc import Callable
 from troposphere import Template
 
 from quilt_cfn.cloudformation.template.write import TemplateDict, in_reading_order
-from quilt_cfn.editions import EDITIONS, Edition
+from quilt_cfn.editions import EDITIONS, IMAGE_FACTORY, Edition
 from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.address import add_address
 from quilt_cfn.stack.alarms import add_alarms
@@ -24,6 +24,7 @@ from quilt_cfn.stack.database_logs import add_database_logs
 from quilt_cfn.stack.dns import add_dns_records
 from quilt_cfn.stack.environment import add_environments
 from quilt_cfn.stack.identity import add_instance_profile, add_signing_user
+from quilt_cfn.stack.image_factory import build_image_factory
 from quilt_cfn.stack.immutable import immutable_properties
 from quilt_cfn.stack.instance import add_launch_template, add_server_group
 from quilt_cfn.stack.load_balancer import add_load_balancer
@@ -32,7 +33,7 @@ from quilt_cfn.stack.metrics import add_metrics
 from quilt_cfn.stack.network import add_network
 from quilt_cfn.stack.order import after_the_rest
 from quilt_cfn.stack.outputs import add_outputs
-from quilt_cfn.stack.parameters import add_form
+from quilt_cfn.stack.parameters import add_form, form
 from quilt_cfn.stack.protection import add_protection
 from quilt_cfn.stack.queries import add_queries
 from quilt_cfn.stack.rules import add_rules
@@ -48,7 +49,7 @@ def build(edition: Edition, release: Release) -> TemplateDict:
     """The template of one edition of one release, as a plain dict in reading order."""
     t = Template(Description=f"Quilt Teams Registry {release.version}: {edition.title}.")
     t.set_version("2010-09-09")
-    add_form(t, edition, release)
+    add_form(t, form(edition, release))
     add_rules(t)
 
     network = add_network(t)
@@ -81,6 +82,7 @@ def build(edition: Edition, release: Release) -> TemplateDict:
 
 
 BUILDERS: dict[str, Callable[[Release], TemplateDict]] = {
-    name: functools.partial(build, edition) for name, edition in EDITIONS.items()
+    **{name: functools.partial(build, edition) for name, edition in EDITIONS.items()},
+    IMAGE_FACTORY.name: build_image_factory,
 }
 """Name of a template, as in ``editions.TEMPLATE_FILES`` -> what builds it."""

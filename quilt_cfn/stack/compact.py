@@ -12,6 +12,8 @@ def without_script_comments(template: TemplateDict) -> TemplateDict:
 
     Nothing else differs, so that a stack may be updated from one to the other without a new instance.
     """
+    if FILES_MAPPING not in template.get("Mappings", {}):
+        return template
     files = template["Mappings"][FILES_MAPPING]
     bare = {name: {"Text": without_comments(file["Text"])} for name, file in files.items()}
     return {**template, "Mappings": {**template["Mappings"], FILES_MAPPING: bare}}

@@ -514,9 +514,8 @@ def form(edition: Edition, release: Release) -> tuple[Group, ...]:
     return (*FORM, Group("Machine image (do not change)", (ami_parameter(edition, release),)))
 
 
-def add_form(t: Template, edition: Edition, release: Release) -> None:
+def add_form(t: Template, groups: tuple[Group, ...]) -> None:
     """The parameters, the console's groups and labels, and a condition for each optional one."""
-    groups = form(edition, release)
     fields = [field for group in groups for field in group.fields]
     for each in fields:
         t.add_parameter(each.declaration())

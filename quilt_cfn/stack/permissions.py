@@ -12,7 +12,9 @@ from typing import Any
 from awacs import (
     cloudformation,
     ec2,
+    ecr,
     elasticloadbalancing,
+    imagebuilder,
     logs,
     rds,
     s3,
@@ -183,6 +185,59 @@ def look_up_resources() -> Statement:
 
 def modify_database(database_arn: Any) -> Statement:
     return _allow([rds.ModifyDBInstance], database_arn)
+
+
+def pull_images(*repository_arns: Any) -> tuple[Statement, ...]:
+    """Pull images from these repositories in ECR; a token is for a registry, and IAM offers no resource for it.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+    """
+    return (
+        _allow([ecr.GetAuthorizationToken], "*"),
+        _allow([ecr.BatchGetImage, ecr.GetDownloadUrlForLayer], *repository_arns),
+    )
+
+
+def run_components(*component_arns: Any) -> tuple[Statement, ...]:
+    """What Image Builder's programs on an instance need: these components, and what AWS has in public buckets.
+
+    AWS's own policy allows every component and every bucket whose name begins so, and a key of the customer's.
+    https://docs.aws.amazon.com/imagebuilder/latest/userguide/security-iam-data-perimeter.html
+    """
+    buckets = ("ec2imagebuilder-toe", "ec2imagebuilder-managed-resources")
+    return (
+        _allow([imagebuilder.GetComponent], *component_arns),
+        _allow([s3.GetObject], *(arn(f"s3:::{bucket}-${{AWS::Region}}-prod/*") for bucket in buckets)),
+    )
+
+
+def write_objects(bucket: s3_resources.Bucket, prefix: str) -> Statement:
+    """Write objects below a prefix of a bucket, and read none."""
+    return _allow([s3.PutObject], Sub(f"${{{bucket.title}.Arn}}/{prefix}/*"))
+
+
+def write_build_logs(log_group_arn: Any) -> Statement:
+    """Write to exactly this log group; Image Builder asks for it to be made, as if it were not there."""
+    return _allow([logs.CreateLogGroup, logs.CreateLogStream, logs.PutLogEvents], log_group_arn)
+
+
+def share_images() -> tuple[Statement, ...]:
+    """Look at the images of this Region, and share those that Image Builder made, with their snapshots.
+
+    These are the actions of AWS's policy AWSMarketplaceAmiIngestion, which allows them on every image and snapshot.
+    Image Builder tags what it makes, and its own role may share no other snapshot.
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSMarketplaceAmiIngestion.html
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSServiceRoleForImageBuilder.html
+    """
+    images, snapshots = (arn(f"ec2:${{AWS::Region}}::{kind}/*") for kind in ("image", "snapshot"))
+    made = Condition(StringEquals("aws:ResourceTag/CreatedBy", "EC2 Image Builder"))
+    return (
+        _allow([ec2.DescribeImages], "*"),
+        _allow([ec2.DescribeImageAttribute], images),
+        _allow([ec2.DescribeSnapshotAttribute], snapshots),
+        Statement(Effect=Allow, Action=[ec2.ModifyImageAttribute], Resource=[images], Condition=made),
+        Statement(Effect=Allow, Action=[ec2.ModifySnapshotAttribute], Resource=[snapshots], Condition=made),
+    )
 
 
 def start_execution(*state_machine_arns: Any) -> Statement:

@@ -46,10 +46,15 @@ class Contract:
     connections: tuple[ContractConnection, ...] = ()
     containers: Mapping[str, int] = field(default_factory=dict)
     """Container -> the port on which it listens."""
+    others: Mapping[str, Mapping[str, dict[str, Any]]] = field(default_factory=dict)
+    """The name of the file of a template that is no product -> its own parameter sets."""
 
     def for_template(self, file_name: str) -> Contract:
         """The part of the contract that is about one template."""
-        return replace(self, calls=tuple(call for call in self.calls if call.template == file_name))
+        calls = tuple(call for call in self.calls if call.template == file_name)
+        if file_name in self.others:
+            return Contract(self.others[file_name], calls)
+        return replace(self, calls=calls)
 
 
 EMPTY_CONTRACT = Contract()

@@ -30,7 +30,7 @@ from quilt_cfn.cloudformation.launch.evaluator import ACCOUNT, STACK
 from quilt_cfn.cloudformation.launch.values import is_known
 from quilt_cfn.cloudformation.template.coerce import as_text
 from quilt_cfn.cloudformation.template.read import read_template
-from quilt_cfn.editions import EDITIONS
+from quilt_cfn.editions import TEMPLATE_FILES
 from quilt_cfn.inputs.contract import read_contract
 from tests.launches import evaluate_edition
 
@@ -80,9 +80,9 @@ SAMPLES = {
 }
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
-def test_cfn_lint_reads_our_templates_alike(edition):
-    path = TEMPLATES / EDITIONS[edition].file
+@pytest.mark.parametrize("file", TEMPLATE_FILES.values())
+def test_cfn_lint_reads_our_templates_alike(file):
+    path = TEMPLATES / file
     assert lint_reads(path) == read_template(path).data
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from quilt_cfn.cloudformation.facts.quotas import TEMPLATE_AT_A_URL
 from quilt_cfn.cloudformation.template import read as reading
 from quilt_cfn.cloudformation.template.read import ParsedTemplate, parse_template, read_template
-from quilt_cfn.editions import EDITIONS
+from quilt_cfn.editions import TEMPLATE_FILES
 from quilt_cfn.errors import UserError
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "templates"
@@ -51,14 +51,14 @@ def resources(text: str) -> Any:
 # What is read.
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
-def test_our_templates_read_back_as_they_were_built(edition, templates):
-    assert read_template(TEMPLATES / EDITIONS[edition].file).data == templates[edition]
+@pytest.mark.parametrize("name", TEMPLATE_FILES)
+def test_our_templates_read_back_as_they_were_built(name, all_templates):
+    assert read_template(TEMPLATES / TEMPLATE_FILES[name]).data == all_templates[name]
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
-def test_every_line_shows_the_key_that_it_is_the_line_of(edition):
-    source = read_template(TEMPLATES / EDITIONS[edition].file)
+@pytest.mark.parametrize("name", TEMPLATE_FILES)
+def test_every_line_shows_the_key_that_it_is_the_line_of(name):
+    source = read_template(TEMPLATES / TEMPLATE_FILES[name])
     lines = source.file.read_text().splitlines()
     for path in source.lines:
         last = path[-1] if path else ""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from quilt_cfn.cloudformation.template.read import parse_template
 from quilt_cfn.cloudformation.template.walk import strings_in
 from quilt_cfn.cloudformation.template.write import SECTIONS, in_reading_order, to_json, to_yaml
-from quilt_cfn.editions import EDITIONS
+from quilt_cfn.editions import TEMPLATE_FILES
 from quilt_cfn.errors import UserError
 
 NAMES = st.text(alphabet="ABCxyz019", min_size=1, max_size=8)
@@ -158,9 +158,9 @@ def test_another_emitter_is_refused_rather_than_other_bytes_written(monkeypatch)
         {"PYTHONHASHSEED": "4242", "LANG": "tr_TR.UTF-8", "PYTHONOPTIMIZE": "1", "AWS_REGION": "eu-west-3"},
     ],
 )
-def test_surroundings_make_no_difference(surroundings, templates):
-    for name in EDITIONS:
+def test_surroundings_make_no_difference(surroundings, all_templates):
+    for name in TEMPLATE_FILES:
         command = [sys.executable, "-m", "quilt_cfn", "build", name, "--output", "-"]
         environment = {"PATH": os.environ["PATH"], **surroundings}
         built = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
-        assert built == to_yaml(templates[name]).encode()
+        assert built == to_yaml(all_templates[name]).encode()
