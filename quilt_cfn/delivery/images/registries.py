@@ -169,7 +169,7 @@ class _Registry:
             raise self._wrong_bytes(claimed, digest)
         document = self._json(answer)
         named = document.get("mediaType", answer.media_type)
-        if document.get("schemaVersion") == 1 or ".manifest.v1+" in answer.media_type:
+        if document.get("schemaVersion") == 1 or ".docker.distribution.manifest.v1+" in answer.media_type:
             raise _no_image(
                 self.reference, "the registry has it in docker's schema 1, from before 2016, which names no whole image"
             )
@@ -379,4 +379,4 @@ def _unreachable(host: str, error: Exception) -> UserError:
     if isinstance(reason, ssl.SSLError):
         return UserError(f"{server} does not speak TLS as it should: {shown(str(reason))}.", _NAME)
     words = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason) or type(reason).__name__
-    return UserError(f"{server} could not be asked: {shown(words)}.", _NETWORK)
+    return UserError(f"{server} could not be asked: {shown(words.strip())}.", _NETWORK)

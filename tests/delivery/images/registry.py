@@ -198,8 +198,8 @@ class Authority(NamedTuple):
 def make_authority(folder: Path) -> Authority:
     """A new authority, and a server's certificate of it; both are valid for a day."""
     folder.mkdir(parents=True, exist_ok=True)
-    authority, authority_key = _certificate("an authority of the tests", None)
-    server, server_key = _certificate("127.0.0.1", (authority, authority_key))
+    authority, authority_key = make_certificate("an authority of the tests", None)
+    server, server_key = make_certificate("127.0.0.1", (authority, authority_key))
     files = Authority(folder / "authority.pem", folder / "server.pem")
     files.certificate.write_bytes(authority.public_bytes(Encoding.PEM))
     private = server_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -207,7 +207,7 @@ def make_authority(folder: Path) -> Authority:
     return files
 
 
-def _certificate(
+def make_certificate(
     name: str, issuer: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None
 ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     """A certificate and its key: of an authority if it signs itself, otherwise of a server at an address."""
