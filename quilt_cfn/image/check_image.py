@@ -38,6 +38,7 @@ SEARCHED = (
 )
 """Where people and programs keep files of their own. What public packages bring along, such as keys for their tests, is
 no secret."""
+AUTHORIZED = "is an authorized key: whoever has its other half can log in"
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -68,50 +69,56 @@ def check(folder: str, today: datetime.date, live: bool = False, owner: int = 0)
     root = Root(folder)
     sshd = list(system_checks.sshd_settings(root))
     yield from system_checks.check(root, sshd, live, owner)
-    yield from files(root, today, live, system_checks.authorized_keys(sshd))
+    rules = [Rule.read(row) for row in rows("forbidden.csv") if not (live and row["where"] == "off")]
+    rules.append(Rule("I08", "image", system_checks.authorized_keys(sshd), None, AUTHORIZED))
+    ends = {(row["system"], row["version"]): row["ends"] for row in rows("ends_of_life.csv")}
+    layer = ""
+    systems = set()
+    for entry in root.walk():
+        layer = layer or entry.tree
+        if stat.S_ISREG(entry.info.st_mode) and entry.info.st_size:
+            yield from forbidden(root, entry, rules)
+            if re.match(r"/etc/(shadow|passwd)-?$", entry.path):
+                yield from passwords(root, entry)
+        for name, version in software(root, entry):
+            if name not in ("nginx", "python"):
+                systems.add(entry.tree != "")
+                yield from ended((name, version), "I02" if entry.tree else "I01", entry.full, ends, today)
+            elif entry.tree:
+                yield from ended((name, version), "I03", entry.full, ends, today)
+    if False not in systems:
+        yield Fault("I01", "/etc/os-release", "does not say which operating system this is")
+    if layer and True not in systems:
+        yield Fault("I02", layer, "is of a container image, and no layer of any says which operating system it has")
     for path in dict.fromkeys(root.unread):
         yield Fault("I30", path, "could not be read, so nobody knows what is in it: run this as root")
 
 
-def files(root: Root, today: datetime.date, live: bool, keys: re.Pattern[str]) -> Iterator[Fault]:
-    """What is wrong with single files, of the image and of container images in it."""
-    rules = [Rule.read(row) for row in rows("forbidden.csv") if not (live and row["where"] == "off")]
-    ends = {(row["system"], row["version"]): row["ends"] for row in rows("ends_of_life.csv")}
-    layers, systems = "", 0
-    for entry in root.walk():
-        if entry.tree:
-            layers = entry.tree
-            version = re.match(r"/usr/local/lib/python(\d\.\d+)$", entry.path)
-            if version and stat.S_ISDIR(entry.info.st_mode):
-                yield from ended(("python", version[1]), "I03", entry.full, ends, today)
-        if not stat.S_ISREG(entry.info.st_mode) or not entry.info.st_size:
-            continue
-        text: str | None = None
-        for rule in rules:
-            if (entry.tree and rule.where != "all") or not rule.path.search(entry.path):
-                continue
-            if rule.content:
-                text = root.read(entry.full, follow=False) if text is None else text
-                if not rule.content.search(text):
-                    continue
-            yield Fault(rule.id, entry.full, rule.sentence)
-        if keys.search(entry.path) and not entry.path.endswith(("/.ssh/authorized_keys", "/.ssh/authorized_keys2")):
-            yield Fault("I08", entry.full, "is an authorized key: whoever has its other half can log in")
-        if re.match(r"/etc/(shadow|passwd)-?$", entry.path):
-            yield from passwords(root, entry)
-        elif entry.tree and entry.path in (
-            "/var/lib/dpkg/status",
-            "/lib/apk/db/installed",
-            "/usr/lib/apk/db/installed",
-        ):
-            yield from nginx(root, entry, ends, today)
-        elif entry.path in ("/usr/lib/os-release", "/etc/os-release"):
-            systems += bool(entry.tree)
-            yield from ended(
-                system(root.read(entry.full, follow=False)), "I02" if entry.tree else "I01", entry.full, ends, today
-            )
-    if layers and not systems:
-        yield Fault("I02", layers, "is a container image, and no layer of any says which operating system it has")
+def forbidden(root: Root, entry: Entry, rules: list[Rule]) -> Iterator[Fault]:
+    """What the rules say about a file. It is read once, and only if a rule asks for its content."""
+    text: str | None = None
+    for rule in rules:
+        if (rule.where == "all" or not entry.tree) and rule.path.search(entry.path):
+            if rule.content and text is None:
+                text = root.read(entry.full, follow=False)
+            if not rule.content or rule.content.search(text or ""):
+                yield Fault(rule.id, entry.full, rule.sentence)
+
+
+def software(root: Root, entry: Entry) -> Iterator[Version]:
+    """The system or the programs that an entry tells of. Distributions support their own packages; those of nginx.org,
+    and Python in /usr/local, come from elsewhere."""
+    if stat.S_ISDIR(entry.info.st_mode):
+        found = re.match(r"/usr/local/lib/python(\d\.\d+)$", entry.path)
+        if found:
+            yield "python", found[1]
+    elif stat.S_ISREG(entry.info.st_mode) and entry.path in ("/usr/lib/os-release", "/etc/os-release"):
+        yield system(root.read(entry.full, follow=False))
+    elif re.match(r"/var/lib/dpkg/status$|(/usr)?/lib/apk/db/installed$", entry.path):
+        for package in root.read(entry.full, follow=False, most=1 << 24).split("\n\n"):
+            if re.search(r"(?m)^(Package: |P:)nginx$", package) and "nginx-packaging@" in package:
+                found = re.search(r"(?m)^(?:Version: |V:)(\d+\.\d+)", package)
+                yield "nginx", found[1] if found else "without a version"
 
 
 def ended(version: Version, id: str, path: str, ends: dict[Version, str], today: datetime.date) -> Iterator[Fault]:
@@ -130,19 +137,11 @@ def system(text: str) -> Version:
     return values.get("ID", "an unnamed system"), values.get("VERSION_ID", "without a version")
 
 
-def nginx(root: Root, entry: Entry, ends: dict[Version, str], today: datetime.date) -> Iterator[Fault]:
-    """nginx.org's own packages; a distribution's is supported as long as the distribution."""
-    for package in root.read(entry.full, follow=False).split("\n\n"):
-        if re.search(r"(?m)^(Package: |P:)nginx$", package) and "nginx-packaging@" in package:
-            version = re.search(r"(?m)^(?:Version: |V:)(\d+\.\d+)", package)
-            yield from ended(("nginx", version[1] if version else "without a version"), "I03", entry.full, ends, today)
-
-
 def passwords(root: Root, entry: Entry) -> Iterator[Fault]:
     """Accounts with a password, its hash included, and accounts with a blank one."""
     for line in root.read(entry.full, follow=False).splitlines():
         name, password = f"{line}::".split(":")[:2]
-        if name.startswith("#") or not name or re.fullmatch(r"x|[!*]+|\*LK\*|!?\*NP\*", password):
+        if name.startswith("#") or not name or re.fullmatch(r"x|!+|!*\*.*", password):
             continue
         what = f"the account {name} has a {'password, locked or not' if password else 'blank password'}"
         if name == "root" and not entry.tree:

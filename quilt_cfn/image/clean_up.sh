@@ -39,10 +39,10 @@ if [ "$running" ]; then
   journalctl --quiet --relinquish-var || :
 fi
 
-# Accounts: no password, no hash and no blank one. The copies of these files may have one as well.
+# Accounts: no password, no hash, and no blank one. *LOCK*, * and ! are none. The copies may have one as well.
 rm -f "$root"/etc/{passwd,shadow,group,gshadow}-
-sed --in-place --regexp-extended 's/^([^:]*):([^:!*][^:]*|[!*]+[^:!*][^:]*|):/\1:!:/' "$root/etc/shadow"
-sed --in-place --regexp-extended 's/^([^:]*):([^:x!*][^:]*|x[^:]+|):/\1:x:/' "$root/etc/passwd"
+sed --in-place --regexp-extended 's/^([^:]*):(!*[^:!*][^:]*|):/\1:!:/' "$root/etc/shadow"
+sed --in-place --regexp-extended 's/^([^:]*):(!*[^:!*x][^:]*|x[^:]+|):/\1:x:/' "$root/etc/passwd"
 
 # sshd takes the first value that it reads; a Match could still say something else, which check_image.py finds.
 # https://man.openbsd.org/sshd_config

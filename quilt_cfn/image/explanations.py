@@ -36,8 +36,8 @@ FAMILY = Family(
         Explanation(
             "I01",
             f"{_DELISTED} its operating system any more.",
-            "AWS's policy allows supported operating systems only, and scans its products continuously. Build the image "
-            f"anew from the current Amazon Linux. {_TABLE}",
+            "AWS's policy allows supported operating systems only, and listed products are scanned continuously. Build "
+            f"the image anew from the current Amazon Linux. {_TABLE}",
             _POLICY,
         ),
         Explanation(

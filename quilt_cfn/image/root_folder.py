@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
@@ -68,19 +69,27 @@ class Root:
             todo += target.split("/")[::-1]
         return "/".join(["", *done])
 
-    def read(self, path: str, follow: bool = True) -> str:
-        """The first bytes of a file as text; empty for what is no file or can't be read."""
+    def open_file(self, path: str, follow: bool = True) -> io.FileIO | None:
+        """A file to read; None for what is no file or can't be read."""
         place = self.top + (self.resolve(path) if follow else path)
         try:
             number = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
             if isinstance(error, PermissionError):
                 self.unread.append(path)
+            return None
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            os.close(number)
+            return None
+        return io.FileIO(number)
+
+    def read(self, path: str, follow: bool = True, most: int = MOST) -> str:
+        """The first bytes of a file as text, a character each; empty where there is no such file."""
+        file = self.open_file(path, follow)
+        if file is None:
             return ""
-        with open(number, "rb") as file:
-            if not stat.S_ISREG(os.fstat(number).st_mode):
-                return ""
-            return file.read(MOST).decode("latin-1")
+        with file:
+            return file.read(most).decode("latin-1")
 
     def names(self, folder: str) -> list[str]:
         try:

@@ -97,9 +97,11 @@ ALLOWED["permitrootlogin"] = {"no", "prohibit-password", "without-password", "fo
 
 def authorized_keys(sshd: list[Setting]) -> re.Pattern[str]:
     """Where else than in ~/.ssh/authorized_keys sshd looks for authorized keys."""
-    patterns = [r"(?!)"]
-    for keyword, value, _, _ in sshd:
-        for pattern in value.split() if keyword == "authorizedkeysfile" and value.lower() != "none" else ():
+    usual = ("none", ".ssh/authorized_keys", ".ssh/authorized_keys2")
+    values = [value for keyword, value, _, _ in sshd if keyword == "authorizedkeysfile"]
+    patterns = ["(?!)"]  # matches nothing
+    for pattern in " ".join(values).split():
+        if pattern not in usual:
             home = "" if pattern.startswith(("/", "%h")) else "%h/"
             escaped = re.escape(home + pattern).replace("%%", "%")
             patterns.append("^" + escaped.replace("%h", "/.+").replace("%u", "[^/]+").replace("%U", r"\d+") + "$")
@@ -132,19 +134,11 @@ def swap(root: Root) -> Iterator[Fault]:
     """Whether a swap file holds memory of the instance that was baked: all but its first page has to be zero."""
     table = re.findall(r"(?m)^\s*(/\S+)\s+\S+\s+swap\s", root.read("/etc/fstab"))
     for path in dict.fromkeys(["/swapfile", *table]):
-        place = root.top + root.resolve(path)
-        try:
-            number = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except FileNotFoundError:
-            continue
-        except OSError:
-            root.unread.append(path)
-            continue
-        with open(number, "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(number).st_mode):
-                continue
-            if file.read(4096)[4086:] != b"SWAPSPACE2" or not empty(number):
-                yield Fault("I20", path, "is swap that was used: it holds memory of the instance that was baked")
+        file = root.open_file(path)
+        if file:
+            with file:
+                if file.read(4096)[4086:] != b"SWAPSPACE2" or not empty(file.fileno()):
+                    yield Fault("I20", path, "is swap that was used: it holds memory of the instance that was baked")
 
 
 def empty(number: int) -> bool:

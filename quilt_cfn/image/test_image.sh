@@ -22,7 +22,7 @@ settings=$(sshd -T)
 for setting in "passwordauthentication no" "kbdinteractiveauthentication no" "permitemptypasswords no" "permitrootlogin no"; do
   grep --quiet --line-regexp "$setting" <<<"$settings" || fail "sshd does not have $setting."
 done
-passwords=$(sed --quiet --regexp-extended '/^[^:]*:([!*]+|):/!s/:.*//p; s/^([^:]*)::.*/\1/p' /etc/shadow)
+passwords=$(awk -F : '$2 == "" || $2 !~ /^!*([*].*)?$/ { print $1 }' /etc/shadow)
 [ -z "$passwords" ] || fail "these accounts have a password or a blank one: $passwords."
 
 # Nothing of the instance that was baked may be left; this instance has its own by now.
