@@ -67,16 +67,24 @@ def _check(options: argparse.Namespace) -> int:
 def _try(options: argparse.Namespace) -> int:
     """Run the registry's images on this computer, with the stack's own variables, files and options.
 
-    PostgreSQL, S3, a mail service and a load balancer run beside them. Each line of what images have to offer is tried,
-    as in docs/open-source.md; exits with 1 when one does not fit. All that was made is removed at the end, or with Ctrl-C.
+    PostgreSQL, S3, a mail service and a load balancer run beside them. Each line of what images have to offer in
+    docs/open-source.md is tried; exits with 1 when one does not fit. All that was made is removed at the end, and when
+    it is interrupted.
     """
     from quilt_cfn.delivery.images.trial import POSTGRES, try_images
     from quilt_cfn.inputs.contract import read_contract
     from quilt_cfn.inputs.release import Image, read_release
 
     release = read_release()
-    given = {name: getattr(options, f"{name}_image") for name in release.images}
-    release = release._replace(**{name: Image(image, None, None) for name, image in given.items() if image})
+
+    def image(given: str | None, default: Image) -> Image:
+        return Image(given, None) if given else default
+
+    release = release._replace(
+        registry=image(options.registry_image, release.registry),
+        catalog=image(options.catalog_image, release.catalog),
+        nginx=image(options.nginx_image, release.nginx),
+    )
     parameters = read_contract().parameter_sets["documented"]
     misfits = 0
     for line in try_images(release, parameters, options.postgres_image or POSTGRES, options.keep):

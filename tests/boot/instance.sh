@@ -190,6 +190,7 @@ cp /etc/nginx/uwsgi_params "$image/etc/nginx"
 printf '%s\n' root:x:0:0::/root:/bin/sh quilt:x:1234:1234::/home/quilt:/bin/sh nobody:x:65534:65534::/:/bin/false \
     www-data:x:33:33::/:/bin/false >"$image/etc/passwd"
 printf '%s\n' root:x:0: quilt:x:1234: nogroup:x:65534: www-data:x:33: >"$image/etc/group"
+printf '%s\n' ID=debian 'VERSION_ID="12"' >"$image/etc/os-release"
 install -m 755 "$stand_ins/create_admin.py" "$image/home/quilt/scripts"
 install -m 755 "$stand_ins/flask.py" "$image/opt/flask"
 printf '<title>catalog</title>' >"$image/home/catalog/index.html"
@@ -200,7 +201,7 @@ make_image "$REGISTRY_IMAGE" --change 'ENV PATH=/venv/bin:/opt:/usr/sbin:/usr/bi
     --change 'ENV SQLALCHEMY_SILENCE_UBER_WARNING=1' --change 'WORKDIR /home/quilt' \
     --change 'CMD ["python3", "/venv/bin/uwsgi", "--ini", "/stand-ins/uwsgi.ini"]'
 nginx=(--change 'ENV PATH=/usr/sbin:/usr/bin')
-make_image "$CATALOG_IMAGE" "${nginx[@]}" --change 'CMD ["nginx", "-c", "/stand-ins/catalog.conf", "-g", "daemon off;"]'
+make_image "$CATALOG_IMAGE" "${nginx[@]}" --change 'CMD ["/stand-ins/catalog.sh"]'
 make_image "$NGINX_IMAGE" "${nginx[@]}"
 
 # AWS, at the address of the metadata service and, for what is called by name, on a port of the loopback interface.

@@ -1,8 +1,8 @@
 """``quilt-cfn images try``: runs images on this computer as the stack would, and says what does not fit.
 
 The environment, the programs and the options of ``docker run`` are those of an instance (``trial_files``); PostgreSQL,
-S3, the mail service and the load balancer are containers beside it. All that a trial makes has its name, is removed at its
-end whatever happens, and nothing else is touched.
+S3, the mail service and the load balancer run in containers beside it. All that a trial makes has its name and is
+removed at its end, whatever happens; nothing else is touched.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from quilt_cfn.delivery.images.trial_checks import CHECKS, Fact, Trial, try_all, wait
+from quilt_cfn.delivery.images.trial_checks import Fact, Trial, try_all, wait
 from quilt_cfn.delivery.images.trial_docker import Docker, Done, find_program, interruptible, run, undisturbed
 from quilt_cfn.delivery.images.trial_files import Files, make_files, variables
 from quilt_cfn.errors import UserError
@@ -90,8 +90,5 @@ def _keep(trial: Trial) -> Iterator[str]:
     wait(lambda: trial.health() == 200, 60)
     port = trial.ports[8443]
     yield f"The catalog: https://{trial.files.catalog_host}:{port}/"
-    yield f"The registry: https://{trial.files.registry_host}:{port}/ (the browser has to accept the certificate of both)"
+    yield f"The registry, whose certificate the browser has to accept as well: https://{trial.files.registry_host}:{port}/"
     yield f"Remove all of it: {trial.docker.removal}; rm -r {trial.files.folder}"
-
-
-__all__ = ["CHECKS", "POSTGRES", "try_images"]

@@ -1,7 +1,7 @@
 """What images have to offer, each line of it as one fact that is tried: ``CHECKS``, in the order in which they are.
 
-A check is a function of a ``Trial``. It returns a sentence about what fits, or raises ``Misfit``. One that needs what did
-not fit is not tried. docs/open-source.md has the same list with the reasons.
+A check is a function of a ``Trial``. It returns a sentence about what fits, or raises ``Misfit``. A check that needs
+what did not fit is not tried. docs/open-source.md has the same list with the reasons.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -31,6 +31,7 @@ _LARGEST_BODY = 75 * _MIB
 _REQUIRED = "QUILT_SECRET_KEY"
 """The variable that is left out to see whether that is noticed: who knows it can log in as anybody."""
 _LARGEST_ANSWER = 4 * _MIB
+_JSON = {"Content-Type": "application/json"}
 
 
 class Misfit(Exception):
@@ -81,18 +82,17 @@ class Trial(NamedTuple):
         path: str,
         body: bytes = b"",
         *,
+        headers: Mapping[str, str] = {},
         port: int = 8443,
         seconds: float = 30,
-        **headers: str,
     ) -> Answer:
         """Send a request as a client of the stack would; ``port`` is that of the service, as in ``ports``."""
         connection = http.client.HTTPSConnection(host, timeout=seconds)
         try:
             plain = socket.create_connection(("127.0.0.1", self.ports[port]), timeout=seconds)
             connection.sock = self.context.wrap_socket(plain, server_hostname=host)
-            named = {"Content-Length": str(len(body))} if body or method == "PUT" else {}
-            fields = {**named, **{name.replace("_", "-"): value for name, value in headers.items()}}
-            connection.request(method, path, body or None, fields)
+            length = {"Content-Length": str(len(body))} if body or method == "PUT" else {}
+            connection.request(method, path, body or None, {**length, **headers})
             reply = connection.getresponse()
             return Answer(reply.status, reply.read(_LARGEST_ANSWER), reply.headers.get("Content-Type", ""))
         except (OSError, http.client.HTTPException):
@@ -102,11 +102,9 @@ class Trial(NamedTuple):
 
     def ask(self, method: str, path: str, content: Any = None, token: str = "") -> Answer:
         """Ask the registry's API, with JSON and a login's token."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {**_JSON, **({"Authorization": f"Bearer {token}"} if token else {})}
         body = b"" if content is None else json.dumps(content).encode()
-        return self.send(
-            self.files.registry_host, method, path, body, Content_Type="application/json", Accept="*/*", **headers
-        )
+        return self.send(self.files.registry_host, method, path, body, headers=headers)
 
     def health(self) -> int:
         """The status of the registry's health check."""
@@ -152,11 +150,11 @@ def system(trial: Trial) -> str:
         text = trial.docker.read_file(image.reference, ("/usr/lib/os-release", "/etc/os-release"), trial.files.folder)
         if not text:
             raise Misfit(
-                f"The image of {name} does not say which operating system it has, in /etc/os-release. Build it from the image "
-                "of a distribution."
+                f"The image of {name} does not say in /etc/os-release which operating system it has. "
+                "Build it from the image of a distribution."
             )
         for fault in check_image.ended(check_image.system(text), "", "", ends, date.today()):
-            raise Misfit(f"The image of {name} has an operating system without support: {shown(fault.sentence)}. {_BASE}")
+            raise Misfit(f"The system in the image of {name} is not supported: {shown(fault.sentence)}. {_BASE}")
     return "The operating system in each image is supported by those who make it."
 
 
@@ -171,8 +169,8 @@ def programs(trial: Trial) -> str:
         trial.known["image"] = found = json.loads(done.out)
     except ValueError:
         raise Misfit(
-            f"The registry's image does not run timeout 60 python3, with which the boot prepares the database: "
-            f"{done.last_words}. It needs both programs on its PATH, and no ENTRYPOINT that keeps a command from running."
+            f"The registry's image does not run timeout 60 python3, as the boot does: {done.last_words}. It needs both "
+            "programs on its PATH, and no ENTRYPOINT that keeps a command from running."
         ) from None
     if found["missing"]:
         missing = shown(", ".join(found["missing"]))
@@ -275,8 +273,8 @@ def openssl(trial: Trial) -> str:
         if worker["first"] and (len(worker["loaded"]) > 1 or not names <= set(worker["first"])):
             raise Misfit(
                 f"uwsgi itself is linked with an OpenSSL ({shown(', '.join(worker['first']))}), and its process loads "
-                f"another one ({shown(', '.join(worker['loaded']))}): of two, a connection to the database with TLS may use "
-                "the wrong one and end the process. Build uwsgi without SSL, or psycopg2 with the same OpenSSL."
+                f"another one ({shown(', '.join(worker['loaded']))}): a connection to the database may use the wrong "
+                "one of both, and end the process. Build uwsgi without SSL, or psycopg2 with the same OpenSSL."
             )
     return "uwsgi brings no OpenSSL into the process in which psycopg2 has its own."
 
@@ -295,14 +293,14 @@ def body(trial: Trial) -> str:
     registry = trial.files.registry_host
     text = json.dumps({"username": "-", "password": PASSWORD}).encode()
     largest = text + b" " * (_LARGEST_BODY - len(text))
-    answer = trial.send(registry, "POST", "/api/login", largest, seconds=120, Content_Type="application/json")
+    answer = trial.send(registry, "POST", "/api/login", largest, headers=_JSON, seconds=120)
     if answer.status != 401:
         raise Misfit(
             f"A request of 75 MB, as large as nginx lets through, is answered with {answer.status} by the registry. "
             "Raise the limit of the image: pushes of large packages are such requests."
         )
-    length = {"Content_Length": str(_LARGEST_BODY + 1)}
-    refused = trial.send(registry, "POST", "/api/login", Content_Type="application/json", **length).status
+    more = {**_JSON, "Content-Length": str(_LARGEST_BODY + 1)}
+    refused = trial.send(registry, "POST", "/api/login", headers=more).status
     if refused != 413:
         raise Misfit(f"nginx answers a request of more than 75 MB with {refused} instead of 413. See nginx's image.")
     return "A request of 75 MB reaches the registry, and nginx refuses more."
@@ -312,8 +310,8 @@ def admin(trial: Trial) -> str:
     done = trial.script("create_admin.sh", text=f"{ADMIN}\n{MAIL}\n{PASSWORD}\n{PASSWORD}\n", seconds=120)
     if done.code or "Success." not in done.out:
         raise Misfit(
-            "create_admin.sh creates no administrator: scripts/create_admin.py has to ask for user name, e-mail address, "
-            f"password and password, and to print Success. It said: {done.last_words}"
+            "create_admin.sh creates no administrator: scripts/create_admin.py has to ask for user name, e-mail "
+            f"address, password and password again, and to print Success. It said: {done.last_words}"
         )
     answer = trial.login(ADMIN, PASSWORD)
     if answer.status != 200 or not isinstance(answer.json.get("token"), str):
@@ -369,8 +367,8 @@ def _check_signature(trial: Trial, url: str, key: int) -> None:
     query = parse_qs(parts.query)
     if "X-Amz-Signature" not in query:
         raise Misfit(
-            "The URLs for S3 are signed with version 2, which S3 refuses for today's buckets. The registry's boto3 has to "
-            "read the file AWS_CONFIG_FILE, which asks for version 4 (s3v4)."
+            "The URLs for S3 are signed with version 2, which S3 refuses for today's buckets. The registry's boto3 has "
+            "to read the file AWS_CONFIG_FILE, which asks for version 4 (s3v4)."
         )
     host, name = parts.hostname or "", trial.files.s3_host
     if host != f"{trial.files.bucket}.{name}" and not (
@@ -383,8 +381,8 @@ def _check_signature(trial: Trial, url: str, key: int) -> None:
     if query.get("X-Amz-Credential", [""])[0].partition("/")[0] != expected:
         which = "the one from before the reload" if key else "not the one in its credentials file"
         raise Misfit(
-            f"The registry signs URLs with another access key, {which}: it has to read AWS_SHARED_CREDENTIALS_FILE when "
-            "uwsgi loads its application."
+            f"The registry signs URLs with another access key, {which}: it has to read AWS_SHARED_CREDENTIALS_FILE "
+            "when uwsgi loads its application."
         )
 
 
@@ -410,8 +408,8 @@ def mail(trial: Trial) -> str:
         refused = [line["mail refused"] for line in trial.told("mail refused")][-1:]
         why = f" The mail service said: {shown(refused[0])}." if refused else ""
         raise Misfit(
-            f"A forgotten password is answered with {answer.status}, and no mail goes out.{why} The registry has to use "
-            "SMTP_HOST and SMTP_PORT with STARTTLS, and to log in as SMTP_USERNAME."
+            f"A forgotten password is answered with {answer.status}, and no mail goes out.{why} The registry has to "
+            "use SMTP_HOST and SMTP_PORT with STARTTLS, and to log in as SMTP_USERNAME."
         )
     if trial.files.catalog_host not in sent[-1]["text"].replace("=\n", ""):
         raise Misfit(
@@ -425,8 +423,8 @@ def catalog(trial: Trial) -> str:
         answer = trial.send(trial.files.catalog_host, "GET", path)
         if answer.status != 200 or not answer.type.startswith("text/html"):
             raise Misfit(
-                f"The catalog answers {path} with {answer.status} ({shown(answer.type) or 'no type'}) instead of its page. "
-                "It has to listen on port 80, and to give index.html for any path."
+                f"The catalog answers {path} with {answer.status} ({shown(answer.type) or 'no type'}) instead of its "
+                "page. It has to listen on port 80, and to give index.html for any path."
             )
     return "The catalog answers on port 80, with its page for any path."
 
@@ -466,7 +464,7 @@ def restart(trial: Trial) -> str:
     if not status:
         raise Misfit(
             "The registry's container does not answer after it was stopped and started; it said: "
-            f"{docker.logs('registry').last_words}. Nothing that its first start leaves in it may keep it from starting."
+            f"{docker.logs('registry').last_words}. Nothing that a start leaves behind may keep the next from starting."
         )
     if after in ("", before):
         raise NotTried("Docker gave the registry's container the same address again.")
@@ -506,8 +504,8 @@ def reload(trial: Trial) -> str:
     lost = [status for status, expected in answers if status != expected]
     if lost:
         raise Misfit(
-            f"Of {len(answers)} requests during a reload {len(lost)} were not answered as before, the first with {lost[0]}. "
-            "uwsgi has to reload gracefully: without lazy-apps, or with its chain reload."
+            f"Of {len(answers)} requests during a reload {len(lost)} were not answered as before, the first with "
+            f"{lost[0]}. uwsgi has to reload gracefully, in which its workers end after their requests."
         )
     return f"SIGHUP to uwsgi's master replaced its workers, and all of {len(answers)} requests meanwhile were answered."
 
@@ -529,8 +527,8 @@ def variables(trial: Trial) -> str:
     trial.files.write_environments(trial.ports[8443])
     if known == 200:
         raise Misfit(
-            f"The registry starts without {_REQUIRED}: with one of the image's own, whoever has the image can log in as "
-            "anybody. Take it out of the image."
+            f"The registry starts without {_REQUIRED}: with one of the image's own, whoever has the image can log in "
+            "as anybody. Take it out of the image."
         )
     return f"Without {_REQUIRED} the registry does not call itself healthy."
 

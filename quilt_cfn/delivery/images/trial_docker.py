@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from tempfile import TemporaryFile
+from typing import IO, Any, NamedTuple
 
 from quilt_cfn.errors import UserError
 from quilt_cfn.text import shown
@@ -21,6 +23,8 @@ LABEL = "quilt-cfn.trial"
 
 _MINUTES = 60
 _LARGEST_FILE = 65_536
+_MOST_OUTPUT = 1024 * 1024
+"""Bytes of a program's output that are read; only the end counts."""
 _AS_LONG_AS_A_DOWNLOAD = 60 * _MINUTES
 
 
@@ -51,23 +55,32 @@ def run(
     """
     # What bash would execute before a script, and functions that it would take from the environment.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BASH_") and name != "ENV"}
-    options: dict[str, Any] = {"input": text, "text": True, "errors": "replace", "start_new_session": True}
-    try:
-        done = subprocess.run(
-            command,
-            env={**inherited, **(variables or {})},
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-            **options,
-        )
-    except subprocess.TimeoutExpired:
-        return Done(124, "", f"no end after {seconds:.0f} seconds")
-    except OSError as error:
-        raise UserError(
-            f"{command[0]} could not be run: {error.strerror}.", "Check its installation, then try again."
-        ) from error
-    return Done(done.returncode, done.stdout, done.stderr)
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(text.encode())
+        given.seek(0)
+        streams: dict[str, Any] = {"stdin": given, "stdout": out, "stderr": err}
+        try:
+            process = subprocess.Popen(
+                command, env={**inherited, **(variables or {})}, start_new_session=True, **streams
+            )
+        except OSError as error:
+            raise UserError(
+                f"{command[0]} could not be run: {error.strerror}.", "Check its installation, then try again."
+            ) from error
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = 124
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # and what it has started
+            process.wait()
+        return Done(code, _end_of(out), _end_of(err))
+
+
+def _end_of(file: IO[bytes]) -> str:
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _MOST_OUTPUT))
+    return file.read().decode(errors="replace")
 
 
 def find_program(name: str, what_for: str) -> str:
@@ -119,11 +132,12 @@ class Docker:
 
     def read_file(self, image: str, paths: Sequence[str], folder: Path) -> str:
         """The first of these files that an image has, without starting it; empty if it has none. Copies to a folder."""
-        made = self("create", "--label", f"{LABEL}={self.name}", "--network", "none", image, "true")
+        name = self.container(secrets.token_hex(4))
+        made = self("create", "--name", name, "--label", f"{LABEL}={self.name}", "--network", "none", image, "true")
         copy = folder / "copy"
         for path in paths if made.code == 0 else ():
             copy.unlink(missing_ok=True)
-            self("cp", "--follow-link", f"{made.out.strip()}:{path}", str(copy))
+            self("cp", "--follow-link", f"{name}:{path}", str(copy))
             if copy.is_file() and not copy.is_symlink():
                 with copy.open("rb") as file:
                     return file.read(_LARGEST_FILE).decode(errors="replace")

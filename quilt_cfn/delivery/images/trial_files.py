@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quilt_cfn.cloudformation.launch import Launch, evaluate
+from quilt_cfn.cloudformation.launch import Launch, evaluate, values_for
 from quilt_cfn.delivery.images.trial_docker import find_program, run
 from quilt_cfn.editions import REGISTRY
 from quilt_cfn.errors import UserError
@@ -30,11 +30,15 @@ TEAM_NAME = "Größe & Co: #1 (R/D) +"
 """As hard to quote as the form of the template allows."""
 
 _DATABASE = "database"
-_KNOWN = {"<Database.Endpoint.Address>": _DATABASE, "<Database.Endpoint.Port>": "5432"}
+_KNOWN = {
+    "<Database.Endpoint.Address>": _DATABASE,
+    "<Database.Endpoint.Port>": "5432",
+    "<Bucket>": "quilt-cfn-trial",
+}
 """What an evaluated template has for values that only AWS knows -> what stands for them here."""
 
-# The parts of a computer with Linux that start.sh asks for, in a trial: the memory and swap of a t3.small, nobody else who
-# starts containers, and no step that takes root.
+# What start.sh asks of its computer, in a trial: the memory and swap of a t3.small, nobody else who starts containers,
+# and no step that takes root.
 _COMMANDS = {
     "readlink": """printf '%s\\n' "$TRIAL_FOLDER/home/ec2-user/start.sh" """,
     "awk": "case $1 in *MemTotal*) echo 1638400 ;; *) echo 4194304 ;; esac",
@@ -98,7 +102,8 @@ def make_files(folder: Path, release: Release, parameters: Mapping[str, str]) ->
     from quilt_cfn.stack import BUILDERS  # late: troposphere costs 0.1 s
 
     openssl = find_program("openssl", "makes the throw-away certificates")
-    launch = evaluate(BUILDERS[REGISTRY.name](release), {**parameters, **HOSTS, "TeamName": TEAM_NAME}, REGION)
+    template = BUILDERS[REGISTRY.name](release)
+    launch = evaluate(template, {**values_for(template, parameters), **HOSTS, "TeamName": TEAM_NAME}, REGION)
     metadata = json.dumps(launch.resources["ServerTemplate"]["Metadata"])
     for unknown, value in _KNOWN.items():
         metadata = metadata.replace(unknown, value)
@@ -176,16 +181,15 @@ def _certify(openssl: str, folder: Path, names: list[str]) -> None:
     )
     config = folder / "openssl.cnf"
     _write(config, extensions)
-    key = ["-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-config", str(config)]
-    of_authority = ["-CA", str(authority), "-CAkey", str(folder / "authority.key"), "-set_serial", "2", "-days", "2"]
+    private, request = folder / "authority.key", folder / "server.csr"
+    key = f"-nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -config {config}"
     for command in (
-        ["req", "-x509", "-days", "2", *key, "-extensions", "authority"]
-        + ["-keyout", str(folder / "authority.key"), "-out", str(authority)],
-        ["req", *key, "-keyout", str(server / "server.key"), "-out", str(folder / "server.csr")],
-        ["x509", "-req", "-in", str(folder / "server.csr"), *of_authority]
-        + ["-extfile", str(config), "-extensions", "server", "-out", str(server / "server.pem")],
+        f"req -x509 {key} -days 2 -extensions authority -keyout {private} -out {authority}",
+        f"req {key} -keyout {server}/server.key -out {request}",
+        f"x509 -req -in {request} -CA {authority} -CAkey {private} -set_serial 2 -days 2 -extfile {config} "
+        f"-extensions server -out {server}/server.pem",
     ):
-        done = run([openssl, *command], seconds=60)
+        done = run([openssl, *command.split(" ")], seconds=60)
         if done.code:
             raise UserError(f"openssl made no certificate: {done.last_words}", "Check openssl version, then try again.")
     # The containers' users read them, who are not this one; nobody else gets into the trial's folder.

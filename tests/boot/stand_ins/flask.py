@@ -25,6 +25,7 @@ def value(query):
 
 database.execute("create table if not exists steps (number int, host text)")
 database.execute("create table if not exists admins (name text, mail text, password text)")
+database.execute("create table if not exists packages (owner text, name text, hash text, blobs text)")
 done = value("select count(*) from steps")
 if value("select to_regclass('refused')"):
     sys.exit("this migration does not fit the data")

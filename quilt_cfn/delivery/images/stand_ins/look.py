@@ -1,6 +1,6 @@
 """Prints what a trial wants to know of the registry's image or container, as JSON. It runs in it: Python 3.5.
 
-look.py image        the user's number, whether the folder has what the boot runs in it, and the programs that are missing
+look.py image        the user's number, whether the folder has what the boot runs in it, and what is missing
 look.py processes    the children of the first process: uwsgi's workers, and which OpenSSL each has loaded
 """
 
@@ -11,7 +11,7 @@ import shutil
 import sys
 from importlib.util import find_spec
 
-SSL = re.compile(r"[^/\s\0:]*libssl[^/\s\0:]*\.so[.0-9]*")
+SSL = re.compile(r"libssl[-\w]*\.so[.0-9]*")
 
 
 def image():

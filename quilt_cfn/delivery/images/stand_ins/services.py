@@ -1,4 +1,4 @@
-"""What stands for AWS in a trial: S3, the mail service and the load balancer; they run in the registry's image: Python 3.5.
+"""What stands for AWS in a trial: S3, the mail service, the load balancer. It runs in the registry's image: Python 3.5.
 
 /trial/settings.json has the bucket, its Region, the access keys that are known, and the mail service's user. Each
 request of S3 and each mail is a line of JSON on standard output.
@@ -22,6 +22,10 @@ TLS = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 TLS.load_cert_chain("/trial/server.pem", "/trial/server.key")
 
 
+OBJECTS = {}
+"""Key -> content."""
+
+
 def tell(what):
     print(json.dumps(what), flush=True)
 
@@ -42,7 +46,6 @@ class S3(BaseHTTPRequestHandler):
     """
 
     protocol_version = "HTTP/1.1"
-    objects = {}
 
     def setup(self):
         self.request = TLS.wrap_socket(self.request, server_side=True)
@@ -69,9 +72,9 @@ class S3(BaseHTTPRequestHandler):
         if fault:
             return 403, fault.encode()
         if self.command == "PUT":
-            self.objects[key] = body
+            OBJECTS[key] = body
             return 200, b""
-        return (200, self.objects[key]) if key in self.objects else (404, b"NoSuchKey")
+        return (200, OBJECTS[key]) if key in OBJECTS else (404, b"NoSuchKey")
 
     def place(self, path):
         """Bucket and key: the bucket is a part of the host's name or the first of the path."""
@@ -117,7 +120,7 @@ class Mail(socketserver.StreamRequestHandler):
         self.tls = self.known = False
         self.recipients = []
         self.reply("220 mail")
-        for line in iter(self.rfile.readline, b""):
+        for line in iter(lambda: self.rfile.readline(), b""):  # which is another file after STARTTLS
             verb, _, rest = line.decode(errors="replace").strip().partition(" ")
             answer = self.answer(verb.upper(), rest)
             self.reply(answer)
