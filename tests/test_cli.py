@@ -47,7 +47,7 @@ def test_the_version_is_that_of_the_package_and_of_the_release(release):
     [
         ([], "required: COMMAND"),
         (["bild"], "invalid choice: 'bild'"),
-        (["build", "registri"], "no edition 'registri'"),
+        (["build", "registri"], "no template 'registri'"),
         (["build", "--format", "xml"], "invalid choice: 'xml'"),
         (["build", "--output", ""], "argument --output: it is empty"),
         (["check", ""], "argument FILE: it is empty"),

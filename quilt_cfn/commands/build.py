@@ -32,11 +32,11 @@ def add_to(commands: Any) -> None:
         "quilt-cfn build marketplace --format json --compact --output -",
     )
     names = " or ".join(TEMPLATE_FILES)
-    parser.add_argument("editions", metavar="EDITION", nargs="*", help=f"{names}; all when none is named")
+    parser.add_argument("names", metavar="TEMPLATE", nargs="*", help=f"{names}; all when none is named")
     parser.add_argument(
         "--output",
         metavar="PATH",
-        help="a folder (existing, or ending in /), a file for a single edition, or - for standard output; "
+        help="a folder (existing, or ending in /), a file for a single template, or - for standard output; "
         f"default: {TEMPLATES} of the checkout",
     )
     parser.add_argument("--format", choices=("yaml", "json"), default="yaml", help="default: %(default)s")
@@ -51,11 +51,11 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build the template of every edition, or of the editions named, and say how large each is."""
-    for name in options.editions:
+    """Build every template, or those named, and say how large each is."""
+    for name in options.names:
         if name not in TEMPLATE_FILES:
-            raise UserError(f"There is no edition {name!r}.", nearest(name))
-    names = list(dict.fromkeys(options.editions)) or list(TEMPLATE_FILES)
+            raise UserError(f"There is no template {name!r}.", nearest(name))
+    names = list(dict.fromkeys(options.names)) or list(TEMPLATE_FILES)
     if options.compact and options.format != "json":
         raise UserError("--compact is about JSON.", "Add --format json.")
     if options.output in _NAMES_OF_STANDARD_OUTPUT:
@@ -102,13 +102,13 @@ def _write(text: str, file: Path, compact: bool) -> str:
 
 
 def _file(name: str, output: str, format: str, *, alone: bool) -> Path | None:
-    """Where the template of an edition is written; None is standard output."""
+    """Where a template is written; None is standard output."""
     if output.endswith(os.sep) or Path(output).is_dir():
         return Path(output) / Path(TEMPLATE_FILES[name]).with_suffix(f".{format}")
     if not alone:
         what = "standard output" if output == STANDARD_OUTPUT else f"the file {output}"
         raise UserError(
-            f"Several editions don't fit into {what}.",
-            f"Name one edition ({' or '.join(TEMPLATE_FILES)}), or a folder ending in {os.sep}",
+            f"Several templates don't fit into {what}.",
+            f"Name one template ({' or '.join(TEMPLATE_FILES)}), or a folder ending in {os.sep}",
         )
     return None if output == STANDARD_OUTPUT else Path(output)

@@ -16,13 +16,14 @@ def test_a_near_miss_is_guessed():
     assert "Did you mean marketplace?" in run("build", "marketplase").stderr
 
 
-def test_build_writes_every_edition_to_a_folder(tmp_path, templates):
+def test_build_writes_every_template_to_a_folder(tmp_path, all_templates):
     done = run("build", "--output", "templates/", folder=tmp_path)
     assert done.returncode == 0
-    assert done.stdout.count("written") == 2
-    assert (tmp_path / "templates/quilt-registry.yaml").read_text() == to_yaml(templates["registry"])
-    assert (tmp_path / "templates/quilt-registry-marketplace.yaml").read_text() == to_yaml(templates["marketplace"])
-    assert run("build", "--output", "templates/", folder=tmp_path).stdout.count("unchanged") == 2
+    assert done.stdout.count("written") == 3
+    assert (tmp_path / "templates/quilt-registry.yaml").read_text() == to_yaml(all_templates["registry"])
+    assert (tmp_path / "templates/quilt-registry-marketplace.yaml").read_text() == to_yaml(all_templates["marketplace"])
+    assert (tmp_path / "templates/quilt-image-factory.yaml").read_text() == to_yaml(all_templates["image-factory"])
+    assert run("build", "--output", "templates/", folder=tmp_path).stdout.count("unchanged") == 3
 
 
 def test_build_writes_one_edition_where_it_is_told(tmp_path, templates):
@@ -55,10 +56,10 @@ def test_another_release_file_makes_another_template(tmp_path, release):
 
 
 def test_build_says_how_large_each_template_is_and_may_be(tmp_path):
-    first, second = run("build", "--output", "templates/", folder=tmp_path).stdout.splitlines()
+    first, *others = run("build", "--output", "templates/", folder=tmp_path).stdout.splitlines()
     size = (tmp_path / "templates/quilt-registry.yaml").stat().st_size
     assert first == f"templates/quilt-registry.yaml: written, {size:,} bytes of at most 200,000"
-    assert second.endswith(" bytes of at most 200,000")
+    assert all(each.endswith(" bytes of at most 200,000") for each in others)
 
 
 def test_compact_json_is_the_same_template_without_white_space_and_script_comments(tmp_path):

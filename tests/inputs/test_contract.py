@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from quilt_cfn.editions import EDITIONS
+from quilt_cfn.cloudformation.launch import Contract
+from quilt_cfn.editions import EDITIONS, IMAGE_FACTORY, TEMPLATE_FILES
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.contract import CONTRACT_FILE, read_contract
 from tests.cloudformation.checks.conftest import CONTRACT
@@ -22,6 +23,21 @@ def test_only_our_templates_and_their_resources_are_named(edition, template):
     assert {call.template for call in CONTRACT.calls} <= {edition.file for edition in EDITIONS.values()}
     for call in CONTRACT.for_template(EDITIONS[edition].file).calls:
         assert template["Resources"][call.principal]["Type"] in ("AWS::IAM::Role", "AWS::IAM::User")
+
+
+def test_a_template_that_is_no_edition_has_its_own_parameter_sets_and_nothing_of_the_editions():
+    contract = CONTRACT.for_template(IMAGE_FACTORY.file)
+    assert contract.parameter_sets == CONTRACT.others[IMAGE_FACTORY.file]
+    assert (contract.connections, contract.containers, contract.calls) == ((), {}, ())
+    editions = {edition.file for edition in EDITIONS.values()}
+    assert CONTRACT.others.keys() == set(TEMPLATE_FILES.values()) - editions
+    assert all(CONTRACT.for_template(file).parameter_sets == CONTRACT.parameter_sets for file in editions)
+
+
+def test_what_calls_it_makes_may_be_said_of_it_too():
+    call = CONTRACT.calls[0]._replace(template=IMAGE_FACTORY.file)
+    contract = Contract(calls=(*CONTRACT.calls, call), others=CONTRACT.others)
+    assert contract.for_template(IMAGE_FACTORY.file).calls == (call,)
 
 
 def test_every_call_says_why():
@@ -41,6 +57,9 @@ def test_a_parameter_set_is_the_documented_one_with_other_values():
         {"calls": [{"principals": "RegistryUser", "actions": ["s3:GetObject"], "resource": "*", "because": "so"}]},
         {"calls": None},
         {"containers": {"registry": "http"}},
+        {"others": None},
+        {"others": [{"template": "other.yaml", "parameter_sets": {}}]},
+        {"others": [{"template": "other.yaml", "parameter_sets": {"all": {"Size": [3]}}}]},
     ],
 )
 def test_a_broken_contract_is_refused(tmp_path, broken):
