@@ -77,7 +77,7 @@ rm -rf "$root"/var/lib/systemd/{random-seed,credential.secret} "$root"/var/lib/{
 rm -rf "$root"/var/lib/systemd/coredump/* "$root"/var/crash/* "$root"/var/spool/abrt/* "$root"/var/cache/{dnf,yum,libdnf5}/*
 for file in "$root"/tmp/* "$root"/var/tmp/*; do
   case ${file##*/} in
-  TOE_* | imagebuilder_service | systemd-private-*) [ "$is_used" ] || rm -rf "$file" ;;
+  TOE_* | imagebuilder_service | perform_cleanup | systemd-private-*) [ "$is_used" ] || rm -rf "$file" ;;
   *) rm -rf "$file" ;;
   esac
 done
