@@ -101,6 +101,8 @@ def forbidden(root: Root, entry: Entry, rules: list[Rule]) -> Iterator[Fault]:
         if (rule.where == "all" or not entry.tree) and rule.path.search(entry.path):
             if rule.content and text is None:
                 text = root.read(entry.full, follow=False)
+                # Of programs and archives, only what they are: there is nothing to read in them.
+                text = text[:64] if "\0" in text[:4096] else text
             if not rule.content or rule.content.search(text or ""):
                 yield Fault(rule.id, entry.full, rule.sentence)
 

@@ -3,19 +3,26 @@
 # clean_up.sh [ROOT]. Without ROOT it cleans the instance on which it runs, and once more when that one shuts down,
 # because the SSM agent, through which Image Builder works, and journald go on writing until then.
 set -euo pipefail
-shopt -s nullglob dotglob globstar
-root=${1:-}
+shopt -s nullglob dotglob
+root=$(realpath "${1:-/}")
 root=${root%/}
 running=
 [ "$root" ] || running=yes
-[ -d "$root/etc" ] || {
-  echo "clean_up.sh: $root is no root folder of a machine image." >&2
+fail() {
+  echo "clean_up.sh: $*" >&2
   exit 1
 }
 
-# empty FILE...: what stays of a file that a service has open, or of one that has to be there.
-empty() {
-  for file; do [ ! -f "$file" ] || [ -L "$file" ] || : >"$file"; done
+[ -d "$root/etc" ] || fail "$root is no root folder of a machine image."
+
+# remove PATH...: removes what is there. Where a link on the way leads out of the root folder, it removes nothing.
+remove() {
+  local parent
+  for path; do
+    [ -e "$path" ] || [ -L "$path" ] || continue
+    parent=$(realpath "${path%/*}")
+    if [[ $parent/ = "$root"/* ]]; then rm -rf "$path"; fi
+  done
 }
 
 # Whether services still run that Image Builder needs.
@@ -25,7 +32,8 @@ is_used=$running
 if [ "$running" ]; then
   if [ "$is_used" ]; then
     # Stopped as it is when an instance shuts down, so that its storage is complete.
-    systemctl stop docker.socket docker containerd
+    for unit in docker.socket docker containerd; do systemctl stop $unit || :; done
+    ! systemctl is-active --quiet docker || fail "docker does not stop; journalctl --unit docker says why."
     # The memory of the file system is written, because a snapshot has what lies on the volume.
     sync
     # A unit that lies in memory and stops after the services that write. https://man7.org/linux/man-pages/man1/systemd-run.1.html
@@ -40,7 +48,7 @@ if [ "$running" ]; then
 fi
 
 # Accounts: no password, no hash, and no blank one. *LOCK*, * and ! are none. The copies may have one as well.
-rm -f "$root"/etc/{passwd,shadow,group,gshadow}-
+remove "$root"/etc/{passwd,shadow,group,gshadow}-
 sed --in-place --regexp-extended 's/^([^:]*):(!*[^:!*][^:]*|):/\1:!:/' "$root/etc/shadow"
 sed --in-place --regexp-extended 's/^([^:]*):(!*[^:!*x][^:]*|x[^:]+|):/\1:x:/' "$root/etc/passwd"
 
@@ -48,45 +56,46 @@ sed --in-place --regexp-extended 's/^([^:]*):(!*[^:!*x][^:]*|x[^:]+|):/\1:x:/' "
 # https://man.openbsd.org/sshd_config
 settings=$(grep --invert-match --extended-regexp --ignore-case \
   '^\s*(PasswordAuthentication|KbdInteractiveAuthentication|ChallengeResponseAuthentication|PermitEmptyPasswords|HostbasedAuthentication|PermitRootLogin)\b' \
-  "$root/etc/ssh/sshd_config")
+  "$root/etc/ssh/sshd_config") || :
 printf '%s\n' "PasswordAuthentication no" "KbdInteractiveAuthentication no" "PermitEmptyPasswords no" \
   "HostbasedAuthentication no" "PermitRootLogin no" "$settings" >"$root/etc/ssh/sshd_config.new"
-cat "$root/etc/ssh/sshd_config.new" >"$root/etc/ssh/sshd_config"
-rm "$root/etc/ssh/sshd_config.new" "$root"/etc/ssh/ssh_host_*
+chmod --reference="$root/etc/ssh/sshd_config" "$root/etc/ssh/sshd_config.new"
+mv "$root/etc/ssh/sshd_config.new" "$root/etc/ssh/sshd_config"
+remove "$root"/etc/ssh/ssh_host_*
 
 # Keys, credentials and histories of every user. What a program of the buyer's needs is made when it starts.
 for home in "$root/root" "$root"/home/*; do
-  rm -rf "$home"/.ssh "$home"/.{aws,docker,azure,kube,gnupg} "$home"/.config/{gcloud,gh,containers} "$home"/.cache \
+  remove "$home"/.ssh "$home"/.{aws,docker,azure,kube,gnupg} "$home"/.config/{gcloud,gh,containers} "$home"/.cache \
     "$home"/.{netrc,git-credentials,npmrc,pypirc,pgpass,my.cnf,vault-token,dockercfg,boto,s3cfg,viminfo,lesshst,histfile,wget-hsts} \
     "$home"/.*history "$home"/.*_hist "$home"/.local/{share,state}
 done
 
 # cloud-init runs on each new instance as on the first one. https://cloudinit.readthedocs.io/en/latest/reference/cli.html#clean
-rm -rf "$root"/var/lib/cloud/* "$root"/var/log/cloud-init*
+remove "$root"/var/lib/cloud/* "$root"/var/log/cloud-init*
+# An instance writes its own Region there.
 [ ! -e "$root/etc/dnf/vars/awsregion" ] || echo default >"$root/etc/dnf/vars/awsregion"
 
 # Identities. An empty machine-id is filled when an instance starts.
 # https://www.freedesktop.org/software/systemd/man/latest/machine-id.html
-: >"$root/etc/machine-id"
-empty "$root/var/lib/dbus/machine-id"
-rm -rf "$root"/var/lib/systemd/{random-seed,credential.secret} "$root"/var/lib/{dhclient,dhcp,dhcpcd}/* \
+[ ! -s "$root/etc/machine-id" ] || : >"$root/etc/machine-id"
+remove "$root/var/lib/dbus/machine-id" "$root"/var/lib/systemd/{random-seed,credential.secret} "$root"/var/lib/{dhclient,dhcp,dhcpcd}/* \
   "$root"/var/lib/NetworkManager/{*lease*,secret_key} "$root/etc/hostname" "$root/etc/docker/key.json" \
   "$root/var/lib/docker/engine-id" "$root/etc/udev/rules.d/70-persistent-net.rules"
 
 # What programs left behind. Image Builder works in /tmp, and removes its own files after this.
-rm -rf "$root"/var/lib/systemd/coredump/* "$root"/var/crash/* "$root"/var/spool/abrt/* "$root"/var/cache/{dnf,yum,libdnf5}/*
+remove "$root"/var/lib/systemd/coredump/* "$root"/var/crash/* "$root"/var/spool/abrt/* "$root"/var/cache/{dnf,yum,libdnf5}/*
 for file in "$root"/tmp/* "$root"/var/tmp/*; do
   case ${file##*/} in
-  TOE_* | imagebuilder_service | perform_cleanup | systemd-private-*) [ "$is_used" ] || rm -rf "$file" ;;
-  *) rm -rf "$file" ;;
+  TOE_* | imagebuilder_service | perform_cleanup | systemd-private-*) [ "$is_used" ] || remove "$file" ;;
+  *) remove "$file" ;;
   esac
 done
 
 # Logs. A service that has its log open goes on writing into the empty file.
-empty "$root"/var/log/**/*
-rm -rf "$root"/var/log/journal/*
+find "$root/var/log" -xdev -type f ! -name README -exec truncate --size 0 {} +
+remove "$root"/var/log/journal/*
 if [ -z "$is_used" ]; then
   # The agent registers anew where it finds nothing.
-  rm -rf "$root"/var/lib/amazon/ssm/* "$root"/var/log/amazon/* "$root"/var/log/audit/*
+  remove "$root"/var/lib/amazon/ssm/* "$root"/var/log/amazon/* "$root"/var/log/audit/*
 fi
 sync
