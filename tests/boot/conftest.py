@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
 import pytest
 
+from quilt_cfn.editions import EDITIONS, MachineImage
+from quilt_cfn.inputs.release import Release, read_release
+from quilt_cfn.stack import build
+from tests.boot import images, machine_image
 from tests.boot.instance import HERE, Instance, missing
 from tests.launches import DOCUMENTED, launch_stack
 
@@ -32,14 +39,48 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=missing()))
 
 
+@pytest.fixture(scope="session")
+def release() -> Release:
+    """The release of this checkout, with the digests of the harness's images."""
+    return images.pinned(read_release())
+
+
+@pytest.fixture(scope="session")
+def templates(release: Release) -> dict[str, dict[str, Any]]:
+    """Edition name -> template."""
+    return {name: build(edition, release) for name, edition in EDITIONS.items()}
+
+
+@pytest.fixture(scope="session")
+def baked(release: Release, templates: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The release's machine image: the folder of the instance that it was baked on, once for all processes of a run."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    folder, done = run / "baked", run / "baked" / "done"
+    with (run / "baked.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            folder.mkdir()
+            # The image has nothing of the stack with which the harness starts an instance.
+            with Instance(folder, launch_stack(templates["registry"], DOCUMENTED), disk="real") as instance:
+                machine_image.make(instance, release)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="module")
-def start(templates: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Starts instances, which end after the tests of the file."""
+def start(
+    templates: dict[str, dict[str, Any]], baked: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Start]:
+    """Starts instances, which end after the tests of the file; from the baked image where the edition takes it."""
     folders = Lock()  # a test may start several at once
     with ExitStack() as running:
 
         def start(edition: str, parameters: dict[str, str] | None = None, /, **settings: Any) -> Instance:
             stack = launch_stack(templates[edition], DOCUMENTED | (parameters or {}))
+            if EDITIONS[edition].machine_image is MachineImage.BAKED:
+                settings = {"baked": baked, **settings}
             with folders:
                 folder = tmp_path_factory.mktemp("instance")
             return running.enter_context(Instance(folder, stack, **settings))

@@ -18,8 +18,9 @@ from contextlib import suppress
 from functools import cache
 from glob import glob
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.boot import images
 from tests.boot.control_groups import controllers, limit_memory, make_groups
 from tests.launches import LaunchedStack
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from tests.boot.network import Network
 
 HERE = Path(__file__).parent
-STAND_INS = HERE / "stand_ins"
 TOOLS = HERE.parent.parent / ".venv-boot"
 INSTANCE_ID = "i-0123456789abcdef0"
 FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
@@ -36,7 +36,19 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 """Of every program here and on the instance, whatever the test run's own is."""
 PROGRAMS = (
     *("unshare", "nsenter", "pivot_root", "runuser", "usermod", "sysctl", "pkill", "ip", "iptables", "sudo", "openssl"),
-    *("setpriv", "pgrep", "mkswap", "curl", "docker", "podman", "conmon", "runc", "nginx", "haproxy"),
+    *(
+        "setpriv",
+        "pgrep",
+        "mkswap",
+        "curl",
+        "docker",
+        "docker-registry",
+        "podman",
+        "conmon",
+        "runc",
+        "nginx",
+        "haproxy",
+    ),
 )
 FILES = {
     "netavark": "/usr/lib/podman/netavark",
@@ -50,14 +62,16 @@ FEATURES = {
     "file systems in memory": "mount -t tmpfs tmpfs /tmp && mkdir /tmp/upper /tmp/work /tmp/root /tmp/cgroup",
     "overlay file systems": "mount -t overlay overlay -o lowerdir=/,upperdir=/tmp/upper,workdir=/tmp/work /tmp/root",
     "control groups": "mount -t cgroup2 cgroup2 /tmp/cgroup",
-    "virtual network devices": "ip link add one type veth peer two",
+    "virtual network devices": "ip link add one arp off type veth peer name two",
     "network address translation": "iptables --table nat --list-rules",
 }
 """What the kernel has to allow root in new namespaces -> a command that tries it."""
 
 NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--net", "--uts", "--ipc", "--cgroup")
 
-COMMANDS_TRACED = f"BASH_ENV={STAND_INS}/at_each_command.sh"
+ON_IT = "/run/harness"
+"""Where an instance has the checkout, its own folder and that of its stack: checkout, folder, stack."""
+COMMANDS_TRACED = f"BASH_ENV={ON_IT}/checkout/tests/boot/stand_ins/at_each_command.sh"
 PROGRAMS_TRACED = "PATH=/run/traced:/usr/local/bin:/usr/bin:/usr/sbin"
 """Environment variables with which each command of bash, and each call of a program, is recorded; see ``trace``."""
 
@@ -71,6 +85,9 @@ UNKNOWN_ATTRIBUTES = {
 }
 """What an evaluated template has for attributes that only AWS knows -> their values here."""
 
+
+DISCARD = 9
+"""The port that marks a place in the record of connections; see stand_ins/connections.py."""
 
 SUCCESS = ("SUCCESS", INSTANCE_ID)
 """A signal to CloudFormation: its status and its unique ID."""
@@ -100,11 +117,23 @@ def _run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[st
     return subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT, **options)
 
 
+class Connection(NamedTuple):
+    """What was sent from one address to another, over TCP or UDP; the name that a name server was asked, else None."""
+
+    protocol: str
+    source: str
+    address: str
+    port: int
+    name: str | None = None
+
+
 class Instance:
     """A running instance that has not booted yet; ``with Instance(...)`` ends it and whatever runs on it.
 
     ``disk`` is its size, as mount writes it, or "real" where it shall not take memory; ``memory`` is what all of it may
     use, in MiB, and the swap beside it; with ``database_of``, another instance, it has no database of its own.
+    ``baked`` is the folder of an ended one, of disk "real": what was written there is its machine image, which is plain
+    Amazon Linux otherwise. With ``record``, every connection is recorded from the beginning.
     Instances of one stack differ by their ``number``, and have the ``network`` and the folder ``common`` in common, by
     default that of the instance with the database.
     """
@@ -119,6 +148,8 @@ class Instance:
         network: Network | None = None,
         common: Path | None = None,
         memory: tuple[int, int] | None = None,
+        baked: Path | None = None,
+        record: bool = False,
     ) -> None:
         self.folder = folder
         self.common: Path = common or (database_of.common if database_of else folder)
@@ -131,12 +162,17 @@ class Instance:
         files = json.loads(metadata)["AWS::CloudFormation::Init"]["config"]["files"]
         config = files["/opt/quilt/config.json"]["content"]
         self.environments: dict[str, dict[str, str]] = config["Environments"]
-        images = {name: value for name, value in self.environments["stack"].items() if name.endswith("_IMAGE")}
-        database = "elsewhere" if database_of else "here"
-        mail = {name: self.environments["registry"][name] for name in ("SMTP_HOST", "SMTP_PORT")}
-        settings = {**images, **mail, "DISK": disk, "DATABASE": database, "STACK": str(self.common)}
-        # The machine image is of the release that the stack wants, where it wants one of a release.
-        settings["IMAGE_RELEASE"] = files.get("/opt/quilt/image-release", {}).get("content", "")
+        references = {
+            name.removesuffix("_IMAGE").lower(): value
+            for name, value in self.environments["stack"].items()
+            if name.endswith("_IMAGE")
+        }
+        for image, reference in references.items():
+            images.store(self.common / "images", image, reference)
+        settings = {name: self.environments["registry"][name] for name in ("SMTP_HOST", "SMTP_PORT")}
+        settings |= {"DISK": disk, "STACK": str(self.common), "DATABASE": "elsewhere" if database_of else "here"}
+        settings |= {"BAKED": str(baked or ""), "RECORD": "yes" if record else ""}
+        settings["REGISTRIES"] = f"({' '.join({images.host(reference) for reference in references.values()})})"
         settings["CONTROLLERS"] = f"'{' '.join(controllers())}'"
         self.memory = memory
         self.outputs = stack.outputs
@@ -163,6 +199,10 @@ class Instance:
         self.smtp_user = {"Username": stack.parameters["SmtpUsername"], "Password": stack.parameters["SmtpPassword"]}
         self.answer_mail()
         self.write("mail-commands", "")
+        if baked and not database_of:
+            # The certificates in the image are to fit the database.
+            for name in ("rds-ca.key", "rds-certificates.pem"):
+                shutil.copy(baked / name, self.common)
         if self.common == self.folder:
             self.write("stack-status", "CREATE_IN_PROGRESS")
             self.write("address.json", json.dumps({"holder": None}))
@@ -227,11 +267,12 @@ class Instance:
 
         Comes back when nothing of it runs any more, not even the process that sends the signal.
         """
-        script = f"{self.folder}/user-data"
-        out, err = self.folder / "boot.out", self.folder / "boot.err"
-        done = self.run(f"exec env {' '.join(variables)} /bin/bash {script} >{out} 2>{err}")
+        script = f"{ON_IT}/folder/user-data"
+        to_files = f">{ON_IT}/folder/boot.out 2>{ON_IT}/folder/boot.err"
+        done = self.run(f"exec env {' '.join(variables)} /bin/bash {script} {to_files}")
         self.wait_for(lambda: not self.runs(script, "cfn-signal"), "the boot has ended")
-        return subprocess.CompletedProcess(done.args, done.returncode, out.read_text(), err.read_text())
+        out, err = ((self.folder / name).read_text() for name in ("boot.out", "boot.err"))
+        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
     def runs(self, *words: str) -> bool:
         """Whether the command line of a process has one of these words in it."""
@@ -282,7 +323,7 @@ class Instance:
         """What the database answers to its master user, or to RDS's own superuser."""
         connect = "psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=1"
         user = "--host /run/postgresql --username rdsadmin" if superuser else "--host 10.42.1.10 --username quilt"
-        password = f"PGPASSWORD=$(cat {self.folder}/password)"
+        password = f"PGPASSWORD=$(cat {ON_IT}/folder/password)"
         done = self.run(f"{password} {connect} {user} --dbname {database}", input=commands)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -294,7 +335,7 @@ class Instance:
 
     def trace(self) -> None:
         """Prepare to record in /run/commands and /run/programs, and to kill what /run/victim names."""
-        before = STAND_INS / "before_each_program.sh"
+        before = f"{ON_IT}/checkout/tests/boot/stand_ins/before_each_program.sh"
         done = self.run(
             f"""
             mkdir /run/traced && cd /run/traced && python3 - <<END
@@ -331,6 +372,20 @@ END
     def signals(self) -> list[tuple[str, str]]:
         """Status and unique ID of every signal that CloudFormation got."""
         return [(call["Status"], call["UniqueId"]) for call in self.calls("SignalResource")]
+
+    def connections(self) -> list[Connection]:
+        """Everything that has been sent so far, in order, but for what containers sent themselves; see ``record``."""
+        mark = f"{time.monotonic_ns()}"
+        lines: list[dict[str, Any]] = []
+
+        def marked() -> bool:
+            lines[:] = map(json.loads, (self.folder / "connections").read_text().split("\n")[:-1])
+            return any(line.get("mark") == mark for line in lines)
+
+        assert self.run(f"printf %s {mark} >/dev/udp/127.0.0.1/{DISCARD}").returncode == 0
+        self.wait_for(marked, "every packet is recorded")
+        assert not any(line.get("lost") for line in lines), "packets were lost"
+        return [Connection(**line) for line in lines if "mark" not in line]
 
     def stored(self, logical_id: str) -> str:
         """The value of a secret in Secrets Manager."""

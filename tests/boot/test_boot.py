@@ -16,7 +16,7 @@ import pytest
 
 from quilt_cfn.editions import EDITIONS
 from tests.boot.conftest import Start
-from tests.boot.instance import SUCCESS, Instance
+from tests.boot.instance import ON_IT, SUCCESS, Instance
 from tests.launches import DOCUMENTED
 
 REGISTRY, CATALOG = DOCUMENTED["RegistryHost"], DOCUMENTED["CatalogHost"]
@@ -371,7 +371,7 @@ def test_a_database_with_the_certificate_of_another_authority_is_refused(instanc
         assert "certificate verify failed" in done.stdout + done.stderr
         assert int(instance.run(REFUSALS).stdout) == int(before) + 1, "it is not tried again"
     finally:
-        instance.run(f"rm -r /run/another; certify {instance.common} && database restart")
+        instance.run(f"rm -r /run/another; certify {ON_IT}/stack && database restart")
         instance.run("bash /opt/quilt/steps.sh fetch-certificates && docker restart registry")
     instance.wait_for(lambda: instance.get(REGISTRY, "/api/packages") == (200, "14"), "the registry serves")
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from quilt_cfn.stack.parameters import FIELDS
 from tests.boot.conftest import Start
-from tests.boot.instance import PROGRAMS_TRACED, Instance
+from tests.boot.instance import ON_IT, PROGRAMS_TRACED, Instance
 from tests.launches import DOCUMENTED, as_text, refusal
 
 pytestmark = pytest.mark.exhaustive
@@ -81,7 +81,7 @@ def instance(start: Start) -> Instance:
     instance.run(
         "mv /usr/local/bin/aws /usr/local/bin/aws-of-apis; cat >/usr/local/bin/aws; chmod 755 /usr/local/bin/aws",
         input=f"""#!/bin/sh
-            [ ! -e "{instance.folder}/values/$4" ] || exec cat "{instance.folder}/values/$4"
+            [ ! -e "{ON_IT}/folder/values/$4" ] || exec cat "{ON_IT}/folder/values/$4"
             exec /usr/local/bin/aws-of-apis "$@"
         """,
     )
