@@ -49,8 +49,7 @@ def clean_up(account: Account, journal: Journal) -> Iterator[str]:
     deadline = account.clock.now() + CLEAN_UP.longest * 60
     for thing in reversed([each for each in journal.things() if each.kind == "stack"]):
         yield _removed(account, journal, thing, deadline)
-    order = ("database", "snapshot", "log group", "bucket")  # a database is gone with its stack, and leaves the others
-    for kind in order:
+    for kind in ("backups", "snapshot", "log group", "bucket"):  # what is found with the backups comes after them
         for thing in journal.things():
             if thing.kind == kind:
                 yield _removed(account, journal, thing, deadline)
@@ -60,7 +59,7 @@ def _removed(account: Account, journal: Journal, thing: Thing, deadline: float) 
     """Remove one thing, and say in the journal and in a line whether it is gone."""
     remove = {
         "stack": remove_stack,
-        "database": _remove_backups,
+        "backups": _remove_backups,
         "snapshot": _remove_snapshot,
         "log group": _remove_log_group,
         "bucket": _remove_bucket,
@@ -86,13 +85,16 @@ def remove_stack(account: Account, journal: Journal, name: str, deadline: float)
     """Delete a stack and wait for that; what it leaves is in the journal afterwards."""
     deletions = 0
     while stack := account.stack(journal.stack_id(name)):
-        if not is_ours(account, journal, name, stack):
+        ours = is_ours(account, journal, name, stack)
+        if stack.status == "DELETE_COMPLETE":
+            if ours:
+                note_what_stays(account, journal, stack.id)
+            return  # one that was never executed has left nothing
+        if not ours:
             raise _Left("it has neither the tag nor the change set of this rehearsal, so it is another one")
         if journal.stack_id(name) != stack.id:
             journal.note(stack=name, name=name, id=stack.id)
         note_what_stays(account, journal, stack.id)
-        if stack.status == "DELETE_COMPLETE":
-            return
         deletable = _is_deletable(stack.status)
         if account.clock.now() > deadline or (deletable and deletions == _DELETIONS):
             raise _Left(f"it is still there as {stack.status}{f', {stack.reason}' if stack.reason else ''}")
@@ -152,7 +154,8 @@ def delete(account: Account, stack_id: str) -> str:
     except Refused as refused:
         if "erminationProtection" in refused.what:  # switched on again by the stack's own state machine
             return refused.what
-        raise
+        if "status DELETE_IN_PROGRESS" not in refused.what:  # asked for before, and the answer was lost
+            raise
     return ""
 
 
@@ -164,18 +167,18 @@ def note_what_stays(account: Account, journal: Journal, stack_id: str) -> None:
         if resource.type == "AWS::Logs::LogGroup":
             journal.makes("log group", resource.id)
         elif resource.type == "AWS::RDS::DBInstance":
-            journal.makes("database", resource.id)
+            journal.makes("backups", resource.id)
             for name in _LOGS_OF_A_DATABASE:
                 journal.makes("log group", name.format(resource.id))
 
 
 def _remove_backups(account: Account, journal: Journal, database: str, deadline: float) -> None:
-    """What the database left: snapshots, which are removed next, and automated backups."""
+    """Remove the automated backups that a database left; its snapshots are removed next."""
     for snapshot in account.snapshots(database):
         journal.makes("snapshot", snapshot["DBSnapshotIdentifier"])
     for backup in account.backups(database):
         if backup.get("Status") == "active":
-            raise _Left("it is still there")
+            raise _Left("their database is still there")
         _unless(
             ("DBInstanceAutomatedBackupNotFound", "DBInstanceAutomatedBackupNotFoundFault"),
             account,

@@ -37,7 +37,7 @@ class Thing(NamedTuple):
     """Something in AWS that the rehearsal made, or that is left of what it made."""
 
     kind: str
-    """stack, bucket, snapshot, database or log group."""
+    """stack, bucket, snapshot, backups (of a database of that name) or log group."""
     name: str
 
 

@@ -61,8 +61,8 @@ def prepare(template: Path, parameters: Path | None, *, ask: Callable[[str], str
     known = document["Parameters"]
     if unknown := sorted(set(values) - set(known)):
         raise UserError(f"The template has no parameter {', '.join(unknown)}.", "Take it out of the file.")
-    for name in sorted(_secret(document) - set(values)) if ask else ():
-        if "Default" not in known[name]:
+    for name in sorted(_secret(document) - set(values)):
+        if ask and "Default" not in known[name]:
             values[name] = ask(f"{name}: ")
     missing = [
         name for name in known if "Default" not in known[name] and name not in {*values, *ALONE, "PackageBucket"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from quilt_cfn.delivery.rehearsal.journal import Journal
@@ -36,7 +36,7 @@ def _lines(journal: Journal) -> Iterator[str]:
     yield from _removal(journal)
 
 
-def _end(told: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+def _end(told: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The entry with a step's result; one that says what is so if there is none."""
     if not told:
         return {"result": "not run"}
@@ -57,7 +57,7 @@ def _events(journal: Journal, name: str) -> list[str]:
     return found
 
 
-def _section(step: Step, told: list[Mapping[str, Any]], events: list[str]) -> Iterator[str]:
+def _section(step: Step, told: Sequence[Mapping[str, Any]], events: list[str]) -> Iterator[str]:
     end = _end(told)
     yield ""
     yield f"## {step.name}: {end['result']}"

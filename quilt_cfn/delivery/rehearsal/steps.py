@@ -6,6 +6,7 @@ documentation says. Everything that it makes is in the journal first.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -175,6 +176,7 @@ def terminate(run: Run) -> Iterator[str]:
     [instance, *others] = _instances(run) or [""]
     if others or not instance:
         raise Unmet(f"The group has {len(others) + bool(instance)} instances in service instead of one.")
+    clean_up.check_account(run.account, run.journal)
     run.journal.write(ends="instance", name=instance)
     began = run.account.clock.now()
     run.account.ask("ec2", "terminate_instances", InstanceIds=[instance])
@@ -190,6 +192,7 @@ def terminate(run: Run) -> Iterator[str]:
 
 def delete(run: Run) -> Iterator[str]:
     account, stack = run.account, _stack(run, run.main)
+    clean_up.check_account(account, run.journal)
     before = _last_event(run, run.main)
     refusal = clean_up.delete(account, stack.id)
     if not refusal:
@@ -268,12 +271,12 @@ def _make_change_set(run: Run, stack: str, values: Mapping[str, str]) -> None:
             for key in known
         ]
     run.journal.write(change_set=name, name=stack)
-    _repeatable(
+    answer = _repeatable(
         ("AlreadyExistsException",),
         lambda: account.ask("cloudformation", "create_change_set", **arguments, Parameters=parameters),
     )
     if created:
-        run.journal.write(stack=stack, name=stack, id=_stack(run, stack).id)
+        run.journal.write(stack=stack, name=stack, id=answer["StackId"] if answer else _stack(run, stack).id)
 
     def made() -> Any:
         described = account.change_set(run.journal.stack_id(stack), name)
@@ -355,12 +358,12 @@ def _told(run: Run, events: Sequence[Event], expected: str) -> Iterator[str]:
 
 def _longest(events: Sequence[Event]) -> str:
     """The resources that took longest, with their minutes."""
-    began: dict[str, Any] = {}
+    began: dict[str, datetime.datetime] = {}
     took: dict[str, float] = {}
     for event in events:
-        if not event.of_stack:
-            began.setdefault(event.resource, event.at)
-            took[event.resource] = (event.at - began[event.resource]).total_seconds()
+        first = began.setdefault(event.resource, event.at)
+        if not event.of_stack and not event.status.endswith("_IN_PROGRESS"):
+            took.setdefault(event.resource, (event.at - first).total_seconds())
     return ", ".join(f"{each} ({_minutes(took[each])})" for each in sorted(took, key=took.__getitem__)[:-4:-1])
 
 
@@ -457,16 +460,17 @@ def _available(run: Run, name: str) -> Any:
     return found if found["Status"] == "available" else None
 
 
-def _repeatable(done_already: tuple[str, ...], call: Callable[[], object]) -> None:
-    """Make a call that AWS refuses with one of these codes if it was made before and its answer was lost.
+def _repeatable(done_already: tuple[str, ...], call: Callable[[], Any]) -> Any:
+    """The answer to a call that AWS refuses with one of these codes if it was made before and its answer was lost.
 
-    The names are this run's own, so nobody else can have made it.
+    None then. The names are this run's own, so nobody else can have made it.
     """
     try:
-        call()
+        return call()
     except Refused as refused:
         if refused.code not in done_already:
             raise
+        return None
 
 
 def _until(run: Run, what: str, look: Callable[[], Found]) -> Found:
