@@ -198,6 +198,8 @@ class _Registry:
             answer = self._ask(url, {"Accept": accept})
         if answer.is_page:
             raise self._no_registry(self.reference.server, "a web page")
+        if answer.status == 404:
+            raise self._missing(answer, path.rpartition("/")[2])
         if answer.status != 200:
             raise self._refused(self.reference.server, answer)
         return answer
@@ -297,6 +299,18 @@ class _Registry:
             "Somebody or something changes the image on its way: find out who before anybody pulls it.",
         )
 
+    def _missing(self, answer: Answer, name: str) -> UserError:
+        """The sentence about a tag, or about the digest of a part, that the registry does not have."""
+        server, place, tag = self.reference.server, self.reference.place, self.reference.tag
+        if name != tag:
+            return UserError(
+                f"{server} has no {name}, which is a part of {place}:{tag}.", "Have the image pushed again, completely."
+            )
+        what = "repository" if b"NAME_UNKNOWN" in answer.body else f"tag {tag} in the repository"
+        return UserError(
+            f"{server} has no {what} {place}.", "Name what the vendor has pushed, or push the image first."
+        )
+
     def _refused(self, host: str, answer: Answer) -> UserError:
         """The sentence about a status that is not 200."""
         place = self.reference.place
@@ -307,11 +321,6 @@ class _Registry:
             return UserError(
                 f"{shown(host)} refuses {place} to {whose} (403).",
                 f"Check the image's name, or log in as somebody who may pull it: docker login {self.reference.host}.",
-            )
-        if answer.status == 404:
-            what = "repository" if b"NAME_UNKNOWN" in answer.body else f"tag {self.reference.tag} in the repository"
-            return UserError(
-                f"{shown(host)} has no {what} {place}.", "Name what the vendor has pushed, or push the image first."
             )
         if answer.status == 429:
             return UserError(

@@ -93,16 +93,16 @@ def refuse(failed: Mapping[str, UserError], what: str) -> None:
 
 def undecided(name: str, image: Image) -> UserError | None:
     """Why an image can't be pinned, whatever its registry has; None where it can."""
+    decide = f"Give {IN_CHECKOUT} the image and the tag that the vendor built"
     if image.unconfirmed:
         return UserError(
-            f"Nobody has confirmed the image {name}, {image.name}: {image.unconfirmed}",
-            f"Give {IN_CHECKOUT} the image and the tag that the vendor built, remove images.{name}.unconfirmed, and "
-            "run quilt-cfn images resolve.",
+            f"Nobody has confirmed {image.name}: {image.unconfirmed}",
+            f"{decide}, remove images.{name}.unconfirmed, and run quilt-cfn images resolve.",
         )
     if image.moves:
         return UserError(
-            f"The image {name} is {image.name}, a name that moves to another image.",
-            f"Give {IN_CHECKOUT} the tag that the vendor built, and run quilt-cfn images resolve.",
+            f"{image.name} names another image after every build: its tag is {image.tag or 'missing'}.",
+            f"{decide}, and run quilt-cfn images resolve.",
         )
     return None
 

@@ -25,6 +25,7 @@ from quilt_cfn.delivery.images.trial_files import STAND_INS, TEAM_NAME, Files
 from quilt_cfn.inputs.release import Release
 from quilt_cfn.text import shown
 
+LOOK = (STAND_INS / "look.py").read_text(encoding="ascii")
 ADMIN, MAIL, PASSWORD = "trial", "trial@example.com", "a long password"
 _MIB = 1024 * 1024
 _LARGEST_BODY = 75 * _MIB
@@ -110,6 +111,10 @@ class Trial(NamedTuple):
         """The status of the registry's health check."""
         return self.send(self.files.registry_host, "GET", "/healthcheck").status
 
+    def processes(self) -> dict[str, Any]:
+        """What look.py prints about the processes in the registry's container; empty if it can't."""
+        return self.docker.python("registry", LOOK, "processes") or {}
+
     def told(self, kind: str) -> list[Any]:
         """What a service that stands for AWS has told, of one kind."""
         lines = [json.loads(line) for line in self.docker.logs("services").out.splitlines() if line.startswith("{")]
@@ -163,8 +168,7 @@ _BASE = "Nobody repairs what is found in it: build the image from a base that is
 
 def programs(trial: Trial) -> str:
     image = trial.release.registry.reference
-    look = (STAND_INS / "look.py").read_text(encoding="ascii")
-    done = trial.docker("run", "--rm", "--network", "none", image, "timeout", "60", "python3", "-c", look, "image")
+    done = trial.docker("run", "--rm", "--network", "none", image, "timeout", "60", "python3", "-c", LOOK, "image")
     try:
         trial.known["image"] = found = json.loads(done.out)
     except ValueError:
@@ -219,7 +223,7 @@ def start(trial: Trial) -> str:
         raise Misfit(
             f"start.sh can't start the containers: {done.last_words}. See the options that it gives docker run."
         )
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         for name in ("registry", "catalog", "registry-nginx"):
             if not trial.docker.runs(name):
@@ -232,20 +236,22 @@ def start(trial: Trial) -> str:
 
 
 def protocol(trial: Trial) -> str:
-    status = wait(lambda: (found := trial.health()) == 200 and found, 60) or trial.health()
-    if status == 200:
-        return "The registry answers nginx in the uwsgi protocol on port 9000."
-    said = trial.docker.python("services", _HTTP_ON_9000)
-    if said == "HTTP":
-        raise Misfit(
-            "The registry speaks HTTP on port 9000, and nginx speaks the uwsgi protocol to it: use uwsgi's socket."
-        )
-    if said == "":
-        raise Misfit("Nothing in the registry's container listens on port 9000. Let uwsgi listen on 0.0.0.0:9000.")
-    raise Misfit(
-        f"The registry answers GET /healthcheck with {status} instead of 200; it said: "
-        f"{trial.docker.logs('registry').last_words}. All its variables are set, so see what it misses."
-    )
+    deadline = time.monotonic() + 60
+    while (status := trial.health()) != 200:
+        # It may still be starting; only nginx's own answers say so.
+        said = trial.docker.python("services", _HTTP_ON_9000)
+        if said == "HTTP":
+            raise Misfit(
+                "The registry speaks HTTP on port 9000, and nginx speaks uwsgi's protocol to it: use its socket."
+            )
+        if status not in (0, 502, 504) or time.monotonic() > deadline or trial.docker.restarts("registry"):
+            nobody = "Nothing in the registry's container listens on 0.0.0.0:9000. " if said == "" else ""
+            raise Misfit(
+                f"{nobody}The registry answers GET /healthcheck with {status} instead of 200; it said: "
+                f"{trial.docker.logs('registry').last_words}. All its variables are set, so see what else it misses."
+            )
+        time.sleep(0.5)
+    return "The registry answers nginx in the uwsgi protocol on port 9000."
 
 
 _HTTP_ON_9000 = """
@@ -265,7 +271,7 @@ print(json.dumps(found))
 
 
 def openssl(trial: Trial) -> str:
-    found = trial.docker.python("registry", (STAND_INS / "look.py").read_text(encoding="ascii"), "processes")
+    found = trial.processes().get("workers", [])
     if not found or any(worker["loaded"] is None for worker in found):
         raise NotTried("The first process of the registry's container has no children whose memory maps can be read.")
     for worker in found:
@@ -453,15 +459,15 @@ def catalog_values(trial: Trial) -> str:
 def restart(trial: Trial) -> str:
     docker = trial.docker
     before = docker.address("registry")
-    docker.require("stop", "--time", "60", docker.container("registry"))
+    docker.require("stop", "--time", "10", docker.container("registry"))
     # Somebody else gets the address meanwhile.
     wait_long = "import time; time.sleep(600)"
     docker.start("placeholder", "--entrypoint", "python3", trial.release.registry.reference, "-c", wait_long)
     docker.require("start", docker.container("registry"))
-    status = wait(lambda: trial.health() == 200, 60)
+    wait(lambda: trial.health() == 200 or docker.restarts("registry"), 60)
     after = docker.address("registry")
     docker.require("rm", "--force", docker.container("placeholder"))
-    if not status:
+    if trial.health() != 200:
         raise Misfit(
             "The registry's container does not answer after it was stopped and started; it said: "
             f"{docker.logs('registry').last_words}. Nothing that a start leaves behind may keep the next from starting."
@@ -472,12 +478,10 @@ def restart(trial: Trial) -> str:
 
 
 def reload(trial: Trial) -> str:
-    look = (STAND_INS / "look.py").read_text(encoding="ascii")
-
-    def workers() -> set[str]:
-        return {worker["pid"] for worker in trial.docker.python("registry", look, "processes") or []}
-
-    before = workers()
+    before = trial.processes()
+    if not before.get("takes_hangup"):
+        raise Misfit(_RELOAD)
+    old = _numbers(before)
     answers: list[tuple[int, int]] = []
     done = threading.Event()
 
@@ -489,18 +493,17 @@ def reload(trial: Trial) -> str:
     clients = [threading.Thread(target=client, daemon=True) for _ in range(3)]
     for each in clients:
         each.start()
-    trial.files.use_key(1)
-    trial.docker.require("kill", "--signal", "HUP", trial.docker.container("registry"))
-    others = wait(lambda: (now := workers()) and not now & before, 90)
-    time.sleep(1)
-    done.set()
-    for each in clients:
-        each.join()
-    if not before or not others:
-        raise Misfit(
-            "SIGHUP to the first process of the registry's container does not replace uwsgi's workers, and so renewed "
-            "credentials are never read. That process has to be uwsgi's master: no shell before it, and master = true."
-        )
+    try:
+        trial.files.use_key(1)
+        trial.docker.require("kill", "--signal", "HUP", trial.docker.container("registry"))
+        others = wait(lambda: (now := _numbers(trial.processes())) and not now & old, 90)
+        time.sleep(1)
+    finally:
+        done.set()
+        for each in clients:
+            each.join()
+    if not others:
+        raise Misfit(_RELOAD)
     lost = [status for status, expected in answers if status != expected]
     if lost:
         raise Misfit(
@@ -508,6 +511,16 @@ def reload(trial: Trial) -> str:
             f"{lost[0]}. uwsgi has to reload gracefully, in which its workers end after their requests."
         )
     return f"SIGHUP to uwsgi's master replaced its workers, and all of {len(answers)} requests meanwhile were answered."
+
+
+_RELOAD = (
+    "SIGHUP to the first process of the registry's container does not replace uwsgi's workers, and so renewed "
+    "credentials are never read. That process has to be uwsgi's master: no shell before it, and master = true."
+)
+
+
+def _numbers(processes: dict[str, Any]) -> set[str]:
+    return {worker["pid"] for worker in processes.get("workers", [])}
 
 
 def new_key(trial: Trial) -> str:

@@ -160,6 +160,10 @@ class Docker:
         state = self.inspect("container", self.container(name)).get("State", {})
         return bool(state.get("Running")) and not state.get("Restarting")
 
+    def restarts(self, name: str) -> bool:
+        """Whether Docker had to start a container again by itself."""
+        return bool(self.inspect("container", self.container(name)).get("RestartCount"))
+
     def logs(self, name: str) -> Done:
         return self("logs", self.container(name))
 

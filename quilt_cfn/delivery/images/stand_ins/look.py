@@ -1,13 +1,14 @@
 """Prints what a trial wants to know of the registry's image or container, as JSON. It runs in it: Python 3.5.
 
 look.py image        the user's number, whether the folder has what the boot runs in it, and what is missing
-look.py processes    the children of the first process: uwsgi's workers, and which OpenSSL each has loaded
+look.py processes    whether the first process takes SIGHUP, and its children: uwsgi's workers, and their OpenSSL
 """
 
 import json
 import os
 import re
 import shutil
+import signal
 import sys
 from importlib.util import find_spec
 
@@ -43,4 +44,9 @@ def read(pid, name):
         return file.read()
 
 
-print(json.dumps(image() if sys.argv[1] == "image" else list(workers())))
+def processes():
+    caught = int(re.search("SigCgt:\\s*([0-9a-f]+)", read("1", "status")).group(1), 16)
+    return {"takes_hangup": bool(caught & 1 << signal.SIGHUP - 1), "workers": list(workers())}
+
+
+print(json.dumps(image() if sys.argv[1] == "image" else processes()))
