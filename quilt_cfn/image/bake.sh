@@ -41,15 +41,17 @@ for image; do
   [[ $image =~ ^[a-z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}$ ]] ||
     fail "$image is not NAME@sha256:DIGEST; quilt-cfn images resolve writes the digests into release.yaml."
 done
+# It says that everything is there, and is written last.
+rm -f "$root/opt/quilt-image/release"
 
 # An AMI of Amazon Linux is locked to the repositories of its own release, which have no later updates.
 # https://docs.aws.amazon.com/linux/al2023/ug/deterministic-upgrades-usage.html
 begin update
-try dnf --assumeyes --quiet upgrade --security --releasever=latest ||
-  fail "the security updates of Amazon Linux can't be installed; dnf's answer is above."
+latest() { timeout --kill-after=10 900 dnf --assumeyes --quiet --releasever=latest "$@"; }
+try latest upgrade || fail "the updates of Amazon Linux can't be installed; dnf's answer is above."
 
 begin install-programs
-try dnf --assumeyes --quiet install docker aws-cfn-bootstrap ||
+try latest install docker aws-cfn-bootstrap ||
   fail "docker and aws-cfn-bootstrap can't be installed; dnf's answer is above."
 for program in /opt/aws/bin/cfn-init /opt/aws/bin/cfn-signal amazon-ssm-agent aws chronyc curl python3 sshd sudo; do
   command -v "$program" >/dev/null ||
@@ -66,7 +68,8 @@ DOCKER_CONFIG=$(mktemp --directory /dev/shm/quilt-docker.XXXXXX)
 export DOCKER_CONFIG
 for registry in $(printf '%s\n' "${@%%/*}" | sort --unique); do
   if [[ $registry =~ ^[0-9]{12}\.dkr\.ecr(-fips)?\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$ ]]; then
-    aws ecr get-login-password --region "${BASH_REMATCH[2]}" | docker login --username AWS --password-stdin "$registry" >/dev/null ||
+    aws ecr get-login-password --region "${BASH_REMATCH[2]}" |
+      docker login --username AWS --password-stdin "$registry" >/dev/null ||
       fail "$registry refuses the instance's role; it needs ecr:GetAuthorizationToken and the right to read the repository."
   fi
 done
@@ -99,31 +102,17 @@ mv "$certificates.new" "$certificates"
 # so that nothing of this instance's memory gets into the image.
 begin make-swap
 swap=/swapfile
-if [ "$(dd if="$root$swap" bs=1 skip=4086 count=10 status=none 2>/dev/null | tr --delete '\0')" != SWAPSPACE2 ] ||
-  [ "$(stat --format %s "$root$swap")" != 4294967296 ]; then
-  (
-    umask 077
-    dd if=/dev/zero of="$root$swap.new" bs=1M count=4096 status=none
-    mkswap "$root$swap.new" >/dev/null
-    mv "$root$swap.new" "$root$swap"
-  ) || fail "the swap file of 4 GiB can't be made; the image needs a volume of 20 GiB."
+signature=$(dd if="$root$swap" bs=1 skip=4086 count=10 status=none 2>/dev/null | tr --delete '\0') || :
+if [ "$signature $(stat --format=%s,%a "$root$swap" 2>/dev/null)" != "SWAPSPACE2 4294967296,600" ]; then
+  old=$(umask)
+  umask 077
+  { dd if=/dev/zero of="$root$swap.new" bs=1M count=4096 status=none && mkswap "$root$swap.new" >/dev/null; } ||
+    fail "the swap file of 4 GiB can't be made; where the volume is full, give the image a larger one."
+  mv "$root$swap.new" "$root$swap"
+  umask "$old"
 fi
 [[ $(<"$root/etc/fstab") = *"$swap none"* ]] || echo "$swap none swap nofail 0 0" >>"$root/etc/fstab"
 
-# Before everything else in the file, because sshd takes the first value that it reads.
-begin configure-sshd
-sshd=$root/etc/ssh/sshd_config
-rules='PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitEmptyPasswords no
-PermitRootLogin no'
-[[ $(<"$sshd") = "$rules"* ]] || printf '%s\n%s\n' "$rules" "$(<"$sshd")" >"$sshd.new"
-if [ -e "$sshd.new" ]; then
-  chmod 600 "$sshd.new"
-  mv "$sshd.new" "$sshd"
-fi
-
-# The release comes last: it says that everything else is there.
 begin write-release
 printf '%s\n' "$@" >"$root/opt/quilt-image/images"
 echo "$release" >"$root/opt/quilt-image/release"

@@ -31,9 +31,10 @@ id=$(curl -fsS --max-time 5 -H "X-aws-ec2-metadata-token: $token" http://169.254
 status=$(curl -s --max-time 5 -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/) || :
 [ "$status" = 401 ] || fail "the metadata service answers $status without a token instead of 401."
 for others in /var/lib/cloud/instances /var/lib/amazon/ssm; do
-  found=$(find $others -maxdepth 1 -name 'i-*' ! -name "$id" 2>/dev/null)
+  found=$(find $others -maxdepth 1 -name 'i-*' ! -name "$id" 2>/dev/null) || :
   [ -z "$found" ] || fail "$found is of another instance."
 done
-old=$(find /etc/ssh /root/.ssh /home -not -newer /proc/1 '(' -name 'ssh_host_*' -o -name authorized_keys ')' -size +0)
+# Whoever launches an instance without a key pair gets no /root/.ssh.
+old=$(find /etc/ssh /root /home -xdev ! -newermt "$(uptime --since)" '(' -name 'ssh_host_*' -o -name authorized_keys ')' -size +0)
 [ -z "$old" ] || fail "older than this instance: $old."
 echo "The image of release $1 is as it should be."
