@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from http.client import HTTPConnection, HTTPSConnection
 from ipaddress import ip_address
 from pathlib import Path
@@ -50,6 +51,9 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
+_context = cache(lambda authority: ssl.create_default_context(cafile=authority))
+
+
 class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
@@ -74,7 +78,7 @@ class Registry(NamedTuple):
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         all_headers = {**({"Authorization": self.authorization} if self.authorization else {}), **headers}
         connection = (
-            HTTPSConnection(self.host, timeout=30, context=ssl.create_default_context(cafile=self.authority))
+            HTTPSConnection(self.host, timeout=30, context=_context(self.authority))
             if self.authority
             else HTTPConnection(self.host, timeout=30)
         )

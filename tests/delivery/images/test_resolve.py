@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from quilt_cfn.delivery.images import resolve as module
+from quilt_cfn.delivery.images.explanations import FAMILY
 from quilt_cfn.delivery.images.resolve import compare, resolve
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.release import IN_CHECKOUT, RELEASE_FILE
@@ -113,12 +114,12 @@ def test_an_image_without_a_digest_is_found(checkout, pushed):
 @pytest.mark.parametrize(
     ("tag", "more", "sentence"),
     [
-        ("", "", "The image catalog is HOST/catalog, a name that moves to another image. Give"),
-        (":latest", "", "The image catalog is HOST/catalog:latest, a name that moves to another image. Give"),
+        ("", "", "HOST/catalog names another image after every build: its tag is missing. Give "),
+        (":latest", "", "HOST/catalog:latest names another image after every build: its tag is latest. Give "),
         (
             ":3.0",
             "unconfirmed: Nobody saw it.",
-            "Nobody has confirmed the image catalog, HOST/catalog:3.0: Nobody saw it. ",
+            "Nobody has confirmed HOST/catalog:3.0: Nobody saw it. ",
         ),
     ],
 )
@@ -172,6 +173,11 @@ def test_a_registry_that_never_ends_its_answer_is_left_when_the_time_is_over(tmp
     assert error.count(f"The registry {fake.host} could not be read within 0.5 seconds.") == 3
 
 
+def test_every_finding_is_explained():
+    explained = [each.id for each in FAMILY.explanations]
+    assert explained == sorted({*re.findall(r'"(C\d\d)"', Path(module.__file__).read_text(encoding="utf-8"))})
+
+
 def test_as_a_command(checkout, pushed, registry, tmp_path):
     found = run("images", "check", folder=checkout.root)
     assert (found.returncode, found.stderr) == (1, "")
@@ -196,5 +202,5 @@ def test_the_release_of_this_checkout_is_not_resolved_in_part(tmp_path):
     before = checkout.file.read_bytes()
     _, error = checkout.refusal()
     assert error.startswith("3 images could not be pinned:")
-    assert error.count("Nobody has confirmed the image ") == 2
+    assert error.count("Nobody has confirmed ") == 2
     assert checkout.file.read_bytes() == before
