@@ -30,6 +30,7 @@ class FakeHandler(Handler):
         self.wfile.write(found.start)
         while not self.server.ended.wait(found.pause):
             self.wfile.write(found.again)
+            self.server.sent += len(found.again)
         return None
 
     def handle(self) -> None:
@@ -51,6 +52,8 @@ class Fake(Server):
             self.url = self.url.replace("http:", "https:")
         self.answers: Answers = answers or {}
         self.requests: list[Request] = []
+        self.sent = 0
+        """Bytes of endless answers."""
         self.ended = Event()
 
     def __exit__(self, *error: object) -> None:

@@ -374,6 +374,12 @@ def test_an_answer_that_is_none_is_a_sentence(fake, name):
     assert sentence.replace("HOST", fake.host) in refusal(asked(fake)).what
 
 
+def test_no_more_of_an_answer_is_read_than_fits(fake):
+    fake.answers, _ = BAD["more than fits"]
+    refusal(asked(fake))
+    assert fake.sent < 2 * registries.LARGEST + 10_000_000, "the rest is in buffers on the way"
+
+
 @pytest.mark.parametrize(
     ("headers", "when"),
     [
