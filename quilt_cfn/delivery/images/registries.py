@@ -33,19 +33,19 @@ LARGEST = 4 * 1024 * 1024
 """Bytes of an answer: a registry need not take larger manifests, says the specification's "Pushing Manifests"."""
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md#compatibility-matrix
-_INDEXES = {
+_INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
-}
-_MANIFESTS = {
+)
+_MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
-}
-_CONFIGURATIONS = {
+)
+_CONFIGURATIONS = (
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
-}
-_ACCEPT = ", ".join(sorted(_INDEXES | _MANIFESTS))
+)
+_ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS))
 _TOKEN = re.compile(r"[!-~]+")
 _CLIENT = "quilt-cfn"
 
@@ -85,7 +85,8 @@ class Manifest(NamedTuple):
 def platform_digest(reference: Reference, platform: str) -> str:
     """The digest of the manifest that a tag names on a platform, such as ``linux/amd64``.
 
-    Raises ``UserError`` if there is none, or if the registry does not answer as it should.
+    In place of the tag there may be a digest, with which the bytes are compared then. Raises ``UserError`` if there is
+    no such image, or if the registry does not answer as it should.
     """
     registry = _Registry(reference)
     manifest = registry.manifest(reference.tag)
@@ -176,7 +177,7 @@ class _Registry:
         # What can be read as an index and as a manifest would be two images under one digest:
         # https://github.com/opencontainers/image-spec/security/advisories/GHSA-77vh-xpmg-72qh
         ambiguous = "manifests" in document and ("config" in document or "layers" in document)
-        if named != answer.media_type or named not in _INDEXES | _MANIFESTS or ambiguous:
+        if named != answer.media_type or named not in (*_INDEXES, *_MANIFESTS) or ambiguous:
             kind = f"of the type {shown(answer.media_type, 100)}"
             more = f" and calls itself {shown(str(named), 100)}" if named != answer.media_type else ""
             raise _no_image(self.reference, f"what the registry has is {kind}{more}")
@@ -306,7 +307,8 @@ class _Registry:
             return UserError(
                 f"{server} has no {name}, which is a part of {place}:{tag}.", "Have the image pushed again, completely."
             )
-        what = "repository" if b"NAME_UNKNOWN" in answer.body else f"tag {tag} in the repository"
+        kind = "manifest" if DIGEST.fullmatch(tag) else "tag"
+        what = "repository" if b"NAME_UNKNOWN" in answer.body else f"{kind} {tag} in the repository"
         return UserError(
             f"{server} has no {what} {place}.", "Name what the vendor has pushed, or push the image first."
         )

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quilt_cfn.delivery.images import references, registries
 from quilt_cfn.delivery.images.references import read_reference
@@ -21,6 +23,7 @@ from tests.delivery.images.registry import (
     ARM64,
     DOCKER_LIST,
     DOCKER_MANIFEST,
+    OCI_CONFIG,
     OCI_INDEX,
     OCI_MANIFEST,
     as_json,
@@ -316,7 +319,12 @@ BAD: dict[str, tuple[Answers, str]] = {
     ),
     "an index of nothing": (manifest(index(), OCI_INDEX), "/a/b:1 has no image for linux/amd64, only for: none."),
     "an index of everything else": (
-        manifest(as_json({"schemaVersion": 2, "manifests": [1, {}, ATTESTATION, entry(b"", OCI_INDEX)]}), DOCKER_LIST),
+        manifest(
+            as_json(
+                {"schemaVersion": 2, "manifests": [1, {}, ATTESTATION, entry(b"", OCI_INDEX), entry(b"", mediaType=[])]}
+            ),
+            DOCKER_LIST,
+        ),
         "/a/b:1 has no image for linux/amd64, only for: none.",
     ),
     "no list of an index": (
@@ -508,3 +516,27 @@ def test_a_registry_that_is_not_there(trusted):
     with Fake(trusted) as fake:
         pass
     assert refusal(asked(fake)).what == f"{fake.host} could not be asked: Connection refused."
+
+
+TEXTS = st.sampled_from([OCI_MANIFEST, OCI_CONFIG, "linux", "amd64", "v1", GOOD.digest, "\ud800", "\x1b[2J"])
+ANYTHING = TEXTS | st.sampled_from([1, None, [], {}, ["a"], [["a"]], {"os": "linux"}, True, 1e999])
+
+
+def maps(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Maps that have some of these fields, each with such a value or with anything."""
+    return st.fixed_dictionaries({}, optional={name: value | ANYTHING for name, value in fields.items()})
+
+
+PLATFORMS = maps(os=st.just("linux"), architecture=st.just("amd64"), variant=ANYTHING)
+ENTRIES = maps(mediaType=st.sampled_from([OCI_MANIFEST, OCI_CONFIG]), digest=st.just(GOOD.digest), platform=PLATFORMS)
+DOCUMENTS = maps(schemaVersion=st.just(2), manifests=st.lists(ENTRIES, max_size=3), config=ENTRIES, layers=ANYTHING)
+
+
+@given(st.sampled_from([OCI_INDEX, OCI_MANIFEST]), DOCUMENTS | ANYTHING)
+def test_whatever_a_registry_answers_is_an_image_or_a_sentence(media_type, document):
+    content = json.dumps({"mediaType": media_type, **document} if isinstance(document, dict) else document).encode()
+    answer = registries.Answer(200, {"content-type": media_type}, (), content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registries, "make_opener", lambda proxies: None)
+        patch.setattr(registries._Registry, "_ask", lambda *_: answer)
+        refusal("registry.example/a/b:1")  # because no bytes have the digest
