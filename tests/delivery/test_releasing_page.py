@@ -54,7 +54,7 @@ NOT_HERE = {
     "quilt-cfn marketplace submit": "the same",
     "quilt-cfn marketplace status": "the same",
     "quilt-cfn marketplace drift": "the same",
-    "bin/set-up .venv": "downloads 200 packages; those of this test's own environment stand in for them",
+    "bin/set-up .venv": "downloads packages; those of this test's own environment stand in for them",
     "quilt-cfn images try": "takes Docker and the images; tests/delivery/images executes it",
     "quilt-cfn check-image /mnt": "takes an image's root; tests/commands executes it",
 }
