@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import datetime
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,8 @@ def add_to(commands: Any) -> None:
         epilog="Examples: sudo quilt-cfn check-image /mnt/image; quilt-cfn check-image /mnt/image --format json; "
         "quilt-cfn check --explain I07",
     )
-    parser.add_argument(
-        "root", metavar="ROOT", type=Path, help="the image's root folder, for instance a mounted volume"
-    )
-    parser.add_argument("--format", choices=("text", "json", "sarif"), default="text", help="default: %(default)s")
+    parser.add_argument("root", metavar="ROOT", type=Path, help="the image's root folder, such as a mounted volume")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,19 +32,17 @@ def run(options: argparse.Namespace) -> int:
     Nothing outside of ROOT is read, and nothing is changed. It takes root to read everything. Exits with 1 when
     something is found.
     """
-    import datetime
-
-    from quilt_cfn.cloudformation.checks.report import FORMATS, make_report
+    from quilt_cfn.cloudformation.checks.report import as_json, as_text, make_report  # late: only this command needs it
     from quilt_cfn.finding import QUILT_CFN, Finding
-    from quilt_cfn.image import check_image
+    from quilt_cfn.image.check_image import check
 
+    root = os.fspath(options.root)
     if not options.root.is_dir():
-        raise UserError(
-            f"{options.root} is no folder.", "Mount the image's volume, and name the folder that it is mounted at."
-        )
+        raise UserError(f"{root} is no folder.", "Mount the image's volume, and name the folder that it is mounted at.")
     findings = [
-        Finding(f"{options.root}".rstrip("/") + fault.path, 0, QUILT_CFN, fault.id, "error", "", fault.sentence)
-        for fault in check_image.check(str(options.root), datetime.date.today())
+        Finding(root.rstrip("/") + fault.path, 0, QUILT_CFN, fault.id, "error", "", fault.sentence)
+        for fault in check(root, datetime.date.today())
     ]
-    print(FORMATS[options.format](make_report(findings, f"The machine image in {options.root} was checked")))
+    note = "quilt-cfn check --explain ID says what one means, and what to do." if findings else ""
+    print({"text": as_text, "json": as_json}[options.format](make_report(findings, root, note=note)))
     return 1 if findings else 0

@@ -34,13 +34,13 @@ if [ "$running" ]; then
     # Stopped as it is when an instance shuts down, so that its storage is complete.
     for unit in docker.socket docker containerd; do systemctl stop $unit || :; done
     ! systemctl is-active --quiet docker || fail "docker does not stop; journalctl --unit docker says why."
-    # The memory of the file system is written, because a snapshot has what lies on the volume.
-    sync
-    # A unit that lies in memory and stops after the services that write. https://man7.org/linux/man-pages/man1/systemd-run.1.html
+    # A unit that lies in memory, and stops after those that it stands before, because they write until then, or when they
+    # stop. https://www.freedesktop.org/software/systemd/man/latest/systemd.unit.html#Before=
     cp "$0" /run/quilt-clean-up.sh
     systemctl is-active --quiet quilt-clean-up ||
       systemd-run --quiet --unit=quilt-clean-up --property=Type=oneshot --property=RemainAfterExit=yes \
-        --property="Before=amazon-ssm-agent.service auditd.service chronyd.service" \
+        --property=DefaultDependencies=no --property=Conflicts=shutdown.target --property="Before=shutdown.target \
+amazon-ssm-agent.service auditd.service chronyd.service systemd-random-seed.service systemd-update-utmp.service" \
         --property="ExecStop=/usr/bin/env QUILT_CLEAN_UP=last bash /run/quilt-clean-up.sh" true
   fi
   # From here on the journal is in memory. https://www.freedesktop.org/software/systemd/man/latest/journalctl.html
@@ -98,4 +98,5 @@ if [ -z "$is_used" ]; then
   # The agent registers anew where it finds nothing.
   remove "$root"/var/lib/amazon/ssm/* "$root"/var/log/amazon/* "$root"/var/log/audit/*
 fi
+# A snapshot has what lies on the volume.
 sync

@@ -79,7 +79,7 @@ class Baking:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": f"{self.folder}/bin:/usr/bin:/bin", "FOLDER": str(self.folder)}
-        command = ["bash", self.folder / "bake.sh", *(arguments or ("1.1.0", ECR, NGINX))]
+        command = ["bash", f"{self.folder}/bake.sh", *(arguments or ("1.1.0", ECR, NGINX))]
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     def calls(self, name: str) -> list[str]:

@@ -35,10 +35,11 @@ def everything(root):
     found = {}
     for path in sorted(root.folder.rglob("*")):
         info = path.lstat()
+        content = b""
         if stat.S_ISLNK(info.st_mode):
-            content = str(path.readlink())
-        else:
-            content = hash(path.read_bytes()) if stat.S_ISREG(info.st_mode) else ""
+            content = bytes(path.readlink())
+        elif stat.S_ISREG(info.st_mode) and path.name != "swapfile":
+            content = path.read_bytes()
         found[str(path.relative_to(root.folder))] = (content, info.st_mode, info.st_uid)
     return found
 
@@ -160,7 +161,11 @@ def test_docker_is_stopped_before_anything_is_removed_and_the_rest_goes_when_the
     calls = (tmp_path / "calls").read_text().splitlines()
     assert calls[:3] == [f"systemctl stop {unit}" for unit in ("docker.socket", "docker", "containerd")]
     (unit,) = [call for call in calls if call.startswith("systemd-run")]
-    assert "Before=amazon-ssm-agent.service" in unit
+    before = re.search("Before=(.*?) --", unit)
+    assert before
+    written_by = {"amazon-ssm-agent", "auditd", "systemd-random-seed", "systemd-update-utmp"}
+    assert {f"{name}.service" for name in written_by} | {"shutdown.target"} <= set(before[1].split())
+    assert "--property=DefaultDependencies=no --property=Conflicts=shutdown.target" in unit, "a circle otherwise"
     assert "RemainAfterExit=yes" in unit
     assert f"ExecStop=/usr/bin/env QUILT_CLEAN_UP=last bash {tmp_path}/run/quilt-clean-up.sh" in unit
     assert "journalctl --quiet --relinquish-var" in calls
@@ -170,7 +175,7 @@ def test_docker_is_stopped_before_anything_is_removed_and_the_rest_goes_when_the
     # The instance shuts down.
     (tmp_path / "calls").unlink()
     root.write("/var/log/amazon/ssm/amazon-ssm-agent.log")
-    command = re.search(r"ExecStop=(.*?) true$", unit)[1].split()
+    command = unit.partition("ExecStop=")[2].split()[:-1]
     assert command[:2] == ["/usr/bin/env", "QUILT_CLEAN_UP=last"]
     done = clean_up(*command[3:], path=f"{tmp_path}/bin:{os.environ['PATH']}", QUILT_CLEAN_UP="last")
     assert (done.returncode, done.stderr) == (0, "")
