@@ -89,7 +89,7 @@ SUBMISSION = Family(
         Explanation(
             "M29",
             "The submission can't be sent, because nobody knows to which product it belongs.",
-            "A version is added to a product that already exists, be it as a draft, limited or public. product in "
+            "A version is added to a product that already exists as limited or public. product in "
             "marketplace/listing.yaml is its ID, prod-... The AWS Marketplace Management Portal makes the product "
             "under Products, Server; its ID is shown by aws marketplace-catalog list-entities --catalog AWSMarketplace "
             "--entity-type AmiProduct --region us-east-1.",
