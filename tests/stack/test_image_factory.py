@@ -208,7 +208,7 @@ def test_what_runs_are_the_programs_of_the_package_byte_for_byte(factory, releas
     assert not instance.files.exists(), "nothing is left behind"
 
 
-HOSTILE = """#!/bin/sh
+HOSTILE = """
  \t leading
 trailing \t
 
@@ -220,18 +220,20 @@ trailing \t
 ...
 &a *a !b @c
 
+
 """
 
 
 def test_a_program_arrives_as_it_is_whatever_yaml_and_the_shell_make_of_its_text(release, tmp_path, monkeypatch):
-    monkeypatch.setattr(image, "read", lambda name: HOSTILE + name + "\n")
+    monkeypatch.setattr(image, "read", lambda name: f"{HOSTILE}{name}{HOSTILE}")
     instance = Instance(tmp_path)
-    for shell in commands(build_image_factory(release), "build"):
+    hostile = Image("a b'$(false)\"`c`;d", None)
+    for shell in commands(build_image_factory(release._replace(registry=hostile)), "build"):
         instance.run(shell)
-    assert [files for _, files in instance.ran()] == [
-        {"bake.sh": f"{HOSTILE}bake.sh\n".encode()},
-        {"clean_up.sh": f"{HOSTILE}clean_up.sh\n".encode()},
-    ]
+    (arguments, bake), (_, clean_up) = instance.ran()
+    assert arguments[3] == hostile.name
+    assert bake == {"bake.sh": f"{HOSTILE}bake.sh{HOSTILE}".encode()}
+    assert clean_up == {"clean_up.sh": f"{HOSTILE}clean_up.sh{HOSTILE}".encode()}
 
 
 def test_the_first_command_that_fails_fails_the_step_and_leaves_nothing(factory, tmp_path):
@@ -243,8 +245,16 @@ def test_the_first_command_that_fails_fails_the_step_and_leaves_nothing(factory,
     assert not instance.files.exists()
 
 
+def test_nothing_is_run_that_could_not_be_written(factory, tmp_path):
+    instance = Instance(tmp_path)
+    instance.files.touch()
+    with pytest.raises(subprocess.CalledProcessError):
+        instance.run(commands(factory, "build")[0])
+    assert instance.ran() == []
+
+
 def test_files_that_are_too_large_together_are_written_by_several_components(release, tmp_path, monkeypatch):
-    texts = {name: f"# {name}\n" + "x = 1\n" * 900 for name in image.PROGRAMS}
+    texts = {name: f"# {name}\n" + "x = 1\n" * 600 for name in image.PROGRAMS}
     monkeypatch.setattr(image, "read", texts.__getitem__)
     template = build_image_factory(release)
     assert all(len(each["Data"]) <= 16_000 for each in components(template).values())
@@ -493,12 +503,15 @@ def test_an_update_to_the_next_release_replaces_only_what_can_not_change_under_a
 def test_a_name_changes_with_its_content_and_only_then(factory, release, monkeypatch, program, expected):
     read = image.read
     monkeypatch.setattr(image, "read", lambda name: read(name) + ("# more\n" if name == program else ""))
-    assert replaced(factory, build_image_factory(release)) == {expected, "ImageRecipe"}
+    changed = build_image_factory(release)
+    assert replaced(factory, changed) == {expected, "ImageRecipe"}
+    assert name_of(changed, "ImageRecipe") != name_of(factory, "ImageRecipe")
 
 
 def test_another_parent_or_digest_of_an_image_makes_another_recipe(factory, release):
     parent = build_image_factory(release._replace(ami_default="/aws/service/other"))
     assert replaced(factory, parent) == {"ImageRecipe"}
+    assert name_of(parent, "ImageRecipe") != name_of(factory, "ImageRecipe")
     digest = build_image_factory(with_digest(release, f"sha256:{'b' * 64}"))
     assert replaced(factory, digest) == {"BakeComponent", "ImageRecipe"}
 
