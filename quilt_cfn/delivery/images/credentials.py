@@ -34,8 +34,7 @@ class Credentials(NamedTuple):
 
 def configuration_file() -> Path:
     """Docker's configuration: https://docs.docker.com/reference/cli/docker/#configuration-files"""
-    folder = os.environ.get("DOCKER_CONFIG")
-    return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
+    return Path(os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")) / "config.json"
 
 
 def find_credentials(host: str) -> Credentials | None:

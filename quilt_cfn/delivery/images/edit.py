@@ -17,18 +17,18 @@ def with_digests(content: bytes, digests: Mapping[str, str]) -> bytes:
     """
     import yaml  # late, as in inputs/fields.py
 
-    text = content.decode()
-    wanted = yaml.load(text, Loader=yaml.BaseLoader)
-    images = _value(yaml.compose(text, Loader=yaml.BaseLoader), "images")
-    edits = []
-    for name, digest in digests.items():
-        edits.append(_edit(text, _value(images, name), digest))
-        wanted["images"][name]["digest"] = digest
-    for start, end, replacement in sorted(edits, reverse=True):
-        text = f"{text[:start]}{replacement}{text[end:]}"
     try:
+        text = content.decode()
+        wanted = yaml.load(text, Loader=yaml.BaseLoader)
+        images = _value(yaml.compose(text, Loader=yaml.BaseLoader), "images")
+        edits = []
+        for name, digest in digests.items():
+            edits.append(_edit(text, _value(images, name), digest))
+            wanted["images"][name]["digest"] = digest
+        for start, end, replacement in sorted(edits, reverse=True):
+            text = f"{text[:start]}{replacement}{text[end:]}"
         done = yaml.load(text, Loader=yaml.BaseLoader) == wanted
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeDecodeError):  # the other encodings of YAML are not written here
         done = False
     if not done:
         lines = "".join(f"\n  {name}: {digest}" for name, digest in digests.items())

@@ -19,6 +19,7 @@ class Reference(NamedTuple):
     """The registry as the name has it, ``docker.io`` where it has none: a host, and a port if need be."""
     repository: str
     tag: str
+    """Or a digest in its place, for whoever asks about one."""
 
     @property
     def server(self) -> str:

@@ -80,8 +80,12 @@ def test_a_name_may_be_written_in_any_way(name):
     assert yaml.safe_load(after) == {"images": {"one": {"name": "x:1", "digest": NEW}}}
 
 
-def test_what_cannot_be_changed_alone_is_refused_with_what_to_write():
-    file = b"images:\n  one:\n    ? name\n    : x:1\n"
+@pytest.mark.parametrize(
+    "file",
+    [b"images:\n  one:\n    ? name\n    : x:1\n", "images: {one: {name: x:1}}".encode("utf-16")],
+    ids=["another way to write a field", "another encoding"],
+)
+def test_what_cannot_be_changed_alone_is_refused_with_what_to_write(file):
     with pytest.raises(UserError) as error:
         with_digests(file, {"one": NEW})
     assert error.value.next_step == f"Write them there yourself:\n  one: {NEW}"

@@ -483,6 +483,16 @@ def test_a_redirection_to_another_server_is_followed_without_the_credentials(fak
     assert [request.authorization for request in fake.requests[1:]] == [BASIC, BASIC]
 
 
+def test_an_identity_token_is_not_sent_on_to_where_the_token_server_redirects(fake, trusted, docker_config):
+    log_in(docker_config, fake.host, identitytoken=SECRET)
+    with Fake(trusted) as elsewhere, Fake(trusted, {"/token": Reply(307, [("Location", elsewhere.url)])}) as tokens:
+        realm = ("WWW-Authenticate", f'Bearer realm="{tokens.url}/token"')
+        fake.answers = {"/v2/a/b/manifests/1": reply(b"{}", JSON, realm, status=401)}
+        assert f"{tokens.host} answered 307 about {fake.host}/a/b." in refusal(asked(fake)).what
+        assert SECRET.encode() in tokens.requests[0].body
+    assert elsewhere.requests == []
+
+
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
