@@ -24,7 +24,8 @@ _PAUSE = 15.0
 """Seconds between two attempts of a call while AWS is busy."""
 _MOST_EVENTS = 3000
 """A launch has 300."""
-_ABSENT = re.compile(r"does not exist|NotFound|NoSuch|404")
+_SIGNAL = re.compile(r"FAILURE signal with UniqueId [\w-]*?(?:-failed-in-step-([a-z-]+))?(?![\w-])")
+_ABSENT = re.compile("NotFound|NoSuch|404")
 
 
 class Clock(NamedTuple):
@@ -38,16 +39,18 @@ class Clock(NamedTuple):
 class Refused(UserError):
     """AWS has refused a call."""
 
-    def __init__(self, what: str, next_step: str, code: str, *, ends_everything: bool) -> None:
+    def __init__(self, what: str, next_step: str, code: str, message: str, *, ends_everything: bool) -> None:
         super().__init__(what, next_step)
         self.code = code
+        self.message = message
+        """AWS's words as they came, to be compared and never to be shown: they may have a secret in them."""
         self.ends_everything = ends_everything
         """Whether no other call would succeed: the credentials have expired, or AWS does not know them."""
 
     @property
     def is_absence(self) -> bool:
         """Whether it says that there is no such thing."""
-        return bool(_ABSENT.search(f"{self.code} {self.what}"))
+        return bool(_ABSENT.search(self.code)) or "does not exist" in self.message
 
 
 class Stack(NamedTuple):
@@ -73,6 +76,8 @@ class Event(NamedTuple):
     reason: str
     of_stack: bool
     """Whether it is about the stack itself."""
+    failed_step: str | None
+    """The step of a boot that a signal of failure names, empty if it names none; None where there is no such signal."""
 
     def __str__(self) -> str:
         return f"{self.at:%H:%M:%S} {self.resource} {self.status}{f': {self.reason}' if self.reason else ''}"
@@ -112,7 +117,11 @@ class Account(NamedTuple):
                 sentence = aws.user_error(error, f"{operation}{f' of {named}' if named else ''}")
                 ends_everything = aws.wants_another_sign_in(error)
                 raise Refused(
-                    self.hide(sentence.what), sentence.next_step, aws.code(error), ends_everything=ends_everything
+                    self.hide(sentence.what),
+                    sentence.next_step,
+                    aws.code(error),
+                    str(error),
+                    ends_everything=ends_everything,
                 ) from None
         raise AssertionError  # the last attempt returns or raises
 
@@ -167,6 +176,7 @@ class Account(NamedTuple):
             if each["EventId"] == after:
                 break
             of_stack = each.get("PhysicalResourceId") == each.get("StackId")
+            signal = _SIGNAL.search(each.get("ResourceStatusReason") or "")
             found.append(
                 Event(
                     each["EventId"],
@@ -174,14 +184,24 @@ class Account(NamedTuple):
                     each.get("LogicalResourceId", ""),
                     each.get("ResourceType", ""),
                     each.get("ResourceStatus", ""),
-                    self.words(each.get("ResourceStatusReason", "")),
+                    self.words(each.get("ResourceStatusReason") or ""),
                     of_stack,
+                    (signal[1] or "") if signal else None,
                 )
             )
         return found[::-1]
 
     def resources(self, stack: str) -> list[Resource]:
-        """The resources of a stack, deleted ones included."""
+        """The resources of a stack, deleted ones included; for 90 days also those of a stack that was deleted.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStackResources.html
+        """
+        try:
+            found = [*self.pages("cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=stack)]
+        except Refused as refused:
+            if refused.is_absence:  # a stack that was never executed has no template
+                return []
+            raise
         return [
             Resource(
                 each.get("LogicalResourceId", ""),
@@ -189,7 +209,7 @@ class Account(NamedTuple):
                 each.get("PhysicalResourceId", ""),
                 each.get("ResourceStatus", ""),
             )
-            for each in self.pages("cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=stack)
+            for each in found
         ]
 
     def bucket_tags(self, name: str) -> dict[str, str] | None:

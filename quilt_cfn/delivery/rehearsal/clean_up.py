@@ -152,9 +152,9 @@ def delete(account: Account, stack_id: str) -> str:
     try:
         account.ask("cloudformation", "delete_stack", StackName=stack_id)
     except Refused as refused:
-        if "erminationProtection" in refused.what:  # switched on again by the stack's own state machine
+        if "erminationProtection" in refused.message:  # switched on again by the stack's own state machine
             return refused.what
-        if "status DELETE_IN_PROGRESS" not in refused.what:  # asked for before, and the answer was lost
+        if "status DELETE_IN_PROGRESS" not in refused.message:  # asked for before, and the answer was lost
             raise
     return ""
 

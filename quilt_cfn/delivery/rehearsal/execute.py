@@ -120,23 +120,31 @@ def rehearse(
     }
     journal = journals.create(request.journal, head)
     run = Run(account, journal, request.template, request.document, request.values, pull, doors, 0)
+    interrupted = ""
     try:
         say(f"The journal is {request.journal}. Everything has the tag {TAG} = {journal.tag}.")
         _take(plan, run, say)
     except KeyboardInterrupt:
-        journal.note(interrupted=True)
-        say(f"Interrupted: what was made is removed now. Ctrl-C again ends that; {_command(journal)} then goes on.")
-    finish(account, journal, say)
+        interrupted = (
+            f"Interrupted: everything is removed now. Ctrl-C again ends that; {_command(journal)} then goes on."
+        )
+    except Exception:  # which no step has raised: it is a fault of ours, and no reason to leave anything
+        finish(account, journal, say)
+        raise
+    finish(account, journal, say, interrupted)
     return all(each["result"] == "passed" for each in journal.entries if "result" in each)
 
 
-def finish(account: Account, journal: Journal, say: Say) -> None:
+def finish(account: Account, journal: Journal, say: Say, interrupted: str = "") -> None:
     """Remove everything that the journal names and write the report.
 
-    Raises ``UserError`` when something is left.
+    ``interrupted`` is said first, if the steps were. Raises ``UserError`` when something is left.
     """
     trouble: UserError | None = None
     try:
+        if interrupted:
+            journal.note(interrupted=True)
+            say(interrupted)
         for line in clean_up(account, journal):
             say(line)
     except UserError as error:

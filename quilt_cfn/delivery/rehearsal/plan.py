@@ -243,7 +243,7 @@ def describe(plan: Plan, names: Mapping[str, str]) -> Iterator[str]:
     for number, step in enumerate((*plan.steps, CLEAN_UP), 1):
         yield f"{number}. {step.name}: {step.does}"
         yield f"   Proves: {step.proves}"
-        yield f"   Confirms: {step.confirms}. It takes {step.typical} minutes, {step.longest} at most."
+        yield f"   Confirms: {step.confirms}. Minutes: {step.typical} typically, {step.longest} at most."
     typical, longest = plan.hours
     yield ""
     yield f"Stacks: {', '.join(names.values())}; none of them may exist."

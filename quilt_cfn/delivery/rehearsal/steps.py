@@ -346,9 +346,7 @@ def _told(run: Run, events: Sequence[Event], expected: str) -> Iterator[str]:
     """What the events of an operation tell; raises ``Unmet`` if it has not ended as expected."""
     last = next(each for each in reversed(events) if each.of_stack)
     yield f"{last.resource} is {last.status} after {_minutes((last.at - events[0].at).total_seconds())}."
-    for event in [each for each in events if "FAILED" in each.status or "FAILURE signal" in each.reason][
-        :_MOST_FAILURES
-    ]:
+    for event in [each for each in events if "FAILED" in each.status or each.failed_step is not None][:_MOST_FAILURES]:
         run.journal.note(event=str(event))
     if longest := _longest(events):
         yield f"It took longest for {longest}."
@@ -369,9 +367,9 @@ def _longest(events: Sequence[Event]) -> str:
 
 def _failed_step(events: Sequence[Event]) -> str:
     """A sentence about the step that the events name; raises ``Unmet`` if they name another one or none."""
-    signals = [each.reason for each in events if "FAILURE signal" in each.reason]
-    if not any(f"failed-in-step-{FAILING_STEP}" in each for each in signals):
-        said = f": {signals[0]}" if signals else ", and no signal of a failure"
+    signals = [each for each in events if each.failed_step is not None]
+    if FAILING_STEP not in (each.failed_step for each in signals):
+        said = f": {signals[0].reason}" if signals else ", and no signal of a failure"
         raise Unmet(f"The events do not name the step {FAILING_STEP}{said}.")
     return f"The events name the step {FAILING_STEP}."
 

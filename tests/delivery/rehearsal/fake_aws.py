@@ -490,6 +490,8 @@ class FakeAws:
         return page | ({"NextToken": str(start + 10)} if start + 10 < len(events) else {})
 
     def _ListStackResources(self, StackName: str) -> Any:
+        if self._stack(StackName).status == "REVIEW_IN_PROGRESS":
+            raise Fault("ValidationError", f"Stack with id {StackName} does not exist")
         return {"StackResourceSummaries": [*self._stack(StackName).resources.values()]}
 
     # RDS.

@@ -106,7 +106,7 @@ def test_a_launch_that_is_interrupted_while_the_database_is_made_is_deleted_when
             interruptions.append(aws.now)
             raise KeyboardInterrupt
 
-    interruptions = []
+    interruptions: list[float] = []
     rehearsal.account = account._replace(clock=account.clock._replace(sleep=interrupted))
     assert not rehearsal.run()
     assert interruptions

@@ -23,12 +23,12 @@ PROGRAM = """
 import sys, urllib.request
 from quilt_cfn.delivery.rehearsal import account, images, web
 from quilt_cfn.cli import main
+server = sys.argv.pop(1)
 def clock(seconds=0):
-    return float(urllib.request.urlopen(f"{sys.argv[1]}/clock?{seconds}").read())
+    return float(urllib.request.urlopen(f"{server}/clock?{seconds}").read())
 account.Clock.__new__.__defaults__ = (clock, clock)
 images.ask_registries = lambda release, values: iter(["They are there."])
 web.faults = lambda *arguments: iter(())
-sys.argv[1:2] = []
 sys.exit(main())
 """
 
@@ -144,7 +144,7 @@ def test_on_a_terminal_the_name_has_to_be_typed(started, aws, files, typed):
 def test_a_rehearsal_in_a_process_of_its_own(started, aws, files):
     process = started(*EXECUTE, "--yes-spend", "20")
     out, err = process.communicate(timeout=120)
-    assert (process.returncode, err) == (0, "")
+    assert process.returncode == 0, err
     assert "Removed: stack quilt-rehearsal." in out
     assert aws.is_empty
     report = (files / "quilt-rehearsal.md").read_text()
@@ -156,7 +156,7 @@ def test_a_rehearsal_in_a_process_of_its_own(started, aws, files):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("operation", ["CreateBucket", "CreateChangeSet", "ExecuteChangeSet", "CreateDBSnapshot"])
 def test_after_a_kill_the_journal_removes_everything(started, aws, files, operation):
-    killed = []
+    killed: list[str] = []
 
     def kill(request):
         if request.operation == operation and not killed:
@@ -170,8 +170,8 @@ def test_after_a_kill_the_journal_removes_everything(started, aws, files, operat
     assert process.returncode == -signal.SIGKILL
     assert not aws.is_empty or operation == "CreateBucket"
     again = started("--clean-up", "quilt-rehearsal.jsonl")
-    out, err = again.communicate(timeout=120)
-    assert (again.returncode, err) == (0, ""), out
+    _, err = again.communicate(timeout=120)
+    assert again.returncode == 0, err
     assert aws.is_empty, aws.names()
     assert "ended without a result" in (files / "quilt-rehearsal.md").read_text()
 
@@ -188,5 +188,5 @@ def test_ctrl_c_removes_everything_and_exits_with_1(started, aws, files):
     process = started(*EXECUTE, "--yes-spend", "20")
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert "Interrupted: what was made is removed now." in out
+    assert "Interrupted: everything is removed now." in out
     assert aws.is_empty, aws.names()

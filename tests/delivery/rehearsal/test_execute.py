@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from quilt_cfn.delivery.rehearsal import execute, journal, plan, web
+from quilt_cfn.delivery.rehearsal.account import hiding
 from quilt_cfn.delivery.rehearsal.steps import TAKE
 from quilt_cfn.errors import UserError
 from tests.delivery.rehearsal.conftest import SECRETS
@@ -26,7 +29,7 @@ def test_a_whole_rehearsal_passes_and_leaves_nothing(rehearsal, aws):
 
 @pytest.mark.parametrize("misbehaves", [False, True])
 def test_the_same_by_http_with_answers_that_are_throttled_and_lost(whole_rehearsal, aws, misbehaves):
-    seen = Counter()
+    seen: Counter[str] = Counter()
 
     def intercept(request):
         seen[request.operation] += 1
@@ -120,10 +123,10 @@ def test_each_step_that_fails_is_reported_and_what_needs_it_is_not_run(rehearsal
         if dependent & set(step.needs) or "launch" in dependent:
             dependent.add(step.name)
     later = NAMES[NAMES.index(failed) + 1 :]
-    for step in NAMES:
-        expected = "failed" if step == failed else "not run" if step in dependent and step in later else "passed"
-        assert rehearsal.results[step] == expected
-        assert f"| {step} | {expected} |" in rehearsal.report
+    for name in NAMES:
+        expected = "failed" if name == failed else "not run" if name in dependent and name in later else "passed"
+        assert rehearsal.results[name] == expected
+        assert f"| {name} | {expected} |" in rehearsal.report
     assert "*It broke. Repair it.*" in rehearsal.report
 
 
@@ -135,6 +138,20 @@ def test_an_answer_that_nobody_foresaw_is_no_reason_to_leave_anything(rehearsal,
     monkeypatch.setitem(TAKE, "grow", breaks)
     assert not rehearsal.run()
     assert rehearsal.why("grow") == "This is a fault of quilt-cfn or an answer that nobody foresaw: KeyError."
+    assert aws.is_empty
+
+
+def test_a_fault_between_two_steps_is_none_either(rehearsal, aws):
+    def say(line):
+        if line.startswith("grow: "):
+            raise ValueError
+        rehearsal.said.append(line)
+
+    planned = plan.make_plan(rehearsal.request.document, rehearsal.request.values, None, None, None)
+    nobody = execute.Terminal(lambda: False)
+    with pytest.raises(ValueError, match=r"^$"):
+        execute.rehearse(rehearsal.request, planned, rehearsal.account, list, say, nobody, rehearsal.doors)
+    assert aws.changes()
     assert aws.is_empty
 
 
@@ -165,7 +182,7 @@ def test_what_can_not_be_deleted_is_left_and_said_with_the_command(rehearsal, aw
 
 
 def test_throttling_delays_and_nothing_else(rehearsal, aws):
-    seen = Counter()
+    seen: Counter[str] = Counter()
 
     def throttle(request):
         seen[request.operation] += 1
@@ -340,3 +357,20 @@ def test_no_secret_is_in_anything_that_is_written_or_said(rehearsal, aws, capfd,
         assert not any(secret in text for text in everything)
     sent = [each for each in aws.requests if "pl4nted" in str(each.arguments)]
     assert {each.operation for each in sent} == {"CreateChangeSet"}
+
+
+def test_a_secret_that_is_a_part_of_aws_s_words_confuses_nobody(rehearsal, aws, account):
+    hide = hiding(["e", "TerminationProtection", "does not exist"])
+    rehearsal.account = account._replace(hide=hide)
+    assert rehearsal.run(), rehearsal.said
+    assert aws.is_empty
+
+
+def test_the_page_has_every_call_and_no_other(rehearsal, aws):
+    page = (Path(__file__).resolve().parents[3] / "docs/rehearsal.md").read_text()
+    rows = re.findall(r"(?m)^    \| `([a-z0-9]+)` \| (.*) \|$", page)
+    told = {(service, call) for service, calls in rows for call in re.findall("`([A-Z][A-Za-z]+)`", calls)}
+    aws.intercept = lambda request: None
+    rehearsal.run()
+    made = {(each.service, each.operation) for each in aws.requests}
+    assert made | {("cloudformation", "CancelUpdateStack")} == told

@@ -43,7 +43,7 @@ def test_what_is_gone_is_no_longer_there(tmp_path):
 
 
 def test_the_disk_has_what_is_made_before_that(tmp_path, monkeypatch):
-    synced = []
+    synced: list[int] = []
     monkeypatch.setattr("os.fsync", synced.append)
     made = journal.create(tmp_path / "j", HEAD)
     assert len(synced) == 2  # the file, and the folder that names it

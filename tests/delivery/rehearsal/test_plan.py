@@ -23,7 +23,7 @@ def test_the_steps_are_taken_in_the_order_of_risk():
 
 
 def test_what_a_step_needs_comes_before_it():
-    seen = set()
+    seen: set[str] = set()
     for step in plan.STEPS:
         assert set(step.needs) <= seen
         seen.add(step.name)
