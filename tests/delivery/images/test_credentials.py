@@ -36,7 +36,9 @@ def test_the_credentials_of_a_registry(docker_config, name, host):
     assert found.basic == f"Basic {AUTH}"
 
 
-@pytest.mark.parametrize("host", ["registry.example", "registry.example:5001", "example", "evil-registry.example:5000"])
+@pytest.mark.parametrize(
+    "host", ["registry.example", "registry.example:5001", "example:5000", "evil-registry.example:5000"]
+)
 def test_the_credentials_of_one_registry_are_not_those_of_another(docker_config, host):
     write(docker_config, {"auths": {"registry.example:5000": {"auth": AUTH}}})
     assert find_credentials(host) is None
@@ -75,6 +77,7 @@ def test_the_program_that_keeps_them_is_named(docker_config):
         "{",
         "[]",
         json.dumps({"auths": {"registry.example": {"auth": SECRET}}}),
+        json.dumps({"auths": {"registry.example": {"auth": f"!{AUTH}"}}}),
         json.dumps({"auths": {"registry.example": {"auth": [SECRET]}}}),
         json.dumps({"auths": {"registry.example": {"identitytoken": [SECRET]}}}),
         "[" * 100_000,
