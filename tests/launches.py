@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quilt_cfn.cloudformation.launch import Launch, ValidationError, evaluate, values_for
+from quilt_cfn.cloudformation.launch.evaluator import ACCOUNT
 from quilt_cfn.cloudformation.launch.parameter_values import constraint_violation
 from quilt_cfn.inputs.contract import read_contract
 
@@ -75,14 +76,17 @@ class LaunchedStack:
 
 
 def evaluate_edition(
-    template: dict[str, Any], parameter_values: dict[str, Any] | None = None, region: str = "us-east-1", **more: str
+    template: dict[str, Any],
+    parameter_values: dict[str, Any] | None = None,
+    region: str = "us-east-1",
+    account: str = ACCOUNT,
 ) -> Launch:
     """The launch of an edition with parameter values of the contract, the documented ones unless there are others.
 
     Raises ``ValidationError``.
     """
     values = values_for(template, DOCUMENTED if parameter_values is None else parameter_values)
-    return evaluate(template, values, region, **more)
+    return evaluate(template, values, region, account)
 
 
 def launch_stack(

@@ -39,8 +39,9 @@ def _calls(fields: Fields) -> list[ContractCall]:
     actions = fields.strings("actions", "an IAM action such as s3:GetObject", _ACTION)
     resource = fields.string_or_list("resource", "an ARN as Fn::Sub takes it, a text or a list, or *")
     because = fields.string("because", "who makes the call, and what for")
+    condition = fields.optional("condition", "the name of a condition of the template", _NAME)
     return [
-        ContractCall(principal, action, resource, because, template)
+        ContractCall(principal, action, resource, because, template, condition)
         for template, principal in principals.items()
         for action in actions
     ]

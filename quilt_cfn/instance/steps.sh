@@ -53,7 +53,7 @@ check-image)
   wanted=$(</opt/quilt/image-release)
   if [ -e $image/release ]; then
     made=$(head -c 40 $image/release | tr -cd '0-9a-z.-')
-    is="the one of release $made"
+    is="the one of release ${made:-unknown}"
   else
     made=
     is="not one that was made for the registry"

@@ -18,6 +18,7 @@ from quilt_cfn.editions import EDITIONS, IMAGE_FACTORY, Edition
 from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.address import add_address
 from quilt_cfn.stack.alarms import add_alarms
+from quilt_cfn.stack.container_images import add_container_images
 from quilt_cfn.stack.dashboard import add_dashboard
 from quilt_cfn.stack.database import add_database
 from quilt_cfn.stack.database_logs import add_database_logs
@@ -50,7 +51,7 @@ def build(edition: Edition, release: Release) -> TemplateDict:
     t = Template(Description=f"Quilt Teams Registry {release.version}: {edition.title}.")
     t.set_version("2010-09-09")
     add_form(t, form(edition, release))
-    add_rules(t)
+    add_rules(t, edition)
 
     network = add_network(t)
     add_flow_log(t, network)
@@ -64,13 +65,14 @@ def build(edition: Edition, release: Release) -> TemplateDict:
     logs = add_registry_logs(t)
     add_metrics(t, logs)
     add_queries(t, logs)
-    profile = add_instance_profile(t, edition, bucket, logs, secrets, texts, address)
+    images = add_container_images(t, edition, release)
+    profile = add_instance_profile(t, edition, bucket, logs, secrets, texts, address, images)
 
     database = add_database(t, network, groups, release)
     protection, database_logs = add_protection(t, database), add_database_logs(t, database)
     after_success = add_success_rule(t, protection, database_logs)
 
-    environments = add_environments(t, edition, release, database, bucket, load_balancer, address)
+    environments = add_environments(t, edition, images, database, bucket, load_balancer, address)
     values = {"Secrets": secrets, "Texts": texts}
     template = add_launch_template(t, edition, release, groups, profile, logs, environments, values)
     group = add_server_group(t, network, load_balancer, template)

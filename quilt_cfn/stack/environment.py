@@ -13,8 +13,8 @@ from troposphere import Equals, FindInMap, If, Join, Not, Ref, Sub, Template
 
 from quilt_cfn.cloudformation.facts.rds_certificates import RDS_CERTIFICATES
 from quilt_cfn.editions import Edition, Signer
-from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack.address import Address
+from quilt_cfn.stack.container_images import ContainerImages
 from quilt_cfn.stack.database import Database
 from quilt_cfn.stack.load_balancer import LoadBalancer
 from quilt_cfn.stack.parameters import CATALOG_HOST, REGISTRY_HOST, SMTP_HOST, SMTP_PORT, TEAM_ID
@@ -44,7 +44,7 @@ _HAS_CERTIFICATES = "HasRdsCertificates"
 def add_environments(
     t: Template,
     edition: Edition,
-    release: Release,
+    images: ContainerImages,
     database: Database,
     bucket: PackageBucket,
     load_balancer: LoadBalancer,
@@ -58,7 +58,7 @@ def add_environments(
         "registry": _registry(edition, database, bucket.name),
         "catalog": _catalog(),
         "database": _database_preparation(database),
-        "stack": _stack(release, load_balancer, address),
+        "stack": _stack(images, load_balancer, address),
     }
 
 
@@ -143,16 +143,16 @@ def _database_preparation(database: Database) -> Variables:
     }
 
 
-def _stack(release: Release, load_balancer: LoadBalancer, address: Address) -> Variables:
+def _stack(images: ContainerImages, load_balancer: LoadBalancer, address: Address) -> Variables:
     """What the instance's own programs have to know about this stack."""
     certificates = Sub(
         "${Address}/${AWS::Region}/${AWS::Region}-bundle.pem",
         Address=FindInMap(_CERTIFICATES, Ref("AWS::Partition"), "Address"),
     )
     return {
-        "REGISTRY_IMAGE": release.registry.reference,
-        "CATALOG_IMAGE": release.catalog.reference,
-        "NGINX_IMAGE": release.nginx.reference,
+        "REGISTRY_IMAGE": images.registry,
+        "CATALOG_IMAGE": images.catalog,
+        "NGINX_IMAGE": images.nginx,
         "CATALOG_HOST": CATALOG_HOST.ref,
         "REGISTRY_HOST": REGISTRY_HOST.ref,
         "SITES_PORT": str(SITES_PORT),

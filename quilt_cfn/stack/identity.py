@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from troposphere import GetAtt, Ref, Template, iam
+from troposphere import GetAtt, If, NoValue, Ref, Template, iam
 from troposphere.logs import LogGroup
 
 from quilt_cfn.cloudformation.facts.replacement import resource_page
@@ -16,6 +16,7 @@ from quilt_cfn.cloudformation.template.immutable import ImmutableProperty
 from quilt_cfn.editions import Edition, Signer
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.address import Address
+from quilt_cfn.stack.container_images import ContainerImages
 from quilt_cfn.stack.pseudo_parameters import service
 from quilt_cfn.stack.storage import PackageBucket
 
@@ -74,8 +75,9 @@ def add_instance_profile(
     secrets: dict[str, Ref],
     texts: dict[str, Ref],
     address: Address,
+    images: ContainerImages,
 ) -> iam.InstanceProfile:
-    """The instance's role: what its boot needs, be managed by SSM, and sign URLs if it is to."""
+    """The instance's role: what its boot needs, be managed by SSM, sign URLs, pull images of its account."""
     statements = [
         permissions.read_secrets(*secrets.values()),
         permissions.read_texts(*texts.values()),
@@ -90,6 +92,9 @@ def add_instance_profile(
     policies = [permissions.policy("quilt-server", *statements)]
     if edition.signer is Signer.ROLE:
         policies.append(permissions.policy(_S3_POLICY, *permissions.use_packages(bucket.arn)))
+    for name, repository in zip(("registry", "catalog"), images.own_repositories, strict=False):
+        pull = permissions.policy(f"quilt-pull-{name}", *permissions.pull_images(repository.arn))
+        policies.append(If(repository.condition, pull, NoValue))
     role = t.add_resource(
         iam.Role(
             "ServerRole",

@@ -104,6 +104,24 @@ _BUCKET_RULES = (
     "3 to 63 lower-case letters, digits and hyphens, without a hyphen at either end. The name can't begin with xn--, "
     "sthree- or amzn-s3-demo-, nor end in -s3alias, --ol-s3, --x-s3, --table-s3 or -an"
 )
+# What Docker takes as the name of an image, with the host in lower case and a tag, a digest or both behind it.
+# https://github.com/distribution/reference/blob/main/reference.go
+_IMAGE_LABEL = "[a-z0-9][a-z0-9-]{0,62}(?<!-)"
+_IMAGE_HOST = rf"({_IMAGE_LABEL}(\.{_IMAGE_LABEL})+(:[0-9]{{1,5}})?|{_IMAGE_LABEL}:[0-9]{{1,5}})"
+_IMAGE_PART = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
+_IMAGE_PATH = f"{_IMAGE_PART}(/{_IMAGE_PART})*"
+_IMAGE_DIGEST = "@sha256:[0-9a-f]{64}"
+# A repository in ECR is in a registry of this form. ECR has others, at which no permission is granted here: for FIPS,
+# for IPv6, and in partitions with another domain. https://docs.aws.amazon.com/general/latest/gr/ecr.html
+_IMAGE_IN_ECR = rf"{_ACCOUNT}\.dkr\.ecr\.{_REGION}\.amazonaws\.com/{_IMAGE_PATH}"
+_IMAGE = (
+    rf"({_IMAGE_IN_ECR}|(?![^/]*\.dkr[.-]ecr[.-])({_IMAGE_HOST}/)?{_IMAGE_PATH})"
+    rf"(:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}({_IMAGE_DIGEST})?|{_IMAGE_DIGEST})"
+)
+_IMAGE_RULES = (
+    "An image with a tag or digest, such as example/registry:2.9.15 or, in Amazon ECR, "
+    "111122223333.dkr.ecr.us-east-1.amazonaws.com/example/registry:2.9.15, in lower case; or empty."
+)
 _KEY_ID = "(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 # CloudFormation would replace such a text by what it points to, wherever the value ends up.
 _NO_DYNAMIC_REFERENCE = r"(?!.*\{\{resolve:)"
@@ -451,6 +469,31 @@ ALARM_EMAIL = Field(
     default="",
     free_text=True,
 )
+REGISTRY_IMAGE = Field(
+    name="RegistryImage",
+    label="Image of the registry",
+    description=(
+        "Container image of a registry that you built yourself: in a public registry of images, or in Amazon ECR of "
+        "this account. Give it a tag that never moves, or a digest. Empty: the image of this release."
+    ),
+    pattern=f"({_IMAGE})?",
+    lengths=(0, 456),
+    constraint=_IMAGE_RULES,
+    default="",
+)
+CATALOG_IMAGE = Field(
+    name="CatalogImage",
+    label="Image of the catalog",
+    description=(
+        "Container image of a catalog that you built yourself: in a public registry of images, or in Amazon ECR of "
+        "this account. Give it a tag that never moves, or a digest. Empty: the image of this release."
+    ),
+    pattern=f"({_IMAGE})?",
+    lengths=(0, 456),
+    constraint=_IMAGE_RULES,
+    default="",
+)
+
 _MAY_STAY = "(optional: all of it may stay as it is)"
 FORM = (
     Group("Team", (TEAM_ID, TEAM_NAME)),
@@ -478,7 +521,10 @@ FORM = (
 )
 """The form from top to bottom, as far as every edition has it. What has to be filled in comes first."""
 
-FIELDS = tuple(field for group in FORM for field in group.fields)
+IMAGES = Group(f"Container images {_MAY_STAY}", (REGISTRY_IMAGE, CATALOG_IMAGE))
+"""What the form has in addition where the boot downloads the container images."""
+
+FIELDS = tuple(field for group in (*FORM, IMAGES) for field in group.fields)
 """Every field that does not depend on the release."""
 
 
@@ -511,7 +557,8 @@ def ami_parameter(edition: Edition, release: Release) -> Field:
 
 def form(edition: Edition, release: Release) -> tuple[Group, ...]:
     """The form of an edition from top to bottom."""
-    return (*FORM, Group("Machine image (do not change)", (ami_parameter(edition, release),)))
+    images = [IMAGES] if edition.machine_image is MachineImage.AMAZON_LINUX else []
+    return (*FORM, *images, Group("Machine image (do not change)", (ami_parameter(edition, release),)))
 
 
 def add_form(t: Template, groups: tuple[Group, ...]) -> None:

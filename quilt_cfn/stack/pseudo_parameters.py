@@ -28,9 +28,9 @@ def endpoint(name: str, scheme: str = "") -> Sub:
     return Sub(f"{scheme}{name}.${{AWS::Region}}.${{AWS::URLSuffix}}")
 
 
-def arn(rest: str) -> Sub:
-    """An ARN of this partition from what comes after ``arn:partition:``."""
-    return Sub(f"arn:${{AWS::Partition}}:{rest}")
+def arn(rest: str, **values: Any) -> Sub:
+    """An ARN of this partition from what comes after ``arn:partition:``; ``values`` are for ``${Name}`` in it."""
+    return Sub(f"arn:${{AWS::Partition}}:{rest}", **values)
 
 
 def console(page: str, **values: Any) -> Sub:

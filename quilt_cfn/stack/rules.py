@@ -16,6 +16,7 @@ from quilt_cfn.cloudformation.facts.regional_gaps import (
     REGIONS_WITH_SES_SMTP,
     REGIONS_WITHOUT_IMAGES,
 )
+from quilt_cfn.editions import Edition, MachineImage
 from quilt_cfn.stack.parameters import (
     AVAILABILITY_ZONE_1,
     AVAILABILITY_ZONE_2,
@@ -31,19 +32,27 @@ from quilt_cfn.stack.parameters import (
     Field,
 )
 
+_IMAGES = {
+    MachineImage.AMAZON_LINUX: (
+        "ImagesReachable",
+        "The container images are on Docker Hub, which can't be reached from this Region: choose another Region.",
+    ),
+    MachineImage.BAKED: (
+        "ImageOffered",
+        "The product's machine image is not offered in this Region: choose another Region.",
+    ),
+}
+"""What an instance is launched from -> name and sentence of the rule for Regions in which it can't be had, or not what
+its boot downloads."""
 
-def add_rules(t: Template) -> None:
+
+def add_rules(t: Template, edition: Edition) -> None:
     """Every rule of the template; CloudFormation allows only a few functions in them.
 
     That a zone is one of this Region can't be said with them: EC2 refuses another one with the first subnet.
     """
     region = Ref("AWS::Region")
-    _refuse(
-        t,
-        "ImagesReachable",
-        "The container images are on Docker Hub, which can't be reached from this Region: choose another Region.",
-        _contains(REGIONS_WITHOUT_IMAGES, region),
-    )
+    _refuse(t, *_IMAGES[edition.machine_image], _contains(REGIONS_WITHOUT_IMAGES, region))
     _refuse(
         t,
         "HostNamesDiffer",

@@ -26,6 +26,8 @@ SHELL = [
         CHECKOUT / ".ci",
         CHECKOUT / "tests/boot",
         CHECKOUT / "tests/boot/stand_ins",
+        CHECKOUT / "quilt_cfn/delivery/images/stand_ins",
+        CHECKOUT / "tests/delivery/images",
     )
     for path in sorted(folder.iterdir())
     if path.is_file() and path.read_text().startswith(("#!/bin/bash", "#!/bin/sh"))
@@ -98,7 +100,7 @@ def test_every_path_that_the_boot_runs_is_delivered():
     delivered = {file.path for file in DELIVERED}
     text = instance.read("boot") + instance.read("user-data.sh") + "".join(unit.text for unit in UNITS)
     named = set(re.findall(r"(?:/opt/quilt|/home/ec2-user)/[\w.-]+", text))
-    assert named - {"/opt/quilt/catalog-log", "/opt/quilt/state"} <= delivered
+    assert named - {"/opt/quilt/catalog-log", "/opt/quilt/state", "/opt/quilt/image-release"} <= delivered
     assert "/opt/quilt/steps.sh" in named
 
 
@@ -314,6 +316,83 @@ def test_a_download_that_is_always_refused_fails(home):
     assert done.returncode == 1
     assert "The image registry:1 can't be downloaded" in done.stderr
     assert len(home.calls("pull")) == 6
+
+
+ECR = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
+TOKEN = "token-of-the-instances-role"
+DOCKER_WITH_A_LOGIN = """\
+#!/bin/bash
+case $1 in
+login)
+  cat >"$DOCKER_CONFIG/config.json"
+  stat --format "%n %a" "$DOCKER_CONFIG" >>"$STAND_IN/folders"
+  echo "WARNING: it is in $DOCKER_CONFIG" >&2
+  ;;
+pull)
+  echo "${*: -1} $(cat "$DOCKER_CONFIG/config.json")" >>"$STAND_IN/pulled"
+  [ ! -e "$STAND_IN/denied" ] || exit 1
+  ;;
+esac 2>/dev/null
+exec "$STAND_IN/bin/recorder" "$@"
+"""
+
+
+@pytest.fixture
+def with_ecr(home):
+    """The images of registry and catalog are in ECR; aws and docker write down what they get."""
+    stack = (home.folder / "env/stack").read_text()
+    stack = stack.replace("'registry:1'", f"'{ECR}/team/registry:1'").replace("'catalog:1'", f"'{ECR}/catalog:1'")
+    (home.folder / "env/stack").write_text(stack)
+    home.program("recorder", DOCKER)
+    home.program("docker", DOCKER_WITH_A_LOGIN)
+    home.program(
+        "aws", f'#!/bin/sh\nenv >>{home.folder}/aws.environment; echo "$@" >>{home.folder}/aws.log; echo {TOKEN}\n'
+    )
+    return home
+
+
+def test_an_image_in_ecr_is_downloaded_with_a_token_of_the_role(with_ecr):
+    done = with_ecr.run("start.sh", "--fetch")
+    assert done.returncode == 0, done.stderr
+    asked = (with_ecr.folder / "aws.log").read_text().splitlines()
+    assert [line.split()[:4] for line in asked] == [["ecr", "get-login-password", "--region", "eu-west-1"]] * 2
+    logins = [call["arguments"] for call in with_ecr.calls("login")]
+    assert logins == [["login", "--username", "AWS", "--password-stdin", ECR]] * 2
+    pulled = (with_ecr.folder / "pulled").read_text().splitlines()
+    assert pulled == [f"{ECR}/team/registry:1 {TOKEN}", f"{ECR}/catalog:1 {TOKEN}", "nginx:1 "]
+
+
+def test_the_token_is_no_argument_and_in_no_log(with_ecr):
+    done = with_ecr.run("start.sh", "--fetch")
+    assert TOKEN not in str([call["arguments"] for call in with_ecr.calls()]) + done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_the_token_is_where_nobody_else_can_read_it_and_is_gone_afterwards(with_ecr, denied):
+    if denied:
+        (with_ecr.folder / "denied").touch()
+    assert with_ecr.run("start.sh", "--fetch").returncode == denied
+    folders = [line.split() for line in (with_ecr.folder / "folders").read_text().splitlines()]
+    assert len(folders) == (6 if denied else 2)
+    assert {mode for _, mode in folders} == {"700"}
+    assert not [folder for folder, _ in folders if Path(folder).exists()]
+
+
+def test_the_key_that_signs_urls_is_not_who_asks_ecr(with_ecr):
+    with (with_ecr.folder / "env/stack").open("a") as file:
+        file.write("export AWS_ACCESS_KEY_ID='AKIAEXAMPLE'\nexport AWS_SECRET_ACCESS_KEY='secret'\n")
+    assert with_ecr.run("start.sh", "--fetch").returncode == 0
+    assert "AWS_ACCESS_KEY_ID" not in (with_ecr.folder / "aws.environment").read_text()
+
+
+def test_an_image_in_anybody_elses_ecr_fails_with_what_aws_says_and_what_to_do(with_ecr):
+    with_ecr.program("aws", "#!/bin/sh\necho 'AccessDeniedException: not authorized' >&2; exit 254\n")
+    done = with_ecr.run("start.sh", "--fetch")
+    assert done.returncode == 1
+    assert "AccessDeniedException" in done.stderr
+    assert f"can't log in to {ECR}: an image in Amazon ECR has to be in the stack's own account." in done.stderr
+    assert f"The image {ECR}/team/registry:1 can't be downloaded" in done.stderr
+    assert not (with_ecr.folder / "pulled").exists()
 
 
 def test_a_download_that_stands_still_is_ended_and_tried_again(home):

@@ -60,6 +60,11 @@ class Steps:
         self.program("sleep", "")
         self.program("curl", CURL)
 
+    def of_image(self, name: str, text: str) -> None:
+        """A file that the machine image brings along."""
+        (self.folder / "opt/quilt-image").mkdir(exist_ok=True)
+        (self.folder / "opt/quilt-image" / name).write_text(text)
+
     def environment(self, name: str, values: dict[str, str]) -> None:
         lines = "".join(f"export {name}='{value}'\n" for name, value in values.items())
         (self.folder / "home/ec2-user/env" / name).write_text(lines)
@@ -152,13 +157,70 @@ def test_where_rds_publishes_none_nothing_is_downloaded(steps):
     assert steps.calls("curl") == []
 
 
+def test_the_certificates_of_the_machine_image_are_taken_and_nothing_is_downloaded(steps, bundle):
+    (steps.folder / "download").write_text(PEM)
+    steps.of_image("rds-certificates.pem", "of the image\n")
+    bundle.write_text("of an earlier boot\n")
+    assert steps.run("fetch-certificates").returncode == 0
+    assert bundle.read_text() == "of the image\n"
+    assert steps.calls("curl") == []
+
+
+# The machine image
+
+
+WANTED = "1.2.3"
+
+
+@pytest.fixture
+def image(steps):
+    """Says what the stack wants and which release the image has, and gives back what the boot's first step says."""
+
+    def check(made):
+        (steps.folder / "opt/quilt/image-release").write_text(WANTED)
+        if made is not None:
+            steps.of_image("release", made)
+        return steps.run("check-image")
+
+    return check
+
+
+@pytest.mark.parametrize("made", [f"{WANTED}\n", WANTED])
+def test_an_image_of_the_stacks_release_is_right(image, made):
+    done = image(made)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("1.2.2\n", "the one of release 1.2.2"),
+        ("1.2.3-draft.1\n", "the one of release 1.2.3-draft.1"),
+        ("11.2.3\n", "the one of release 11.2.3"),
+        ("", "the one of release unknown"),
+        ("1.2.3\n1.2.2\n", "the one of release 1.2.31.2.2"),
+        ("\x1b[2J$(id) 1.2.2\n", "the one of release 2id1.2.2"),
+        (f"1{'0' * 5000}\n", f"the one of release 1{'0' * 39}"),
+        (None, "not one that was made for the registry"),
+    ],
+)
+def test_another_image_is_refused_with_what_it_is_what_is_wanted_and_what_to_do(image, made, said):
+    done = image(made)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"The machine image is {said}, and this stack needs the one of release {WANTED}: leave the parameter of the "
+        f"machine image at its default, or choose version {WANTED} in AWS Marketplace and update the stack with its "
+        "template.\n"
+    )
+
+
 # Swap
 
 
 @pytest.fixture
 def swap(steps):
     """The file of the swap; what swapon is told is listed by swapon --show."""
-    swapon = f'case $1 in --show*) cat swaps ;; *) [ -s "$1" ] && echo "$1" >>{steps.folder}/swaps ;; esac'
+    swapon = f'case $1 in --show*) cat swaps ;; *) grep -q zeros "$1" && echo "$1" >>{steps.folder}/swaps ;; esac'
     steps.program("swapon", swapon)
     steps.program("dd", 'for word; do [[ $word != of=* ]] || echo zeros >"${word#of=}"; done')
     steps.program("mkswap", 'stat --format %a "$1" >mode')
@@ -184,9 +246,27 @@ def test_swap_is_made_once(steps, swap):
 
 def test_what_an_interrupted_boot_left_of_it_is_made_anew(steps, swap):
     (steps.folder / "swapfile.new").write_text("half")
-    swap.write_text("not in use yet")
+    swap.write_text("no swap")
     assert steps.run("make-swap").returncode == 0
     assert swap.read_text() == "zeros\n"
+    assert (steps.folder / "swaps").read_text() == f"{swap}\n"
+
+
+def test_the_swap_of_the_machine_image_is_used_as_it_is(steps, swap):
+    swap.write_text("zeros of the image\n")
+    (steps.folder / "etc/fstab").write_text(f"{swap} none swap nofail 0 0\n")
+    assert steps.run("make-swap").returncode == 0
+    assert steps.calls("dd") == steps.calls("mkswap") == []
+    assert (steps.folder / "swaps").read_text() == f"{swap}\n"
+    assert len((steps.folder / "etc/fstab").read_text().splitlines()) == 1
+
+
+def test_swap_that_systemd_has_switched_on_already_is_left_alone(steps, swap):
+    swap.write_text("zeros of the image\n")
+    (steps.folder / "swaps").write_text(f"{swap}\n")
+    assert steps.run("make-swap").returncode == 0
+    assert steps.calls("dd") == []
+    assert [call for call in steps.calls("swapon") if call[0] == str(swap)] == []
 
 
 def test_a_full_disk_is_a_failed_step(steps, swap):

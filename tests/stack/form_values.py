@@ -48,6 +48,39 @@ REGIONS_REFUSED = [
     "us-east-1a", "US-EAST-1", "us-east", "useast1", "us_east_1", " us-east-1", "us-east-1 ", "us-east-1\n", "1", "us", "us-east-",
     "-us-east-1", "us--east-1", "us-east-123", "us-east-1,eu-west-1", "eu-west-1/x", "us-east-1ä", "*", "Ireland", "use1", "us-1",
 ]  # fmt: skip
+DIGEST = f"@sha256:{'0123456789abcdef' * 4}"
+ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
+IMAGES_ACCEPTED = [
+    "", "example/registry:2.9.15", "registry:1", "docker.io/quiltdata/registry:2.9.15", f"quiltdata/registry:2.9.15{DIGEST}",
+    f"quiltdata/registry{DIGEST}", "registry.example.com/quilt/registry:2.9.15", "registry.example.com:5000/registry:v1",
+    f"registry.example.com:5000/a/b/c/d:v1{DIGEST}", "localhost:5000/registry:1", "10.42.0.7:5000/registry:1",
+    "public.ecr.aws/example/registry:1", "ghcr.io/example/registry:sha-0a1b2c3", "quay.io/example/my_registry:1",
+    "example/my__registry:1", "example/my--registry:1", "example/my.registry:1", "example/registry:Build_7.RC-1",
+    "example/registry:_", f"example/registry:{'a' * 128}", f"{ECR}/registry:2.9.15", f"{ECR}/team/registry{DIGEST}",
+    f"{ECR}/example.com/team/registry:2.9.15{DIGEST}", f"{ECR.replace('us-east-1', 'us-gov-west-1')}/registry:1",
+    f"{ECR.replace('us-east-1', 'ap-southeast-7')}/a/b:1", "123/456:7", "dkr.ecr.example/registry:1",
+    "a-dkr.ecr-b.example.com/registry:1",
+]  # fmt: skip
+IMAGES_REFUSED = [
+    "registry", "example/registry", "registry.example.com:5000/registry", f"{ECR}/registry", "example/registry:",
+    "example/registry@", "example/registry:.1", "example/registry:-1", f"example/registry:{'a' * 129}",
+    "example/registry@sha256:0123", f"example/registry{DIGEST[:-1]}", f"example/registry{DIGEST}0",
+    f"example/registry{DIGEST.upper()}", f"example/registry{DIGEST}:1", "example/registry:1:2", "example/registry@1",
+    "https://registry.example.com/registry:1", "Example/registry:1", "REGISTRY.example.com/registry:1", "/registry:1",
+    "example//registry:1", "example/registry/:1", "example/_registry:1", "example/registry_:1", "example/reg___istry:1",
+    "example/reg..istry:1", "example/registry:1 ", " example/registry:1", "example/registry:1\n", "example/regi stry:1",
+    "example/registry:$(id)", "example/registry:`id`", "example/registry:1;id", "example/registry:1'", 'example/registry:"1"',
+    "example/registry:1\\", "example/registry:1&id", "example/registry:1|id", "example/registry:${TAG}", "-v:1",
+    "--privileged", "example/registry:é", "-registry.example.com/registry:1", "registry-.example.com/registry:1",
+    "registry.example.com:/registry:1", "registry.example.com:500000/registry:1", "[::1]:5000/registry:1",
+    "user@registry.example.com/registry:1", "{{resolve:ssm:image}}",
+    # Registries of ECR at which no permission is granted.
+    f"{ECR}.cn/registry:1", "111122223333.dkr.ecr.eusc-de-east-1.amazonaws.eu/registry:1",
+    "111122223333.dkr-ecr.us-east-1.on.aws/registry:1", "111122223333.dkr.ecr-fips.us-east-1.amazonaws.com/registry:1",
+    "111122223333.dkr.ecr.us-east-1.amazonaws.com:443/registry:1", "11112222333.dkr.ecr.us-east-1.amazonaws.com/registry:1",
+    "111122223333.dkr.ecr.us-east-1.example.com/registry:1", "111122223333.dkr.ecr.amazonaws.com/registry:1",
+    "registry.dkr.ecr.example.com:5000/registry:1",
+]  # fmt: skip
 HOSTS_ACCEPTED = [
     "quilt.example.com", "example.com", "a.bc", "quilt-registry.example.com", "q1.example.com", "1.example.com",
     "xn--bcher-kva.example.com", "a-b-c.d-e.example.org", f"{LABEL63}.com", "data.science.team.example.co.uk",
@@ -110,6 +143,8 @@ ACCEPTED: dict[str, list[str]] = {
             ]
         ),
     ],
+    "RegistryImage": IMAGES_ACCEPTED,
+    "CatalogImage": IMAGES_ACCEPTED,
     "PackageBucket": BUCKETS_ACCEPTED,
     "ExistingBucket": ["", *BUCKETS_ACCEPTED],
     "DBPassword": [
@@ -166,6 +201,8 @@ REFUSED: dict[str, list[str]] = {
         CERTIFICATE.replace("arn:", ""), CERTIFICATE.replace("89ab", "89ag"), "arn:aws:iam::111122223333:server-certificate/x",
         f"{CERTIFICATE},{CERTIFICATE}",
     ],
+    "RegistryImage": IMAGES_REFUSED,
+    "CatalogImage": IMAGES_REFUSED,
     "PackageBucket": ["", *BUCKETS_REFUSED],
     "ExistingBucket": BUCKETS_REFUSED,
     "DBPassword": [

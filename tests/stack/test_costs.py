@@ -30,7 +30,8 @@ def test_every_field_says_what_it_does_to_the_bill():
     table, _, rest = BY_FIELD.partition("These make no difference:")
     rows = {name for line in table.splitlines() for name in CODE.findall(line.split("|")[1] if "|" in line else "")}
     without = set(CODE.findall(rest))
-    assert rows | without == {field.name for field in FIELDS}, "add the field to docs/costs.md, or remove it"
+    names = {*(field.name for field in FIELDS), "AmiId"}
+    assert rows | without == names, "add the field to docs/costs.md, or remove it"
     assert not rows & without
 
 

@@ -153,8 +153,16 @@ def test_no_document_has_what_image_builder_takes_for_a_variable(factory):
 
 @pytest.mark.parametrize("file", image.PROGRAMS)
 def test_a_file_can_be_written_by_a_here_document(file):
-    assert image.read(file).endswith("\n")
-    assert "END_OF_FILE" not in image.read(file).splitlines()
+    lines = image.read(file).split("\n")
+    assert lines[-1] == ""
+    assert "END_OF_FILE" not in lines
+    assert [each for each in lines if each != each.rstrip()] == [], "YAML would write it in one line with escapes"
+
+
+def test_every_document_can_be_read_in_the_template(factory):
+    text = to_yaml(factory)
+    assert text.count("      Data: |\n") == len(components(factory))
+    assert "\n                # Bakes what a release needs into a machine image" in text
 
 
 class Instance:
@@ -514,6 +522,11 @@ def test_another_parent_or_digest_of_an_image_makes_another_recipe(factory, rele
     assert name_of(parent, "ImageRecipe") != name_of(factory, "ImageRecipe")
     digest = build_image_factory(with_digest(release, f"sha256:{'b' * 64}"))
     assert replaced(factory, digest) == {"BakeComponent", "ImageRecipe"}
+
+
+def test_the_image_that_was_made_changes_nothing_of_what_made_it(factory, release):
+    """Its ID comes into the release file after the build."""
+    assert build_image_factory(release._replace(ami_id="ami-0123456789abcdef0")) == factory
 
 
 def test_a_draft_has_the_version_of_its_release_and_another_name(factory, release):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quilt_cfn.stack.parameters import FIELDS
+from quilt_cfn.stack.parameters import FIELDS, IMAGES
 from tests.launches import DOCUMENTED, as_text, launch_stack
 
 FREE_TEXTS = [field.name for field in FIELDS if field.free_text]
@@ -65,8 +65,10 @@ def test_nothing_secret_is_in_user_data_metadata_or_outputs(marked):
 
 def test_secret_parameters_are_hidden_in_the_console_and_have_no_default(template):
     for field in FIELDS:
-        parameter = template["Parameters"][field.name]
-        if field.secret:
+        parameter = template["Parameters"].get(field.name)
+        if parameter is None:
+            assert field in IMAGES.fields
+        elif field.secret:
             assert parameter["NoEcho"] is True
             assert "Default" not in parameter
             assert parameter["MinLength"] >= 1

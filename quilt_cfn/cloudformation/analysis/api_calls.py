@@ -76,14 +76,16 @@ class ApiCall(NamedTuple):
 def api_calls(launch: Launch, contract: Contract) -> tuple[ApiCall, ...]:
     """Every call that is known.
 
-    Where the contract says who calls an action and on what, a script adds nothing: it may have other credentials than
-    the instance's, or mention a resource for another reason. What else the template shows adds exact calls only.
+    Where the contract says who calls an action, on what and under which condition, a script adds nothing: it may have
+    other credentials than the instance's, or mention a resource for another reason. What else the template shows adds
+    exact calls only.
     """
     of_contract = [
         ApiCall(call.principal, call.action, (launch.compute({"Fn::Sub": call.resource}),), call.because)
         for call in contract.calls
+        if call.condition is None or launch.conditions.get(call.condition)
     ]
-    actions = {call.action for call in of_contract}
+    actions = {call.action for call in contract.calls}
     exact = {(call.caller, call.action) for call in of_contract}
     of_services = [*_of_flow_logs(launch), *_of_targets(launch), *_of_tasks(launch)]
     return (

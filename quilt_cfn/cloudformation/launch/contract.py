@@ -25,6 +25,8 @@ class ContractCall(NamedTuple):
     """Who makes the call and what for: a sentence without its full stop."""
     template: str
     """The name of the template's file."""
+    condition: str | None = None
+    """The template's condition under which the call is made; None if it always is."""
 
 
 class ContractConnection(NamedTuple):

@@ -186,8 +186,8 @@ SERVICES = ("Principal", "NotPrincipal", "AWSServiceName", "iam:PassedToService"
 @rule("M17", "error", "The launch fails, or the product doesn't work, in some Regions.", GUIDE, once=True)
 def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds a Region, ``arn:aws:`` or ``amazonaws.com`` that is written into resources, outputs or mappings. Mappings
-    whose keys are Regions or partitions, conditions and rules, descriptions and comments may name them, and a service
-    principal ends in ``amazonaws.com`` everywhere.
+    whose keys are Regions or partitions, conditions and rules, descriptions and comments may name them, and so may a
+    text that Fn::Split takes apart. A service principal ends in ``amazonaws.com`` everywhere.
 
     Why it is bad: the product is launched in every Region that is enabled for it, and a literal fits only some of them.
 
@@ -202,7 +202,7 @@ def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation
     }
     sections = {**{key: map_at(launch.template, key) for key in ("Resources", "Outputs")}, "Mappings": tables}
     for text, path in strings_in(sections):
-        if not any(str(key).endswith(("Description", "Comment")) for key in path):
+        if not any(key == "Fn::Split" or str(key).endswith(("Description", "Comment")) for key in path):
             is_service = SERVICE.fullmatch(text) and any(key in SERVICES for key in path)
             found = (REGION_ALONE if is_service else LITERAL).search(re.sub(r"(?m)^\s*#.*$", "", text))
             if found:

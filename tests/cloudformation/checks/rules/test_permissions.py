@@ -35,7 +35,9 @@ SIGNER = {"registry": "RegistryUser", "marketplace": "ServerRole"}
 def statement(template: dict[str, Any], owner: str, action: str) -> dict[str, Any]:
     """The statement of a user's or role's own policies that names an action."""
     policies = template["Resources"][owner]["Properties"]["Policies"]
-    statements = [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
+    # One that is there on a condition is in an Fn::If.
+    documents = [policy.get("PolicyDocument") or policy["Fn::If"][1]["PolicyDocument"] for policy in policies]
+    statements = [each for document in documents for each in document["Statement"]]
     return next(each for each in statements if action in each["Action"])
 
 
