@@ -71,7 +71,7 @@ IMAGE_FACTORY = OtherTemplate(
 )
 EDITIONS = {edition.name: edition for edition in (REGISTRY, MARKETPLACE)}
 
-TEMPLATE_FILES = {each.name: each.file for each in (*EDITIONS.values(), IMAGE_FACTORY)}
+TEMPLATE_FILES = {**{name: edition.file for name, edition in EDITIONS.items()}, IMAGE_FACTORY.name: IMAGE_FACTORY.file}
 """Name on the command line -> file in templates/. ``quilt_cfn.stack.BUILDERS`` has what builds it."""
 
 

@@ -28,8 +28,8 @@ LARGEST_DOCUMENT = 16_000
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-imagebuilder-component.html"""
 
 _MINUTE = 60
-_TABLES = tuple(each for each in image.PROGRAMS if each != "check_image.py" and not each.endswith(".sh"))
-"""What check_image.py reads beside it."""
+_BESIDE = tuple(each for each in image.PROGRAMS if each != "check_image.py" and not each.endswith(".sh"))
+"""The modules and tables that check_image.py needs beside it."""
 _END = "END_OF_FILE"
 _FOLDER = "/run/quilt-build"
 """Where the programs lie while they run: in memory, so that none gets into the image."""
@@ -96,7 +96,7 @@ def _programs(release: Release) -> Iterator[_Program]:
         "Refuses an image that AWS Marketplace would refuse.",
         "validate",
         "python3",
-        ("check_image.py", *_TABLES),
+        ("check_image.py", *_BESIDE),
         ("--live",),
         minutes=20,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
+import jmespath  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from quilt_cfn import image
@@ -137,7 +138,8 @@ def test_every_document_is_as_small_as_a_template_may_have_it(release, digest):
 
 
 def with_digest(release: Release, digest: str | None) -> Release:
-    return release._replace(**{name: each._replace(digest=digest) for name, each in release.images.items()})
+    registry, catalog, nginx = (each._replace(digest=digest) for each in release.images.values())
+    return release._replace(registry=registry, catalog=catalog, nginx=nginx)
 
 
 def components(template: dict[str, Any]) -> dict[str, Any]:
@@ -576,7 +578,7 @@ def test_the_newest_image_is_the_one_that_is_printed(stack):
         {**summary("", "FAILED", "2026-11-29T10:00:00Z"), "outputResources": {}},
     ]
     query = words[words.index("--query") + 1]
-    assert cli.jmespath.search(query, {"imageSummaryList": summaries}) == "ami-2"
+    assert jmespath.search(query, {"imageSummaryList": summaries}) == "ami-2"
 
 
 def summary(ami: str, status: str, created: str) -> dict[str, Any]:
