@@ -2,7 +2,8 @@
 
 Nothing that a registry says about a digest is believed: it is computed from the bytes. The registry of an image is
 asked by HTTPS, or in plain HTTP if it is on this computer. Credentials go to that registry and to the token server that
-it names, which is how docker and containerd treat them, and only when the registry asks for them.
+it names, only when the registry asks for them, and nowhere else. Docker and containerd do the same:
+https://github.com/containerd/containerd/blob/main/core/remotes/docker/authorizer.go
 """
 
 from __future__ import annotations
@@ -156,8 +157,8 @@ class _Registry:
         self.opener = make_opener(proxies=not reference.is_local)
         self.credentials: Credentials | None = None
         """Those that were used."""
-        self.authorization = ""
-        """The header's value, once the registry has asked for it."""
+        self.authorization: dict[str, str] = {}
+        """That header, once the registry has asked for it."""
         self.plain = reference.is_local and self._speaks_plain_http()
         self.url = f"{'http' if self.plain else 'https'}://{reference.server}/v2/"
 
@@ -171,9 +172,8 @@ class _Registry:
         document = self._json(answer)
         named = document.get("mediaType", answer.media_type)
         if document.get("schemaVersion") == 1 or ".docker.distribution.manifest.v1+" in answer.media_type:
-            raise _no_image(
-                self.reference, "the registry has it in docker's schema 1, from before 2016, which names no whole image"
-            )
+            # https://github.com/moby/moby/pull/47459
+            raise _no_image(self.reference, "the registry has it in docker's schema 1, which docker no longer pulls")
         # What can be read as an index and as a manifest would be two images under one digest:
         # https://github.com/opencontainers/image-spec/security/advisories/GHSA-77vh-xpmg-72qh
         ambiguous = "manifests" in document and ("config" in document or "layers" in document)
@@ -193,10 +193,10 @@ class _Registry:
     def _get(self, path: str, accept: str) -> Answer:
         """The answer to a request about the repository that was accepted."""
         url = f"{self.url}{self.reference.repository}/{path}"
-        answer = self._ask(url, {"Accept": accept})
+        answer = self._ask(url, {"Accept": accept, **self.authorization})
         if answer.status == 401 and not self.authorization:
-            self.authorization = self._authorize(answer.challenges)
-            answer = self._ask(url, {"Accept": accept})
+            self.authorization = {"Authorization": self._authorize(answer.challenges)}
+            answer = self._ask(url, {"Accept": accept, **self.authorization})
         if answer.is_page:
             raise self._no_registry(self.reference.server, "a web page")
         if answer.status == 404:
@@ -206,14 +206,11 @@ class _Registry:
         return answer
 
     def _ask(self, url: str, headers: Mapping[str, str] = {}, body: bytes | None = None) -> Answer:
-        """Any answer of the registry or, with headers of its own, of the token server."""
+        """Any answer of the registry or of its token server."""
         host = urlsplit(url).netloc
-        if self.authorization and url.startswith(self.url):
-            headers = {**headers, "Authorization": self.authorization}
-        headers = {"User-Agent": _CLIENT, **headers}
         try:
             try:
-                answer = open_url(self.opener, url, headers, body)
+                answer = open_url(self.opener, url, {"User-Agent": _CLIENT, **headers}, body)
             except urllib.error.HTTPError as error:
                 answer = error
             with answer:
@@ -252,13 +249,12 @@ class _Registry:
     def _token(self, parameters: Mapping[str, str]) -> str:
         """An access token of the token server that a challenge names."""
         realm = parameters.get("realm", "")
-        host = urlsplit(realm).netloc
-        local = self.plain and realm.startswith("http://") and is_loopback(urlsplit(realm).hostname or "")
-        if not (realm.startswith("https://") or local) or has_user(realm):
+        if not self._may_give_tokens(realm):
             raise UserError(
                 f"{self.reference.server} sends to {shown(realm) or 'nowhere'} for a token, which is no https URL.",
                 _NAME,
             )
+        host = urlsplit(realm).netloc
         scopes = parameters.get("scope", f"repository:{self.reference.repository}:pull").split()
         fields = {"service": parameters["service"]} if "service" in parameters else {}
         if self.credentials and self.credentials.identity_token:
@@ -279,6 +275,15 @@ class _Registry:
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise self._no_registry(host, "something without a token")
         return token
+
+    def _may_give_tokens(self, realm: str) -> bool:
+        """Whether the URL of a token server is one of https, or of a server on this computer like the registry."""
+        try:
+            parts = urlsplit(realm)
+        except ValueError:
+            return False
+        local = self.plain and parts.scheme == "http" and is_loopback(parts.hostname or "")
+        return bool((parts.scheme == "https" or local) and parts.hostname) and not has_user(realm)
 
     # What is said about answers that are none.
 

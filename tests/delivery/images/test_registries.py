@@ -173,6 +173,14 @@ def test_wrong_credentials_are_named_by_their_file(private, docker_config):
     assert f"docker login {private.host}," in error.next_step
 
 
+def test_a_token_is_no_password(fake, docker_config):
+    log_in(docker_config, fake.host, auth=base64.b64encode(b"reader:").decode(), identitytoken=SECRET)
+    challenge = ("WWW-Authenticate", 'Basic realm="a"')
+    fake.answers = {"/v2/a/b/manifests/1": reply(b"{}", JSON, challenge, status=401)}
+    assert "does not accept the credentials" in refusal(asked(fake)).what
+    assert [request.authorization for request in fake.requests] == [""]
+
+
 # With tokens of a token server.
 
 
@@ -414,6 +422,8 @@ CHALLENGES = {
     'Bearer realm="file:///etc/passwd"': "sends to file:///etc/passwd for a token, which is no https URL.",
     f'Bearer realm="https://{USER}@127.0.0.1/"': "for a token, which is no https URL.",
     'Bearer realm="http://127.0.0.1:9/token"': "for a token, which is no https URL.",
+    'Bearer realm="https://[/token"': "sends to https://[/token for a token, which is no https URL.",
+    'Bearer realm="https:///token"': "for a token, which is no https URL.",
     "Bearer": "sends to nowhere for a token, which is no https URL.",
     'Digest realm="a", nonce="b"': "asks for an authorization of an unknown kind.",
     'Basic realm="a"': "without credentials, or has no such repository (401).",
@@ -462,8 +472,21 @@ def test_a_token_that_is_not_accepted_is_not_asked_for_twice(fake, trusted):
         realm = ("WWW-Authenticate", f'Bearer realm="{tokens.url}/"')
         fake.answers = {"/v2/a/b/manifests/1": reply(b"{}", JSON, realm, status=401)}
         assert "does not show" in refusal(asked(fake)).what
-        assert len(tokens.requests) == 1
+        assert tokens.paths == ["/?scope=repository%3Aa%2Fb%3Apull"], "what the registry did not say"
     assert [request.authorization for request in fake.requests] == ["", "Bearer t"]
+
+
+def test_a_token_that_is_not_accepted_for_a_part_is_not_asked_for_twice(fake, trusted):
+    blob = f"/v2/a/b/blobs/{digest_of(GOOD.config)}"
+
+    def answers(path: str, authorization: str) -> Reply | Endless:
+        return GOOD.answers()[path] if authorization == "Bearer t" and path != blob else refused
+
+    fake.answers = answers
+    with Fake(trusted, lambda path, authorization: reply(b'{"token": "t"}', JSON)) as tokens:
+        refused = reply(b"{}", JSON, ("WWW-Authenticate", f'Bearer realm="{tokens.url}/"'), status=401)
+        assert "does not show" in refusal(asked(fake)).what
+        assert len(tokens.requests) == 1
 
 
 def test_a_redirection_to_another_server_is_followed_without_the_credentials(fake, trusted, docker_config):
