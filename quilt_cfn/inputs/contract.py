@@ -14,6 +14,7 @@ CONTRACT_FILE = Path(__file__).resolve().parents[2] / "marketplace" / "contract.
 _NAME = re.compile(r"[A-Za-z0-9-]+")
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z]+")
 _NUMBER = re.compile(r"[0-9]+")
+_REGION = re.compile(r"[a-z]+(-[a-z]+)+-[0-9]+")
 
 
 def read_contract(path: Path = CONTRACT_FILE) -> Contract:
@@ -28,7 +29,7 @@ def read_contract(path: Path = CONTRACT_FILE) -> Contract:
         ),
         connections=tuple(map(_connection, fields.entries("connections", "with source, destination, port"))),
         containers={name: int(port) for name, port in fields.map("containers", "a port", _NUMBER).items()},
-        others=dict(map(_other, fields.entries("others", "with template, parameter_sets"))),
+        others=dict(map(_other, fields.entries("others", "with template, regions, parameter_sets"))),
     )
     fields.refuse_others()
     return contract
@@ -56,8 +57,8 @@ def _connection(fields: Fields) -> ContractConnection:
     )
 
 
-def _other(fields: Fields) -> tuple[str, dict[str, dict[str, str]]]:
-    return (
-        fields.string("template", "the name of the file of a template that is no edition"),
-        fields.maps("parameter_sets", "the value of a parameter"),
+def _other(fields: Fields) -> tuple[str, Contract]:
+    return fields.string("template", "the name of the file of a template that is no edition"), Contract(
+        parameter_sets=fields.maps("parameter_sets", "the value of a parameter"),
+        regions=fields.strings("regions", "the name of a Region such as eu-west-1", _REGION),
     )

@@ -27,11 +27,13 @@ def test_only_our_templates_and_their_resources_are_named(edition, template):
 
 def test_a_template_that_is_no_edition_has_its_own_parameter_sets_and_nothing_of_the_editions():
     contract = CONTRACT.for_template(IMAGE_FACTORY.file)
-    assert contract.parameter_sets == CONTRACT.others[IMAGE_FACTORY.file]
+    assert contract.parameter_sets.keys() == {"documented", "with-mail"}
+    assert contract.regions == ("us-east-1",)
     assert (contract.connections, contract.containers, contract.calls) == ((), {}, ())
     editions = {edition.file for edition in EDITIONS.values()}
     assert CONTRACT.others.keys() == set(TEMPLATE_FILES.values()) - editions
     assert all(CONTRACT.for_template(file).parameter_sets == CONTRACT.parameter_sets for file in editions)
+    assert not any(CONTRACT.for_template(file).regions for file in editions), "they are launched everywhere"
 
 
 def test_what_calls_it_makes_may_be_said_of_it_too():
@@ -58,8 +60,9 @@ def test_a_parameter_set_is_the_documented_one_with_other_values():
         {"calls": None},
         {"containers": {"registry": "http"}},
         {"others": None},
-        {"others": [{"template": "other.yaml", "parameter_sets": {}}]},
-        {"others": [{"template": "other.yaml", "parameter_sets": {"all": {"Size": [3]}}}]},
+        {"others": [{"template": "other.yaml", "regions": ["us-east-1"], "parameter_sets": {}}]},
+        {"others": [{"template": "other.yaml", "regions": ["Europe"], "parameter_sets": {"all": {}}}]},
+        {"others": [{"template": "other.yaml", "regions": ["us-east-1"], "parameter_sets": {"all": {"Size": [3]}}}]},
     ],
 )
 def test_a_broken_contract_is_refused(tmp_path, broken):

@@ -80,11 +80,14 @@ def test_it_is_built_by_its_name_on_the_command_line(release, factory):
     assert BUILDERS["image-factory"](release) == factory
 
 
-def test_every_engine_finds_nothing_that_is_not_suppressed_with_a_reason(factory, tmp_path):
+@pytest.mark.parametrize("registry", [None, f"{REGISTRY_IN_ECR}:2.9.15"])
+def test_no_engine_finds_anything_wherever_the_images_are(release, registry, tmp_path):
+    if registry:
+        release = release._replace(registry=Image(registry, DIGESTED))
     file = tmp_path / IMAGE_FACTORY.file
-    file.write_text(to_yaml(factory))
+    file.write_text(to_yaml(build_image_factory(release)))
     report = check(read_subjects([file], None, tmp_path))
-    assert [str(each) for each in report.findings] == []
+    assert [str(each) for each in (*report.findings, *report.suppressed)] == []
     assert len(SETS) == 2
 
 
@@ -391,7 +394,12 @@ def test_for_images_in_ecr_it_may_pull_exactly_these_repositories(release):
 
 
 @pytest.mark.parametrize(
-    "name", ["public.ecr.aws/quilt/registry", "evil.example/444455556666.dkr.ecr.eu-west-1.amazonaws.com/a"]
+    "name",
+    [
+        "public.ecr.aws/quilt/registry",
+        "evil.example/444455556666.dkr.ecr.eu-west-1.amazonaws.com/a",
+        f"1{REGISTRY_IN_ECR}",
+    ],
 )
 def test_no_other_registry_is_taken_for_ecr(release, name):
     stack = launch(build_image_factory(release._replace(registry=Image(f"{name}:1", DIGESTED))))

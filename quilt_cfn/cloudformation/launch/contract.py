@@ -48,15 +48,15 @@ class Contract:
     connections: tuple[ContractConnection, ...] = ()
     containers: Mapping[str, int] = field(default_factory=dict)
     """Container -> the port on which it listens."""
-    others: Mapping[str, Mapping[str, dict[str, Any]]] = field(default_factory=dict)
-    """The name of the file of a template that is no product -> its own parameter sets."""
+    regions: tuple[str, ...] = ()
+    """The Regions in which it is launched; empty if in every one."""
+    others: Mapping[str, Contract] = field(default_factory=dict)
+    """The name of the file of a template that is no product -> its own contract, but for its calls."""
 
     def for_template(self, file_name: str) -> Contract:
         """The part of the contract that is about one template."""
         calls = tuple(call for call in self.calls if call.template == file_name)
-        if file_name in self.others:
-            return Contract(self.others[file_name], calls)
-        return replace(self, calls=calls)
+        return replace(self.others.get(file_name, self), calls=calls)
 
 
 EMPTY_CONTRACT = Contract()

@@ -187,7 +187,8 @@ SERVICES = ("Principal", "NotPrincipal", "AWSServiceName", "iam:PassedToService"
 def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation]:
     """Finds a Region, ``arn:aws:`` or ``amazonaws.com`` that is written into resources, outputs or mappings. Mappings
     whose keys are Regions or partitions, conditions and rules, descriptions and comments may name them, and so may a
-    text that Fn::Split takes apart. A service principal ends in ``amazonaws.com`` everywhere.
+    text that Fn::Split takes apart. A service principal ends in ``amazonaws.com`` everywhere. Nothing is found in a
+    template of which the contract says in which Regions it is launched.
 
     Why it is bad: the product is launched in every Region that is enabled for it, and a literal fits only some of them.
 
@@ -195,6 +196,8 @@ def no_region_is_named(launch: Launch, contract: Contract) -> Iterator[Violation
 
         Resource: !Sub 'arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:jobs'
     """
+    if contract.regions:
+        return
     tables = {
         name: table
         for name, table in map_at(launch.template, "Mappings").items()

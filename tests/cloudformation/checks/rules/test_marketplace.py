@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quilt_cfn.cloudformation.checks.rules import RULES
-from quilt_cfn.cloudformation.launch import ValidationError, evaluate
+from quilt_cfn.cloudformation.launch import EMPTY_CONTRACT, Contract, ValidationError, evaluate
 from tests.cloudformation.checks.conftest import findings, rules_and_places
 
 
@@ -438,6 +438,16 @@ ODD: list[Any] = [
     True,
     ["a", 1],
 ]
+
+
+def test_a_template_that_is_launched_in_certain_regions_may_name_them(seeded):
+    a_region_by_its_name(seeded)
+    launch = evaluate(seeded, {}, allow_missing=True)
+    found = [
+        rules_and_places(seeded, [launch], contract, [RULES["M17"]])
+        for contract in (EMPTY_CONTRACT, Contract(regions=("us-east-1",)))
+    ]
+    assert found == [{("M17", "ServerTemplate")}, set()]
 
 
 @pytest.mark.parametrize("odd", ODD, ids=repr)
