@@ -61,6 +61,27 @@ def test_an_error_becomes_a_sentence_and_a_next_step(error, said, then):
     assert SECRET not in str(shown)
 
 
+@pytest.mark.parametrize(
+    ("error", "passes", "sign_in"),
+    [
+        (answered("Throttling"), True, False),
+        (answered("503"), True, False),
+        (answered("ValidationError"), False, False),
+        (answered("AccessDenied"), False, False),
+        (answered("ExpiredToken"), False, True),
+        (exceptions.NoCredentialsError(), False, True),
+        (exceptions.EndpointConnectionError(endpoint_url="https://x/y"), True, False),
+        (exceptions.ConnectionClosedError(endpoint_url="https://x/y"), True, False),
+        (exceptions.SSLError(endpoint_url="https://x/y", error="wrong"), False, False),
+        (exceptions.ProxyConnectionError(proxy_url="http://x"), False, False),
+        (exceptions.ParamValidationError(report="wrong"), False, False),
+    ],
+)
+def test_what_passes_by_itself_is_told_from_what_wants_another_sign_in(error, passes, sign_in):
+    assert aws.passes(error) == passes
+    assert aws.wants_another_sign_in(error) == sign_in
+
+
 def test_another_error_is_shown_in_the_words_of_aws():
     shown = aws.user_error(answered("KeyTooLongError", "Your key is too long."), "It could not be written")
     assert shown.what == "It could not be written: KeyTooLongError, Your key is too long."
