@@ -114,7 +114,7 @@ def test_a_command_exists_with_its_options_and_what_it_shows(page, words):
         assert not re.search(r"\bNone\b", str(shown)), query
 
 
-@pytest.mark.parametrize("name", ["recovery.md", "releasing.md"])
+@pytest.mark.parametrize("name", ["recovery.md", "releasing.md", "rehearsal.md"])
 def test_every_command_of_a_page_is_found(name):
     found = [words for page, words in FOUND if page == name]
     written = next(page for page in DOCS if page.name == name).read_text(encoding="utf-8")
