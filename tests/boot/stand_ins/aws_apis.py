@@ -150,6 +150,7 @@ class Answer(BaseHTTPRequestHandler):
             "AssociateAddress": associate_address,
             "CreateLogStream": create_log_stream,
             "DescribeTargetHealth": describe_target_health,
+            "GetAuthorizationToken": lambda call: {"password": "token-of-the-instances-role"},
             "GetParameter": get_parameter,
             "GetSecretValue": get_secret_value,
             "HeadBucket": head_bucket,

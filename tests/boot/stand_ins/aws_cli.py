@@ -18,6 +18,8 @@ def understand(service, operation, words, region):
         if service == "logs":
             key = key[0].lower() + key[1:]
         parameters[key] = json.loads(value) if name == "log-events" else value
+    if operation == "get-login-password":  # a command of the CLI, which prints a part of the API's answer
+        return "GetAuthorizationToken", parameters, {"query": "password", "output": "text"}
     return camel_case(operation), parameters, own
 
 
