@@ -15,13 +15,14 @@ import botocore.session
 import jmespath  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from awscli.customizations.cloudformation.deploy import DeployCommand  # type: ignore[import-untyped]
+from awscli.customizations.ecr import ECRGetLoginPassword  # type: ignore[import-untyped]
 from botocore import xform_name
 from botocore.model import OperationModel, Shape
 
 DOCS = sorted((Path(__file__).resolve().parent.parent / "docs").glob("*.md"))
 GLOBAL_OPTIONS = {"--output", "--query", "--region"}
 """What every command takes: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html."""
-OF_THE_CLI_ALONE = {"s3": None, "cloudformation deploy": DeployCommand}
+OF_THE_CLI_ALONE = {"s3": None, "cloudformation deploy": DeployCommand, "ecr get-login-password": ECRGetLoginPassword}
 """Commands that are no operations of an API -> what says which options they have."""
 
 
@@ -93,7 +94,7 @@ def example(shape: Shape | None, seen: tuple[str, ...] = ()) -> Any:
 @pytest.mark.parametrize(("page", "words"), FOUND, ids=[f"{page}: {' '.join(words[:3])}" for page, words in FOUND])
 def test_a_command_exists_with_its_options_and_what_it_shows(page, words):
     given = {word for word in words if word.startswith("--")}
-    command = next((each for each in OF_THE_CLI_ALONE if " ".join(words).startswith(f"{each} ")), None)
+    command = next((each for each in OF_THE_CLI_ALONE if f"{' '.join(words)} ".startswith(f"{each} ")), None)
     if command:
         table = getattr(OF_THE_CLI_ALONE[command], "ARG_TABLE", None)
         known = {f"--{each['name']}": each.get("required", False) for each in table or ()}
