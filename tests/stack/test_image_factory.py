@@ -351,6 +351,7 @@ def test_an_instance_has_version_2_of_the_metadata_service_and_does_not_outlive_
 def test_there_is_a_way_to_the_internet_before_anything_can_be_built(stack):
     before = stack.launch.before("ImagePipeline")
     assert {"PublicDefaultRoute", "PublicSubnetRoutes", "InternetGatewayAttachment"} <= before
+    assert stack.properties("PublicSubnet")["MapPublicIpOnLaunch"] is True, "there is no NAT gateway"
 
 
 def test_every_instance_type_is_for_the_platform_of_the_images(stack):
