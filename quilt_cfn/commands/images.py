@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from typing import Any
 
 from quilt_cfn.commands.arguments import Parser, add_command, print_lines
@@ -86,8 +87,11 @@ def _try(options: argparse.Namespace) -> int:
         nginx=image(options.nginx_image, release.nginx),
     )
     parameters = read_contract().parameter_sets["documented"]
-    misfits = 0
-    for line in try_images(release, parameters, options.postgres_image or POSTGRES, options.keep):
-        print(line, flush=True)
-        misfits += getattr(line, "state", "fits") != "fits"
-    return int(misfits > 0)
+    states = []
+    with closing(try_images(release, parameters, options.postgres_image or POSTGRES, options.keep)) as lines:
+        for line in lines:
+            print(line, flush=True)
+            states.append(getattr(line, "state", "fits"))
+    misfits, unknown = states.count("does not fit"), states.count("not tried")
+    print(f"{misfits} do not fit, {unknown} were not tried." if misfits or unknown else "All of it fits.")
+    return int(misfits + unknown > 0)

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import ssl
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,10 @@ POSTGRES = "docker.io/library/postgres:16"
 """The image of the database unless there is another one: https://hub.docker.com/_/postgres"""
 
 
-def try_images(release: Release, parameters: Mapping[str, str], postgres: str, keep: bool) -> Iterator[Fact | str]:
-    """Every fact as soon as it is known, and sentences about the trial itself.
+def try_images(
+    release: Release, parameters: Mapping[str, str], postgres: str, keep: bool
+) -> Generator[Fact | str, None, None]:
+    """Every fact as soon as it is known, and sentences about what is left; close it to end the trial.
 
     ``release`` has the images to try, ``parameters`` are those of any launch. With ``keep``, what runs is not removed
     when all has been tried. Raises ``UserError`` where nothing can be tried.
@@ -69,20 +71,26 @@ def _start(docker: Docker, release: Release, files: Files, bash: str, postgres: 
     published = ["--publish", "127.0.0.1::443", "--publish", "127.0.0.1::8443"]
     user = ["--user", "0:0", "--entrypoint", "python3"]
     image = release.registry.reference
-    ports: dict[int, int] = {}
-    try:
-        docker.start("services", *mounts, *aliases, *published, *user, image, "/trial/services.py")
-        ports = {port: docker.port("services", port) for port in (443, 8443)}
-    except UserError:
-        pass  # what the registry's image lacks is said by the check of its programs
     environment = variables(files, docker.name, docker.program, os.environ.get("PATH", ""))
-    files.write_environments(ports.get(8443, 0))
 
     def script(name: str, *arguments: str, **options: Any) -> Done:
         return run([bash, str(files.folder / "home/ec2-user" / name), *arguments], variables=environment, **options)
 
     context = ssl.create_default_context(cafile=str(files.authority))
-    return Trial(docker, release, files, context, script, ports, {})
+    trial = Trial(docker, release, files, context, script, {}, {})
+    try:
+        docker.start("services", *mounts, *aliases, *published, *user, image, "/trial/services.py")
+        trial.ports.update({port: docker.port("services", port) for port in (443, 8443)})
+        if not wait(lambda: trial.send(files.s3_host, "GET", "/", port=443).status, 30):
+            raise UserError(
+                f"What stands for AWS does not run in the registry's image: {docker.logs('services').last_words}",
+                "Its python3 has to be 3.5 or newer, with its standard library.",
+            )
+        files.write_environments(trial.ports[8443])
+    except UserError as error:
+        # If it is because the image has no python3, the check of its programs says so.
+        trial.known["services"] = error
+    return trial
 
 
 def _keep(trial: Trial) -> Iterator[str]:

@@ -6,6 +6,7 @@ what did not fit is not tried. docs/open-source.md has the same list with the re
 
 from __future__ import annotations
 
+import email
 import hashlib
 import http.client
 import json
@@ -152,7 +153,7 @@ def system(trial: Trial) -> str:
 
     ends = {(row["system"], row["version"]): row["ends"] for row in check_image.rows("ends_of_life.csv")}
     for name, image in trial.release.images.items():
-        text = trial.docker.read_file(image.reference, ("/usr/lib/os-release", "/etc/os-release"), trial.files.folder)
+        text = trial.docker.read_file(image.reference, ("/etc/os-release", "/usr/lib/os-release"), trial.files.folder)
         if not text:
             raise Misfit(
                 f"The image of {name} does not say in /etc/os-release which operating system it has. "
@@ -168,7 +169,7 @@ _BASE = "Nobody repairs what is found in it: build the image from a base that is
 
 def programs(trial: Trial) -> str:
     image = trial.release.registry.reference
-    done = trial.docker("run", "--rm", "--network", "none", image, "timeout", "60", "python3", "-c", LOOK, "image")
+    done = trial.docker.run_once(image, "timeout", "60", "python3", "-c", LOOK, "image")
     try:
         trial.known["image"] = found = json.loads(done.out)
     except ValueError:
@@ -176,6 +177,8 @@ def programs(trial: Trial) -> str:
             f"The registry's image does not run timeout 60 python3, as the boot does: {done.last_words}. It needs both "
             "programs on its PATH, and no ENTRYPOINT that keeps a command from running."
         ) from None
+    if "services" in trial.known:
+        raise trial.known["services"]
     if found["missing"]:
         missing = shown(", ".join(found["missing"]))
         raise Misfit(f"The registry's image lacks {missing}, which the boot runs in it. Install that in the image.")
@@ -417,7 +420,9 @@ def mail(trial: Trial) -> str:
             f"A forgotten password is answered with {answer.status}, and no mail goes out.{why} The registry has to "
             "use SMTP_HOST and SMTP_PORT with STARTTLS, and to log in as SMTP_USERNAME."
         )
-    if trial.files.catalog_host not in sent[-1]["text"].replace("=\n", ""):
+    parts = email.message_from_string(sent[-1]["text"]).walk()
+    texts = [part.get_payload(decode=True) for part in parts if not part.is_multipart()]
+    if not any(isinstance(text, bytes) and trial.files.catalog_host.encode() in text for text in texts):
         raise Misfit(
             "The mail about a forgotten password has no link to the catalog: the registry has to use CATALOG_URL."
         )

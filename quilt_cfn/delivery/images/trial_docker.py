@@ -156,6 +156,12 @@ class Docker:
         names = [f"--env={each}" for each in variables or {}]  # not their values: the process list shows arguments
         self.require("run", *full, "--label", f"{LABEL}={self.name}", *names, *words, variables=variables)
 
+    def run_once(self, image: str, *command: str) -> Done:
+        """Run a command in a container without network, which is gone afterwards."""
+        name = self.container(secrets.token_hex(4))
+        label = f"{LABEL}={self.name}"
+        return self("run", "--rm", "--name", name, "--label", label, "--network", "none", image, *command)
+
     def runs(self, name: str) -> bool:
         state = self.inspect("container", self.container(name)).get("State", {})
         return bool(state.get("Running")) and not state.get("Restarting")

@@ -105,13 +105,16 @@ def laptop(templates: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPa
         yield instance
 
 
-def try_images(laptop: Instance, *arguments: str, prefix: str = "") -> CompletedProcess[str]:
-    """Run the command as an ordinary user of the computer, whose Python is not root's."""
+def command(arguments: str, options: str = "") -> str:
+    """The command for an ordinary user of the computer, whose Python is not root's."""
     packages = Path(yaml.__file__).parents[1].relative_to(ROOT)
     checkout = "/run/harness/checkout"
     environment = f"PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={checkout}:{checkout}/{packages} LANG=C.UTF-8"
-    command = f"env {environment} {prefix} /usr/bin/python3 -m quilt_cfn images try {' '.join(arguments)}"
-    return laptop.run(f"cd /; {command}", "ec2-user")
+    return f"env {options} {environment} /usr/bin/python3 -m quilt_cfn images try {arguments}"
+
+
+def try_images(laptop: Instance, *arguments: str) -> CompletedProcess[str]:
+    return laptop.run(f"cd /; {command(' '.join(arguments))}", "ec2-user")
 
 
 def left(laptop: Instance) -> str:
@@ -175,9 +178,9 @@ def spoil(laptop: Instance, faults: list[str]) -> list[str]:
 
 def test_all_of_it_fits_and_what_is_kept_is_removed_by_the_command_that_is_printed(laptop):
     done = try_images(laptop, "--keep")
-    *_, catalog, registry, removal = done.stdout.splitlines()
+    *_, catalog, registry, removal, end = done.stdout.splitlines()
     assert states(done) == dict.fromkeys(NAMES, "fits"), done.stdout
-    assert done.returncode == 0
+    assert (done.returncode, end) == (0, "All of it fits.")
     for line, path, answer in ((catalog, "", "<title>catalog</title>"), (registry, "healthcheck", "ok")):
         url = line.split()[-1]
         port = url.rpartition(":")[2].rstrip("/")
@@ -210,16 +213,28 @@ def test_exactly_what_was_spoiled_complains(laptop, faults, not_tried):
     )
     assert [name for name in NAMES if found[name] == "not tried"] == not_tried
     assert done.returncode == 1
+    assert done.stdout.endswith(f"\n{len(faults)} do not fit, {len(not_tried)} were not tried.\n")
     assert left(laptop) == NOTHING
 
 
 @pytest.mark.parametrize("signal", ["INT", "TERM"])
 def test_an_interruption_leaves_nothing(laptop, signal):
     """In the middle of what a script of the instance does."""
-    done = try_images(laptop, prefix=f"timeout --preserve-status --signal {signal} 6")
+    done = laptop.run(
+        f"""
+        {command("", "--default-signal=INT")} >/tmp/said 2>&1 &
+        until grep --quiet "fits: folder" /tmp/said; do sleep 0.1; done
+        kill -{signal} $!
+        wait $!
+        code=$?
+        cat /tmp/said
+        exit $code
+        """,
+        "ec2-user",
+    )
     assert done.returncode == 130, done.stdout + done.stderr
-    assert "fits: folder" in done.stdout
     assert "fits: variables" not in done.stdout
+    assert done.stdout.endswith("quilt-cfn: interrupted; every file is as it was or complete.\n")
     assert left(laptop) == NOTHING
 
 

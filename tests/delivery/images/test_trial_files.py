@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from quilt_cfn.delivery.images.trial_docker import LABEL, run
-from quilt_cfn.delivery.images.trial_files import TEAM_NAME, Files, make_files, variables
+from quilt_cfn.delivery.images.trial_files import STAND_INS, TEAM_NAME, Files, make_files, variables
 from quilt_cfn.errors import UserError
 from tests.launches import DOCUMENTED, launch_stack
 
@@ -105,6 +107,15 @@ def test_a_variable_that_is_left_out_is_not_in_the_file(files):
     text = (files.folder / "home/ec2-user/env/registry").read_text()
     assert "QUILT_SECRET_KEY" not in text
     assert "QUILT_DEFAULT_SENDER" in text
+
+
+@pytest.mark.parametrize("name", ["look.py", "services.py"])
+def test_what_runs_in_the_registrys_image_is_for_its_python(name):
+    """As quilt_cfn/instance/database.py is: Ubuntu 16.04 has 3.5, without packages."""
+    tree = ast.parse((STAND_INS / name).read_text(encoding="ascii"), feature_version=(3, 5))
+    imported = {each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {module.partition(".")[0] for module in imported} <= sys.stdlib_module_names
 
 
 def test_without_openssl_a_sentence_says_so(release, tmp_path, monkeypatch):
