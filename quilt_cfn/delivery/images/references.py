@@ -25,7 +25,7 @@ class Reference(NamedTuple):
     def server(self) -> str:
         """The host, and a port if need be, that answers for the registry.
 
-        https://github.com/containerd/containerd/blob/main/core/remotes/docker/registry.go
+        https://github.com/containerd/containerd/blob/main/core/remotes/docker/resolver.go
         """
         return DOCKER_HUB_NAMES[-1] if self.host == DOCKER_HUB else self.host
 
