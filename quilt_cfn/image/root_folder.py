@@ -108,6 +108,8 @@ class Root:
             tree, folder = todo.pop()
             try:
                 entries = list(os.scandir(self.top + tree + folder or "/"))
+            except FileNotFoundError:  # on a running instance, files come and go
+                continue
             except OSError:
                 self.unread.append(tree + folder or "/")
                 continue

@@ -227,6 +227,14 @@ def test_what_can_not_be_read_is_named(root):
     assert "run this as root" in done.stdout
 
 
+def test_a_folder_that_is_gone_when_it_is_read_was_never_there(root, monkeypatch):
+    gone = root.at("/var/tmp/systemd-private-1")
+    gone.mkdir()
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: scandir(f"{path}x" if path == str(gone) else path))
+    assert check(root) == []
+
+
 def test_a_large_swap_file_with_holes_costs_nothing(root):
     with root.at("/swapfile").open("r+b") as file:
         file.truncate(1 << 40)
