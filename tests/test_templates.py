@@ -44,7 +44,9 @@ def test_there_is_no_other_template():
 
 @pytest.mark.parametrize("word", ["arn:aws:", "amazonaws.com", "us-east-1a"])
 def test_nothing_ties_it_to_a_partition_a_region_or_a_zone(template, word):
-    """But for lists by Region or partition, the rules that refuse what a Region lacks, and names of services."""
+    """But for lists by Region or partition, the rules that refuse what a Region lacks, names of services, and what
+    Fn::Split looks for in a text."""
     searched = {name: part for name, part in template.items() if name not in ("Parameters", "Rules", "Mappings")}
     services = r"'Service': \[('[a-z0-9-]+\.amazonaws\.com'(, )?)+\]"
-    assert word not in re.sub(services, "", str(searched))
+    split = r"'Fn::Split': \['[^']*', \{'Fn::Sub': '[^']*'\}"
+    assert word not in re.sub(f"{services}|{split}", "", str(searched))
