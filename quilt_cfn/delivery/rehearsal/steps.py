@@ -294,9 +294,8 @@ def _template(run: Run) -> dict[str, str]:
     account, bucket = run.account, f"{run.bucket(run.main)}-template"
     run.journal.makes("bucket", bucket)
     place: dict[str, Any] = {"Tags": [{"Key": TAG, "Value": run.journal.tag}]}
-    if (
-        account.region != "us-east-1"
-    ):  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html
+    if account.region != "us-east-1":
         place["LocationConstraint"] = account.region
     _repeatable(
         ("BucketAlreadyOwnedByYou",),

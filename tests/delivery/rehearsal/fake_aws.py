@@ -599,7 +599,7 @@ class FakeAws:
 
     # S3.
 
-    def _CreateBucket(self, Bucket: str, Tags: list[dict[str, str]]) -> Any:
+    def _CreateBucket(self, Bucket: str, Tags: list[dict[str, str]], LocationConstraint: str = "") -> Any:
         if Bucket in self.buckets:
             raise Fault("BucketAlreadyOwnedByYou", "The bucket exists.", 409)
         self.buckets[Bucket] = {"tags": Tags, "keys": [], "versions": 1}
@@ -669,7 +669,7 @@ def plain(arguments: dict[str, Any]) -> dict[str, Any]:
     """Arguments of S3 as the account takes them, and those of every other service as they are."""
     changed = {key: value for key, value in arguments.items() if key not in _OF_S3}
     if "CreateBucketConfiguration" in arguments:
-        changed["Tags"] = arguments["CreateBucketConfiguration"]["Tags"]
+        changed |= arguments["CreateBucketConfiguration"]
     if "Delete" in arguments:
         changed["Keys"] = [each["Key"] for each in arguments["Delete"]["Objects"]]
     return changed

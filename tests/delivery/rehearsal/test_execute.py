@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quilt_cfn.delivery.rehearsal import execute, journal, plan, web
+from quilt_cfn.delivery.rehearsal import execute, journal, plan, steps, web
 from quilt_cfn.delivery.rehearsal.account import hiding
 from quilt_cfn.delivery.rehearsal.steps import TAKE
 from quilt_cfn.errors import UserError
@@ -67,6 +67,36 @@ def test_stacks_reach_nothing_beyond_themselves(rehearsal, aws):
         assert sent["PackageBucket"].startswith("quilt-trial")
         assert sent["HostedZoneId"] == sent["AlarmEmail"] == sent["BackupRegion"] == ""
         assert sent["ExistingBucket"].startswith("quilt-trial") or not sent["ExistingBucket"]
+
+
+@pytest.mark.parametrize(("region", "place"), [("us-east-1", None), ("eu-west-1", "eu-west-1")])
+def test_the_template_is_uploaded_to_the_region_of_the_stacks(rehearsal, aws, account, region, place):
+    rehearsal.account = account._replace(region=region)
+    assert rehearsal.run(only="validate")
+    [created] = [each.arguments for each in aws.requests if each.operation == "CreateBucket"]
+    assert created.get("LocationConstraint") == place
+
+
+def test_a_small_template_needs_no_bucket(rehearsal, aws):
+    rehearsal.request = rehearsal.request._replace(template=b"x" * 51_200)
+    assert rehearsal.run(only="validate")
+    assert "CreateBucket" not in aws.operations()
+    [sent] = [each.arguments for each in aws.requests if each.operation == "CreateChangeSet"]
+    assert len(sent["TemplateBody"]) == 51_200
+
+
+def test_a_database_that_is_being_modified_gets_its_snapshot_later(rehearsal, aws):
+    refused: list[object] = []
+
+    def refuse(request):
+        if request.operation == "CreateDBSnapshot" and len(refused) < 3:
+            refused.append(request)
+            return Fault("InvalidDBInstanceState", "Database instance is not in available state.")
+        return None
+
+    aws.intercept = refuse
+    assert rehearsal.run(only="grow")
+    assert len(refused) == 3
 
 
 def test_updates_send_no_value_again_but_the_one_that_changes(rehearsal, aws):
@@ -293,10 +323,38 @@ def test_after_a_crash_the_journal_removes_everything(rehearsal, aws, account, m
     assert "ended without a result" in rehearsal.report
 
 
+def test_after_a_crash_during_a_deletion_what_that_left_is_removed_days_later(rehearsal, aws, account, monkeypatch):
+    def dies(run, *arguments):
+        raise Killed
+
+    monkeypatch.setattr(steps, "_told", dies)
+    monkeypatch.setattr(steps, "_execute", lambda run, stack, expected: executed(run, stack))
+
+    def executed(run, stack):
+        name = run.journal.change_sets(stack)[-1]
+        run.account.ask(
+            "cloudformation", "execute_change_set", StackName=stack, ChangeSetName=name, ClientRequestToken="x"
+        )
+        aws.sleep(1000)
+        yield "It is executed."
+
+    with pytest.raises(Killed):
+        rehearsal.run(only="delete")
+    aws.sleep(3 * 24 * 3600)
+    assert not aws.names()["stacks"]
+    assert aws.names()["snapshots"]
+    execute.finish(account, journal.read(rehearsal.request.journal), rehearsal.said.append)
+    assert aws.is_empty, aws.names()
+
+
 @pytest.mark.exhaustive
-def test_after_a_crash_at_any_time_the_journal_removes_everything(rehearsal, aws, account, monkeypatch, tmp_path):
+@pytest.mark.parametrize("later", [0, 7200])
+def test_after_a_crash_at_any_time_the_journal_removes_everything(
+    rehearsal, aws, account, monkeypatch, tmp_path, later
+):
     number = 1
     while rehearsed_until(rehearsal, aws, monkeypatch, number):
+        aws.sleep(later)
         execute.finish(account, journal.read(rehearsal.request.journal), rehearsal.said.append)
         assert aws.is_empty, (number, aws.names())
         aws.restart()
@@ -331,6 +389,22 @@ def test_ctrl_c_removes_everything_and_the_report_says_how_far_it_came(rehearsal
     assert set(rehearsal.results) == set(NAMES)
     assert "The rehearsal was interrupted." in rehearsal.report
     assert any("Ctrl-C again" in line for line in rehearsal.said)
+
+
+def test_ctrl_c_during_an_update_cancels_it_first(rehearsal, aws):
+    interruptions: list[str] = []
+
+    def sleep(seconds):
+        aws.sleep(seconds)
+        if aws.stacks and aws.stacks[0].status == "UPDATE_IN_PROGRESS" and not interruptions:
+            interruptions.append("Ctrl-C")
+            raise KeyboardInterrupt
+
+    rehearsal.account = rehearsal.account._replace(clock=rehearsal.account.clock._replace(sleep=sleep))
+    assert not rehearsal.run()
+    operations = aws.operations()
+    assert operations.index("CancelUpdateStack") < operations.index("DeleteStack")
+    assert aws.is_empty
 
 
 def test_a_second_ctrl_c_ends_at_once_and_says_how_to_go_on(rehearsal, aws, monkeypatch, account):
