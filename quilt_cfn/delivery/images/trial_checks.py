@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 from quilt_cfn.delivery.images.trial_docker import Docker, Done
 from quilt_cfn.delivery.images.trial_files import STAND_INS, TEAM_NAME, Files
 from quilt_cfn.inputs.release import Release
-from quilt_cfn.text import shown
+from quilt_cfn.text import printable, shown
 
 LOOK = (STAND_INS / "look.py").read_text(encoding="ascii")
 ADMIN, MAIL, PASSWORD = "trial", "trial@example.com", "a long password"
@@ -97,7 +97,7 @@ class Trial(NamedTuple):
             connection.request(method, path, body or None, {**length, **headers})
             reply = connection.getresponse()
             return Answer(reply.status, reply.read(_LARGEST_ANSWER), reply.headers.get("Content-Type", ""))
-        except (OSError, http.client.HTTPException):
+        except (OSError, ValueError, http.client.HTTPException):  # ValueError for names that are none
             return Answer(0)
         finally:
             connection.close()
@@ -340,23 +340,30 @@ def push(trial: Trial) -> str:
     path = f"/api/package/{ADMIN}/trial/{_package_hash('file', blob)}"
     package = {"description": "", "contents": contents, "sizes": {blob: len(content)}}
     asked = trial.ask("PUT", path, {**package, "dry_run": True}, trial.known["token"])
-    urls = asked.json.get("upload_urls", {}).get(blob, {})
-    if asked.status != 200 or not {"head", "put"} <= set(urls):
+    head, put = (_text(asked.json, "upload_urls", blob, method) for method in ("head", "put"))
+    if asked.status != 200 or not head or not put:
         raise Misfit(f"A push that asks for signed URLs is answered with {asked.status} and without them. {_API}")
-    _check_signature(trial, urls["put"], 0)
-    tries = [("HEAD", urls["head"], b"", 404), ("PUT", urls["put"], content, 200), ("HEAD", urls["head"], b"", 200)]
+    _check_signature(trial, put, 0)
+    tries = [("HEAD", head, b"", 404), ("PUT", put, content, 200), ("HEAD", head, b"", 200)]
     for method, url, sent, expected in tries:
         _use(trial, method, url, sent, expected)
     pushed = trial.ask("PUT", path, package, trial.known["token"])
     if pushed.status != 200:
         raise Misfit(f"A push is answered with {pushed.status} after its files are in the bucket. {_API}")
-    got = trial.ask("GET", path, token=trial.known["token"]).json.get("urls", {}).get(blob, "")
-    if not isinstance(got, str) or _use(trial, "GET", got, b"", 200).body != content:
+    got = _text(trial.ask("GET", path, token=trial.known["token"]).json, "urls", blob)
+    if not got or _use(trial, "GET", got, b"", 200).body != content:
         raise Misfit(f"An installation gets no URL under which S3 has what was pushed. {_API}")
     return "A package was pushed and installed: its URLs are signed with version 4, and HEAD, PUT and GET work."
 
 
 _API = "The registry's API has to be that of Quilt 2.9, which its client speaks."
+
+
+def _text(found: Any, *keys: str) -> str:
+    """The text under these keys in what the registry answered; empty if there is none."""
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _package_hash(name: str, blob: str) -> str:
@@ -372,7 +379,10 @@ def _with_length(text: str) -> bytes:
 
 def _check_signature(trial: Trial, url: str, key: int) -> None:
     """A signed URL is for the trial's bucket, with version 4, and with the key of this number."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise Misfit(f"What the registry has for a signed URL is none: {shown(url)}. {_API}") from None
     query = parse_qs(parts.query)
     if "X-Amz-Signature" not in query:
         raise Misfit(
@@ -533,8 +543,8 @@ def new_key(trial: Trial) -> str:
     contents = {"type": "ROOT", "children": {"file": {"type": "FILE", "hashes": [blob], "metadata": {}}}}
     path = f"/api/package/{ADMIN}/another/{_package_hash('file', blob)}"
     package = {"description": "", "contents": contents, "sizes": {blob: 0}, "dry_run": True}
-    url = trial.ask("PUT", path, package, trial.known["token"]).json.get("upload_urls", {}).get(blob, {}).get("put", "")
-    _check_signature(trial, url, 1)
+    asked = trial.ask("PUT", path, package, trial.known["token"])
+    _check_signature(trial, _text(asked.json, "upload_urls", blob, "put"), 1)
     return "After the reload URLs are signed with the access key that the credentials file has now."
 
 
@@ -594,7 +604,7 @@ class Fact(NamedTuple):
     sentence: str
 
     def __str__(self) -> str:
-        return f"{self.state}: {self.name}: {self.sentence}"
+        return printable(f"{self.state}: {self.name}: {self.sentence}")
 
 
 def try_all(trial: Trial) -> Iterator[Fact]:

@@ -72,7 +72,7 @@ def run(
         except subprocess.TimeoutExpired:
             code = 124
         finally:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):  # it has ended; macOS says the latter
                 os.killpg(process.pid, signal.SIGKILL)  # and what it has started
             process.wait()
         return Done(code, _end_of(out), _end_of(err))

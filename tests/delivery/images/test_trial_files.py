@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from quilt_cfn.delivery.images.trial_docker import LABEL, run
+from quilt_cfn.delivery.images.trial_docker import LABEL, Docker, Done, run
 from quilt_cfn.delivery.images.trial_files import STAND_INS, TEAM_NAME, Files, make_files, variables
 from quilt_cfn.errors import UserError
 from tests.launches import DOCUMENTED, launch_stack
@@ -122,3 +122,35 @@ def test_without_openssl_a_sentence_says_so(release, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UserError, match="There is no openssl command, which makes the throw-away certificates"):
         make_files(tmp_path, release, DOCUMENTED)
+
+
+def test_without_docker_a_sentence_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="There is no docker command, which runs the images"):
+        Docker("quilt-try-x")
+    silent = tmp_path / "docker"
+    silent.write_text("#!/bin/sh\necho nobody is there >&2; exit 1\n")
+    silent.chmod(0o755)
+    with pytest.raises(UserError, match="Docker does not answer: nobody is there"):
+        Docker("quilt-try-x")
+
+
+def test_a_program_that_takes_too_long_is_ended_with_what_it_started(tmp_path):
+    done = run(["sh", "-c", f"(sleep 60; touch {tmp_path}/late) & echo begun; wait"], seconds=0.5)
+    assert (done.code, done.out) == (124, "begun\n")
+    still = subprocess.run(["pgrep", "--full", f"touch {tmp_path}/late"], capture_output=True, check=False)
+    assert still.returncode == 1
+
+
+def test_what_bash_would_execute_before_a_script_is_not_in_its_environment(tmp_path, monkeypatch):
+    (tmp_path / "before").write_text("echo hello\n")
+    monkeypatch.setenv("BASH_ENV", str(tmp_path / "before"))
+    monkeypatch.setenv("BASH_FUNC_docker%%", "() { echo hello; }")
+    assert run(["bash", "-c", "type -t docker"]).out != "function\n"
+    assert "hello" not in run(["bash", "-c", "true"]).out
+
+
+def test_what_an_image_says_is_printable_and_short():
+    words = Done(1, "first\n" + 900 * "x" + "\x1b[31m\n", "").last_words
+    assert "\x1b" not in words
+    assert len(words) <= 600
