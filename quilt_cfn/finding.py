@@ -66,6 +66,8 @@ class Family(NamedTuple):
 
     title: str
     explanations: tuple[Explanation, ...]
+    note: str = ""
+    """What the page of rules says under the heading, as Markdown."""
 
 
 def fails(findings: tuple[Finding, ...] | list[Finding]) -> bool:

@@ -1,17 +1,4 @@
-"""What ``quilt-cfn check --explain`` says about the faults that ``check_image`` finds in a machine image.
-
-Each is a line of AWS's policies for AMIs, or of the guidelines for shared AMIs that the policies point to. Of some
-lines nothing shows in an image's files. The rest of the product proves them:
-
-- No known vulnerability, malware or virus: bake.sh installs the security updates; AWS Marketplace's own scan, *Test
-  "Add version"* in its portal, has the last word.
-- At most two years old, HVM, EBS, no encrypted snapshot, in us-east-1: the image factory's template, and the refusals
-  of ``quilt-cfn marketplace plan``.
-- No AWS credentials asked for, an IAM role of least privilege, no security group that opens more than it has to, one
-  image for all Regions: the editions' templates, rules M08, M09, M12, M13 and M17.
-- No access for the seller, what is collected, what is downloaded: the usage instructions.
-- That what should work does, on an instance of the finished image: test_image.sh.
-"""
+"""What ``quilt-cfn check --explain`` says about the faults that ``check_image`` finds in a machine image."""
 
 from __future__ import annotations
 
@@ -29,6 +16,19 @@ _REFUSED = "AWS Marketplace refuses the image:"
 _EVERY = "Whoever launches the image gets"
 _CLEAN_UP = "clean_up.sh removes it: run that again, as the last step before the check."
 _TABLE = "Where quilt_cfn/image/ends_of_life.csv does not know it, add its line, with date and source."
+
+_ELSEWHERE = """\
+Each is a line of AWS's policies for AMIs, or of the guidelines for shared AMIs that the policies point to. Of some
+lines nothing shows in an image's files, and something else proves them:
+
+- No known vulnerability, malware or virus: `bake.sh` installs all updates, and AWS Marketplace's own scan (Test "Add
+  version" in its portal) has the last word.
+- At most two years old, HVM, backed by EBS, no encrypted snapshot, in us-east-1, and IMDSv2 as the image's default: the
+  template `quilt-image-factory.yaml`, and what `quilt-cfn marketplace plan` refuses.
+- No AWS credentials asked for, a role with the least permissions, no security group that opens more than it has to, one
+  image for all Regions: the editions' templates, by the rules M08, M09, M12, M13 and M17.
+- No access for the seller, what is collected, what is downloaded: the usage instructions.
+- That an instance of the finished image has nothing of the one that was baked, and works: `test_image.sh`."""
 
 FAMILY = Family(
     "I: What AWS Marketplace refuses in a machine image",
@@ -256,5 +256,6 @@ FAMILY = Family(
             _IMDS,
         ),
     ),
+    _ELSEWHERE,
 )
 """Every line of AWS's policy that shows in the image's files, or on the instance that becomes the image."""

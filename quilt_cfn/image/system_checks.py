@@ -74,11 +74,14 @@ def remote_logins(root: Root, sshd: list[Setting]) -> Iterator[Fault]:
                 "I07" if keyword == "permitrootlogin" else "I06", path, f"sshd takes {keyword} {value} from here"
             )
     ports = [value for keyword, value, _, _ in sshd if keyword == "port"] or ["22"]
+    addresses = [value for keyword, value, _, _ in sshd if keyword == "listenaddress"]
     wants = root.names("/etc/systemd/system/multi-user.target.wants")
     if not root.resolve("/usr/sbin/sshd") or not os.path.exists(root.top + root.resolve("/usr/sbin/sshd")):
         yield Fault("I23", "/usr/sbin/sshd", "is missing: buyers have to be able to administer the instance by SSH")
     elif not {"sshd.service", "ssh.service"} & set(wants):
         yield Fault("I23", "/etc/systemd/system/multi-user.target.wants", "does not start sshd with the instance")
+    elif addresses and all(re.match(r"127\.|\[?::1|localhost", each) for each in addresses):
+        yield Fault("I23", default, "sshd listens on the instance's own address only")
     elif str(MARKETPLACE_PORT) not in ports:
         yield Fault("I23", default, f"sshd listens on {', '.join(ports)}, and AWS Marketplace tries {MARKETPLACE_PORT}")
 
@@ -124,7 +127,7 @@ def own_files(root: Root, owner: int) -> Iterator[Fault]:
         except OSError:
             yield Fault("I29", path, "is missing: bake.sh did not end")
             return
-        if info.st_uid != owner or info.st_mode & 0o022 or stat.S_ISLNK(info.st_mode):
+        if info.st_uid != owner or info.st_mode & 0o022:  # a link is writable by everybody
             yield Fault("I29", path, "has to belong to root, to be no link, and to be writable by nobody else")
         elif name and not re.fullmatch(wanted.get(name, "(?!)"), root.read(path, follow=False)):
             yield Fault("I29", path, "is not what bake.sh writes there")

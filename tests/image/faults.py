@@ -158,7 +158,11 @@ FAULTS: dict[str, Planted] = {
         "/etc/systemd/system/multi-user.target.wants",
     ),
     "sshd on another port": line("I23", SSHD, "Port 2222\n"),
+    "sshd for itself alone": line("I23", SSHD, "ListenAddress 127.0.0.1\n"),
     "no sudo": gone("I24", "/usr/bin/sudo"),
+    "sudo without its power": Planted(
+        "I24", "/usr/bin/sudo", lambda root: root.at("/usr/bin/sudo").chmod(0o755), False
+    ),
     "sudo for nobody": change("I24", "/etc/cloud/cloud.cfg", '    sudo: ["ALL=(ALL) NOPASSWD:ALL"]\n', ""),
     "version 1 of the metadata service": file(
         "I25", "/opt/app/region.sh", "curl http://169.254.169.254/latest/meta-data/placement/region\n"

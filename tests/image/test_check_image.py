@@ -78,6 +78,11 @@ def test_every_rule_of_the_table_finds_a_planted_fault(tmp_path):
     assert unused == []
 
 
+def test_only_root_may_own_what_the_boot_trusts(root):
+    found = [fault.path for fault in check_image.check(str(root.folder), TODAY, owner=os.getuid() + 1)]
+    assert found == [f"/opt/quilt-image{name}" for name in ("", "/release", "/images", "/rds-certificates.pem")]
+
+
 # Operating systems and programs
 
 
@@ -127,6 +132,12 @@ def test_sshd_takes_the_first_value(root):
     root.write("/etc/ssh/sshd_config", SSHD_CONFIG.replace("PasswordAuthentication no\n", "", 1))
     assert logins(root) == [("I06", included)]
     root.write("/etc/ssh/sshd_config.d/05-before.conf", "PasswordAuthentication no\n")
+    assert logins(root) == []
+
+
+def test_a_setting_has_an_old_name(root):
+    root.replace("/etc/ssh/sshd_config", "KbdInteractiveAuthentication no", "ChallengeResponseAuthentication no")
+    root.at("/etc/ssh/sshd_config.d/50-redhat.conf").unlink()
     assert logins(root) == []
 
 

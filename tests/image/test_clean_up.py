@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -181,6 +182,28 @@ def test_docker_is_stopped_before_anything_is_removed_and_the_rest_goes_when_the
     assert (done.returncode, done.stderr) == (0, "")
     assert check(root) == []
     assert "stop" not in (tmp_path / "calls").read_text()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_can_start_and_stop_the_unit(instance, tmp_path):
+    """Written down as systemd-run makes it; systemd tells of a circle in the order."""
+    assert instance().returncode == 0
+    (unit,) = [call for call in (tmp_path / "calls").read_text().splitlines() if call.startswith("systemd-run")]
+    settings = re.findall("--property=(.*?=.*?)(?= --property=| true$)", unit)
+    of_services = ("Type=", "RemainAfterExit=", "ExecStop=")
+    service = [each for each in settings if each.startswith(of_services)]
+    path = tmp_path / "quilt-clean-up.service"
+    lines = [
+        "[Unit]",
+        *(each for each in settings if each not in service),
+        "[Service]",
+        *service,
+        "ExecStart=/bin/true",
+    ]
+    path.write_text("\n".join(lines))
+    assert len(settings) == 6
+    done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_run_twice_it_waits_for_the_end_once(instance, tmp_path):

@@ -23,6 +23,7 @@ def page(families: Iterable[Family]) -> str:
     ]
     for family in families:
         lines += [f"## {family.title}", ""]
+        lines += [family.note, ""] if family.note else []
         for rule in family.explanations:
             text = re.sub("(?m)^(Why it is bad|Use instead):", r"**\1**:", rule.explanation)
             lines += [f"### {rule.id}", "", f"**{rule.sentence}**", "", text, "", f"<{rule.link}>", ""]
