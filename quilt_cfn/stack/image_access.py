@@ -10,7 +10,7 @@ import re
 
 from troposphere import GetAtt, Ref, Sub, Template, iam
 
-from quilt_cfn.inputs.release import Image, Release
+from quilt_cfn.inputs.release import Release
 from quilt_cfn.stack import permissions
 from quilt_cfn.stack.image_components import Components
 from quilt_cfn.stack.image_logs import LOG_PREFIX, BuildLogs
@@ -24,10 +24,12 @@ def add_build_profile(t: Template, release: Release, components: Components, log
     """The role of Image Builder's instances: less than AWS's two managed policies that its documentation names.
 
     EC2InstanceProfileForImageBuilder allows more of the same; AmazonSSMManagedInstanceCore also reads every SSM
-    parameter and reports an inventory, which the pipeline doesn't ask for.
+    parameter and reports an inventory, which the pipeline doesn't ask for. Image Builder works by Run Command, which
+    reaches the agent of Amazon Linux 2023 through the channels of Session Manager.
     https://docs.aws.amazon.com/imagebuilder/latest/userguide/image-builder-setting-up.html
+    https://github.com/aws/amazon-ssm-agent/blob/mainline/RELEASENOTES.md (3.1.821.0, 3.3.40.0)
     """
-    repositories = [each for each in map(_ecr_repository, release.images.values()) if each]
+    repositories = _ecr_repositories(release)
     role = t.add_resource(
         iam.Role(
             "BuildRole",
@@ -61,7 +63,8 @@ def add_marketplace_role(t: Template) -> iam.Role:
     )
 
 
-def _ecr_repository(image: Image) -> Sub | None:
-    """The ARN of an image's repository, if that is a private one in ECR."""
-    found = _ECR.fullmatch(image.repository)
-    return arn("ecr:{region}:{account}:repository/{name}".format(**found.groupdict())) if found else None
+def _ecr_repositories(release: Release) -> list[Sub]:
+    """The ARNs of the repositories that are private ones in ECR, among those of the images."""
+    names = dict.fromkeys(each.repository for each in release.images.values())
+    found = filter(None, map(_ECR.fullmatch, names))
+    return [arn("ecr:{region}:{account}:repository/{name}".format(**each.groupdict())) for each in found]

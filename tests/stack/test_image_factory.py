@@ -386,6 +386,8 @@ def test_for_images_in_ecr_it_may_pull_exactly_these_repositories(release):
     image_in_ecr = Image(f"{REGISTRY_IN_ECR}:2.9.15", DIGESTED)
     stack = launch(build_image_factory(release._replace(registry=image_in_ecr, catalog=image_in_ecr)))
     permitted = stack.permissions("BuildRole")["quilt-build-image"]
+    statements = stack.properties("BuildRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    assert all(len(set(each["Resource"])) == len(each["Resource"]) for each in statements)
     assert {each for each in permitted if each[0].startswith("ecr:")} == {
         ("ecr:GetAuthorizationToken", "*"),
         ("ecr:BatchGetImage", "arn:aws:ecr:eu-west-1:444455556666:repository/quilt/registry"),
