@@ -82,9 +82,11 @@ remove "$root/var/lib/dbus/machine-id" "$root"/var/lib/systemd/{random-seed,cred
   "$root"/var/lib/NetworkManager/{*lease*,secret_key} "$root/etc/hostname" "$root/etc/docker/key.json" \
   "$root/var/lib/docker/engine-id" "$root/etc/udev/rules.d/70-persistent-net.rules"
 
-# What programs left behind. Image Builder works in /tmp, and removes its own files after this.
+# What programs left behind. Image Builder works in /tmp, and removes its own files after this. Where that lies in memory,
+# as on Amazon Linux, nothing of it gets into the image.
 remove "$root"/var/lib/systemd/coredump/* "$root"/var/crash/* "$root"/var/spool/abrt/* "$root"/var/cache/{dnf,yum,libdnf5}/*
 for file in "$root"/tmp/* "$root"/var/tmp/*; do
+  if mountpoint --quiet "${file%/*}"; then continue; fi
   case ${file##*/} in
   TOE_* | imagebuilder_service | perform_cleanup | systemd-private-*) [ "$is_used" ] || remove "$file" ;;
   *) remove "$file" ;;

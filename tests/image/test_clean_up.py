@@ -124,6 +124,16 @@ def test_a_link_is_not_followed(root, tmp_path):
     assert not root.at("/root/.ssh").is_symlink()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_what_lies_in_memory_is_no_part_of_the_image(root):
+    temporary = root.at("/tmp")
+    script = (
+        f"mount -t tmpfs none {temporary} && touch {temporary}/file && bash {CLEAN_UP} {root.folder} && ls {temporary}"
+    )
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "file\n", "")
+
+
 def test_what_is_no_root_folder_is_refused(tmp_path):
     done = clean_up(CLEAN_UP, tmp_path)
     assert done.returncode == 1
