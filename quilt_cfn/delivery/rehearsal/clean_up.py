@@ -94,7 +94,6 @@ def remove_stack(account: Account, journal: Journal, name: str, deadline: float)
             raise _Left("it has neither the tag nor the change set of this rehearsal, so it is another one")
         if journal.stack_id(name) != stack.id:
             journal.note(stack=name, name=name, id=stack.id)
-        note_what_stays(account, journal, stack.id)
         deletable = _is_deletable(stack.status)
         if account.clock.now() > deadline or (deletable and deletions == _DELETIONS):
             raise _Left(f"it is still there as {stack.status}{f', {stack.reason}' if stack.reason else ''}")
