@@ -69,6 +69,16 @@ class Root:
             todo += target.split("/")[::-1]
         return "/".join(["", *done])
 
+    def status(self, path: str) -> os.stat_result | None:
+        """What lstat says about a path; None where nothing is."""
+        if not path:
+            return None
+        folder, _, name = path.rpartition("/")
+        try:
+            return os.lstat(f"{self.top}{self.resolve(folder)}/{name}")
+        except OSError:
+            return None
+
     def open_file(self, path: str, follow: bool = True) -> io.FileIO | None:
         """A file to read; None for what is no file or can't be read."""
         place = self.top + (self.resolve(path) if follow else path)

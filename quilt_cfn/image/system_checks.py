@@ -76,7 +76,7 @@ def remote_logins(root: Root, sshd: list[Setting]) -> Iterator[Fault]:
     ports = [value for keyword, value, _, _ in sshd if keyword == "port"] or ["22"]
     addresses = [value for keyword, value, _, _ in sshd if keyword == "listenaddress"]
     wants = root.names("/etc/systemd/system/multi-user.target.wants")
-    if not root.resolve("/usr/sbin/sshd") or not os.path.exists(root.top + root.resolve("/usr/sbin/sshd")):
+    if root.status(root.resolve("/usr/sbin/sshd")) is None:
         yield Fault("I23", "/usr/sbin/sshd", "is missing: buyers have to be able to administer the instance by SSH")
     elif not {"sshd.service", "ssh.service"} & set(wants):
         yield Fault("I23", "/etc/systemd/system/multi-user.target.wants", "does not start sshd with the instance")
@@ -122,14 +122,13 @@ def own_files(root: Root, owner: int) -> Iterator[Fault]:
     }
     for name in [*wanted, *(f"/{each}" for each in root.names(folder) if f"/{each}" not in wanted)]:
         path = folder + name
-        try:
-            info = os.lstat(root.top + path)
-        except OSError:
+        info = root.status(path)
+        if info is None:
             yield Fault("I29", path, "is missing: bake.sh did not end")
             return
         if info.st_uid != owner or info.st_mode & 0o022:  # a link is writable by everybody
             yield Fault("I29", path, "has to belong to root, to be no link, and to be writable by nobody else")
-        elif name and not re.fullmatch(wanted.get(name, "(?!)"), root.read(path, follow=False)):
+        elif name and not re.fullmatch(wanted.get(name, "(?!)"), root.read(path)):
             yield Fault("I29", path, "is not what bake.sh writes there")
 
 
@@ -164,10 +163,10 @@ def machine(root: Root) -> Iterator[Fault]:
     program = root.read("/usr/bin/bash")[:20].encode("latin-1")
     if program[:5] != b"\x7fELF\x02" or int.from_bytes(program[18:20], "little") not in (62, 183):
         yield Fault("I28", "/usr/bin/bash", "is no program for x86-64 or 64-bit ARM")
-    sudo = root.top + root.resolve("/usr/bin/sudo")
+    sudo = root.status(root.resolve("/usr/bin/sudo"))
     configuration = [root.read("/etc/cloud/cloud.cfg"), root.read("/etc/sudoers")]
     configuration += [root.read(f"/etc/sudoers.d/{name}") for name in root.names("/etc/sudoers.d")]
-    if not os.path.isfile(sudo) or not os.stat(sudo).st_mode & stat.S_ISUID:
+    if sudo is None or not sudo.st_mode & stat.S_ISUID:
         yield Fault("I24", "/usr/bin/sudo", "is missing or not setuid: the buyer can't become root")
     elif not any(re.search(r"(?m)^[^#\n]*(ec2-user|%wheel|%sudo|\bsudo:).*ALL", text) for text in configuration):
         yield Fault("I24", "/etc/cloud/cloud.cfg", "lets no user become root with sudo")

@@ -148,6 +148,12 @@ def test_an_include_may_include_and_may_be_absolute(root):
     assert logins(root) == [("I07", "/etc/crypto/a.txt")]
 
 
+def test_a_configuration_may_be_an_absolute_link(root):
+    root.write("/etc/crypto/a.txt", "Match User admin\nPermitRootLogin yes\n")
+    root.link("/etc/ssh/sshd_config.d/60.conf", "/etc/crypto/a.txt")
+    assert logins(root) == [("I07", "/etc/ssh/sshd_config.d/60.conf")]
+
+
 def test_a_match_ends_with_the_file_that_it_is_in_and_with_match_all(root):
     root.append("/etc/ssh/sshd_config.d/50-redhat.conf", "Match User a\nX11Forwarding no\n")
     root.append(
@@ -183,6 +189,16 @@ def test_a_link_leads_where_it_does_on_the_instance(root, tmp_path):
     assert places(check(root)) == [("I23", "/usr/sbin/sshd")]
 
 
+def test_what_was_baked_is_not_looked_for_outside(root, tmp_path):
+    shutil.move(root.at("/opt"), tmp_path / "outside")
+    root.link("/opt", str(tmp_path / "outside"))
+    assert places(check(root)) == [("I29", "/opt/quilt-image")]
+    root.at("/opt").unlink()
+    shutil.move(tmp_path / "outside", root.at("/srv/opt"))
+    root.link("/opt", "/srv/opt")
+    assert check(root) == [], "on the instance, the link leads into the image"
+
+
 def test_the_root_folder_may_be_named_by_a_link(root, tmp_path):
     (tmp_path / "link").symlink_to(root.folder)
     assert list(check_image.check(str(tmp_path / "link"), TODAY, owner=os.getuid())) == []
@@ -192,9 +208,11 @@ def test_links_in_a_circle_pipes_and_sockets_keep_nobody_waiting(root):
     root.at("/etc/ssh/sshd_config.d/99.conf").symlink_to("99.conf")
     root.link("/etc/a", "b")
     root.link("/etc/b", "a")
+    root.at("/usr/sbin/sshd").unlink()
+    root.link("/usr/sbin/sshd", "sshd")
     os.mkfifo(root.at("/root/.bash_history.fifo"))
     os.mkfifo(root.at("/etc/ssh/sshd_config.d/60.conf"))
-    assert check(root) == []
+    assert places(check(root)) == [("I23", "/usr/sbin/sshd")]
 
 
 def test_what_is_no_text_has_its_place_in_a_sentence(root):
