@@ -1,4 +1,4 @@
-"""``quilt-cfn images``: what the registries have under the tags of the release's container images."""
+"""``quilt-cfn images``: what the registries have of the release's container images, and whether images fit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quilt_cfn.commands.checkout import find_checkout
 def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "images",
-        help="pin the release's container images by the digests that their registries have",
+        help="pin the release's container images by their digests, and try images on this computer",
         description="Ask the registries of the container images in marketplace/release.yaml, over HTTPS, for the "
         "digests of the named tags on the release's platform. Credentials are those that docker login has written into "
         "config.json, in ~/.docker or the folder that DOCKER_CONFIG names. SSL_CERT_FILE names the certificates of "
