@@ -27,8 +27,11 @@ def test_a_whole_rehearsal_passes_and_leaves_nothing(rehearsal, aws):
     assert rehearsal.report.count("passed") >= len(NAMES)
 
 
-@pytest.mark.parametrize("misbehaves", [pytest.param(False, marks=pytest.mark.exhaustive), True])
-def test_the_same_by_http_with_answers_that_are_throttled_and_lost(whole_rehearsal, aws, misbehaves):
+@pytest.mark.parametrize(
+    ("only", "misbehaves"),
+    [("terminate", True), *(pytest.param(None, each, marks=pytest.mark.exhaustive) for each in (False, True))],
+)
+def test_the_same_by_http_with_answers_that_are_throttled_and_lost(whole_rehearsal, aws, only, misbehaves):
     seen: Counter[str] = Counter()
 
     def intercept(request):
@@ -36,7 +39,7 @@ def test_the_same_by_http_with_answers_that_are_throttled_and_lost(whole_rehears
         return (THROTTLED if seen[request.operation] % 5 == 1 else DROP) if seen[request.operation] % 5 < 3 else None
 
     aws.intercept = intercept if misbehaves else aws.intercept
-    assert whole_rehearsal.run(), whole_rehearsal.said
+    assert whole_rehearsal.run(only=only), whole_rehearsal.said
     assert aws.is_empty, aws.names()
 
 
