@@ -57,17 +57,11 @@ unit=/run/units/${*: -1}
 runs() { grep --quiet --no-messages "^State:.[^Z]" "/proc/$(<"$unit")/status"; }
 case $* in
 "is-active --quiet "*) [ -e "$unit" ] && runs ;;
-"stop docker.socket docker containerd")
-    [ -e /usr/bin/docker ] || exit 5
-    rm -f /run/docker.sock
-    pkill --full "^podman system service"
-    while pgrep --full "^podman system service" >/dev/null; do sleep 0.02; done
-    ;;
 "stop "*)
     [ -e "$unit" ] || exit 5
     kill "$(<"$unit")" 2>/dev/null
     while runs; do sleep 0.02; done
-    rm "$unit"
+    rm -f "$unit" "/run/${unit##*/}.sock"
     ;;
 poweroff)
     export PATH=/usr/local/bin:$PATH
@@ -82,7 +76,9 @@ poweroff)
 "start docker" | "restart docker")
     [ -e /usr/bin/docker ] || exit 5
     [ ! -S /run/docker.sock ] || exit 0
+    mkdir -p /run/units
     setsid podman system service --time=0 unix:///run/docker.sock >/run/podman.log 2>&1 &
+    echo $! >/run/units/docker
     until [ -S /run/docker.sock ]; do sleep 0.02; done
     chgrp docker /run/docker.sock
     chmod 660 /run/docker.sock

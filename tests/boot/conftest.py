@@ -12,11 +12,12 @@ from typing import Any, Protocol
 
 import pytest
 
-from quilt_cfn.editions import EDITIONS, MachineImage
+from quilt_cfn.editions import EDITIONS, IMAGE_FACTORY, MachineImage
 from quilt_cfn.inputs.release import Release, read_release
-from quilt_cfn.stack import build
-from tests.boot import images, machine_image
+from quilt_cfn.stack import BUILDERS
+from tests.boot import images
 from tests.boot.instance import HERE, Instance, missing
+from tests.boot.machine_image import run_phase, shut_down
 from tests.launches import DOCUMENTED, launch_stack
 
 
@@ -47,12 +48,12 @@ def release() -> Release:
 
 @pytest.fixture(scope="session")
 def templates(release: Release) -> dict[str, dict[str, Any]]:
-    """Edition name -> template."""
-    return {name: build(edition, release) for name, edition in EDITIONS.items()}
+    """Name of an edition, or image-factory -> template."""
+    return {name: BUILDERS[name](release) for name in (*EDITIONS, IMAGE_FACTORY.name)}
 
 
 @pytest.fixture(scope="session")
-def baked(release: Release, templates: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def baked(templates: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The release's machine image: the folder of the instance that it was baked on, once for all processes of a run."""
     run = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -64,7 +65,9 @@ def baked(release: Release, templates: dict[str, dict[str, Any]], tmp_path_facto
             folder.mkdir()
             # The image has nothing of the stack with which the harness starts an instance.
             with Instance(folder, launch_stack(templates["registry"], DOCUMENTED), disk="real") as instance:
-                machine_image.make(instance, release)
+                built = run_phase(instance, templates[IMAGE_FACTORY.name], "build")
+                assert built.returncode == 0, built.stdout
+                shut_down(instance)
             done.touch()
     return folder
 

@@ -71,12 +71,15 @@ def understand(packet):
 
 
 def name_asked(message):
-    """The name that a question to a name server is about: https://www.rfc-editor.org/rfc/rfc1035#section-4.1.2"""
+    """The name that a question to a name server is about; whatever else was sent there, as it is.
+
+    https://www.rfc-editor.org/rfc/rfc1035#section-4.1.2
+    """
     labels, at = [], 12
-    while length := message[at]:
+    while at < len(message) and (length := message[at]):
         labels.append(message[at + 1 : at + 1 + length].decode(errors="replace"))
         at += 1 + length
-    return ".".join(labels).lower()
+    return ".".join(labels).lower() if at < len(message) else repr(message)
 
 
 def write_connections(packets, file):
