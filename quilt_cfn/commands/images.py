@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 from quilt_cfn.commands.arguments import Parser, add_command, print_lines
-from quilt_cfn.commands.checkout import find_checkout
+from quilt_cfn.commands.checkout import find_checkout, find_own_checkout
 
 
 def add_to(commands: Any) -> None:
@@ -74,9 +74,9 @@ def _try(options: argparse.Namespace) -> int:
     """
     from quilt_cfn.delivery.images.trial import POSTGRES, try_images
     from quilt_cfn.inputs.contract import read_contract
-    from quilt_cfn.inputs.release import Image, read_release
+    from quilt_cfn.inputs.release import IN_CHECKOUT, Image, read_release
 
-    release = read_release()
+    release = read_release(find_own_checkout() / IN_CHECKOUT)
 
     def image(given: str | None, default: Image) -> Image:
         return Image(given, None) if given else default

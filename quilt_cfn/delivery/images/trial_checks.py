@@ -474,7 +474,7 @@ def catalog_values(trial: Trial) -> str:
 def restart(trial: Trial) -> str:
     docker = trial.docker
     before = docker.address("registry")
-    docker.require("stop", "--time", "10", docker.container("registry"))
+    docker.require("stop", "-t", "10", docker.container("registry"))
     # Somebody else gets the address meanwhile.
     wait_long = "import time; time.sleep(600)"
     docker.start("placeholder", "--entrypoint", "python3", trial.release.registry.reference, "-c", wait_long)

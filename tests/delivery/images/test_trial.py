@@ -110,11 +110,11 @@ def command(arguments: str, options: str = "") -> str:
     packages = Path(yaml.__file__).parents[1].relative_to(ROOT)
     checkout = "/run/harness/checkout"
     environment = f"PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={checkout}:{checkout}/{packages} LANG=C.UTF-8"
-    return f"env {options} {environment} /usr/bin/python3 -m quilt_cfn images try {arguments}"
+    return f"cd {checkout}; exec env {options} {environment} /usr/bin/python3 -m quilt_cfn images try {arguments}"
 
 
 def try_images(laptop: Instance, *arguments: str) -> CompletedProcess[str]:
-    return laptop.run(f"cd /; {command(' '.join(arguments))}", "ec2-user")
+    return laptop.run(command(" ".join(arguments)), "ec2-user")
 
 
 def left(laptop: Instance) -> str:
@@ -191,19 +191,23 @@ def test_all_of_it_fits_and_what_is_kept_is_removed_by_the_command_that_is_print
     assert left(laptop) == NOTHING
 
 
-@pytest.mark.parametrize(
-    ("faults", "not_tried"),
-    [
-        (["catalog-values", "openssl", "mail", "push", "reload", "variables"], ["new-key"]),
-        (["body", "new-key"], []),
-        (["catalog", "admin", "restart"], ["catalog-values", "mail", "push", "new-key", "variables"]),
-        (["user", "folder", "login"], ["body", "admin", "mail", "push", "reload", "new-key"]),
-        (["migrations", "protocol"], AFTER_PROTOCOL),
-        (["system", "start"], AFTER_START),
-        (["platform", "programs"], NAMES[NAMES.index("user") :]),
-    ],
-    ids=lambda names: "-".join(names[:6]),
-)
+TOGETHER = [
+    (["catalog-values", "openssl", "mail", "push", "reload", "variables"], ["new-key"]),
+    (["body", "new-key"], []),
+    (["catalog", "admin", "restart"], ["catalog-values", "mail", "push", "new-key", "variables"]),
+    (["user", "folder", "login"], ["body", "admin", "mail", "push", "reload", "new-key"]),
+    (["migrations", "protocol"], AFTER_PROTOCOL),
+    (["system", "start"], AFTER_START),
+    (["platform", "programs"], NAMES[NAMES.index("user") :]),
+]
+"""What can be spoiled at once, and what can't be tried then: each line is spoiled in one of them."""
+
+
+def test_every_line_is_spoiled_in_a_test():
+    assert sorted(fault for faults, _ in TOGETHER for fault in faults) == sorted(NAMES)
+
+
+@pytest.mark.parametrize(("faults", "not_tried"), TOGETHER, ids=["+".join(faults) for faults, _ in TOGETHER])
 def test_exactly_what_was_spoiled_complains(laptop, faults, not_tried):
     arguments = spoil(laptop, faults)
     done = try_images(laptop, *arguments)
@@ -222,7 +226,7 @@ def test_an_interruption_leaves_nothing(laptop, signal):
     """In the middle of what a script of the instance does."""
     done = laptop.run(
         f"""
-        {command("", "--default-signal=INT")} >/tmp/said 2>&1 &
+        ({command("", "--default-signal=INT")}) >/tmp/said 2>&1 &
         until grep --quiet "fits: folder" /tmp/said; do sleep 0.1; done
         kill -{signal} $!
         wait $!

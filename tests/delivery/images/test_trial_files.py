@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from quilt_cfn.delivery.images.trial_checks import CHECKS
 from quilt_cfn.delivery.images.trial_docker import LABEL, Docker, Done, run
 from quilt_cfn.delivery.images.trial_files import STAND_INS, TEAM_NAME, Files, make_files, variables
 from quilt_cfn.errors import UserError
+from tests.command_line import ROOT
 from tests.launches import DOCUMENTED, launch_stack
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -107,6 +110,16 @@ def test_a_variable_that_is_left_out_is_not_in_the_file(files):
     text = (files.folder / "home/ec2-user/env/registry").read_text()
     assert "QUILT_SECRET_KEY" not in text
     assert "QUILT_DEFAULT_SENDER" in text
+
+
+def test_the_page_about_images_has_every_line_of_the_list():
+    page = (ROOT / "docs/open-source.md").read_text(encoding="utf-8")
+    assert re.findall(r"(?m)^\| `([a-z-]+)` \|", page) == [check.name for check in CHECKS]
+
+
+def test_a_line_needs_only_lines_before_it():
+    for number, check in enumerate(CHECKS):
+        assert set(check.needs) <= {before.name for before in CHECKS[:number]}
 
 
 @pytest.mark.parametrize("name", ["look.py", "services.py"])
