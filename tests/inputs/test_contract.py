@@ -42,6 +42,20 @@ def test_what_calls_it_makes_may_be_said_of_it_too():
     assert contract.for_template(IMAGE_FACTORY.file).calls == (call,)
 
 
+def test_a_condition_of_a_call_is_one_of_the_template(edition, template):
+    conditions = {call.condition for call in CONTRACT.for_template(EDITIONS[edition].file).calls} - {None}
+    assert conditions <= template["Conditions"].keys()
+
+
+def test_every_value_is_of_a_parameter_of_some_edition(templates):
+    """A name that ends in * is that of a parameter which begins so."""
+    names = {name for template in templates.values() for name in template["Parameters"]}
+    for values in CONTRACT.parameter_sets.values():
+        for wanted in values:
+            begun = [name for name in names if name.startswith(wanted[:-1])]
+            assert len(begun) == 1 if wanted.endswith("*") else wanted in names, wanted
+
+
 def test_every_call_says_why():
     assert all(len(call.because.split()) >= 5 for call in CONTRACT.calls)
 

@@ -7,8 +7,10 @@ import re
 import pytest
 
 from quilt_cfn import instance
+from quilt_cfn.cloudformation.facts import processors
 from quilt_cfn.editions import EDITIONS, MARKETPLACE
 from quilt_cfn.stack import build
+from quilt_cfn.stack.choices import INSTANCE_TYPES
 from tests.launches import DOCUMENTED, evaluate_edition, launch_stack
 
 SECONDS = {"H": 3600, "M": 60, "S": 1}
@@ -81,6 +83,13 @@ def test_only_where_an_image_is_of_a_release_does_the_boot_compare_it(templates,
     }
     wanted = {name: config["files"].get("/opt/quilt/image-release") for name, config in files.items()}
     assert wanted == {"registry": None, "marketplace": {"content": release.version}}
+
+
+@pytest.mark.parametrize("instance_type", INSTANCE_TYPES)
+def test_the_image_and_every_instance_type_are_for_the_releases_platform(release, instance_type):
+    """Rule W28 sees that of an image that AWS publishes, and not of the ID of an image of our own."""
+    assert release.platform == "linux/amd64"
+    assert processors.of_instance_type(instance_type) == processors.of_public_image(release.ami_default) == "x86_64"
 
 
 @pytest.fixture

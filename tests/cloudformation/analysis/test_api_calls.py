@@ -70,6 +70,30 @@ def test_our_scripts_and_dockers_driver_call_as_the_instances_role(edition, temp
     } | ({"secretsmanager:PutSecretValue"} if edition == "registry" else set())
 
 
+def test_a_call_that_the_contract_has_on_a_condition_is_made_where_that_holds(templates):
+    contract = CONTRACT.for_template(EDITIONS["registry"].file)
+    made = {}
+    for name in ("documented", "options"):
+        calls = api_calls(evaluate_edition(templates["registry"], CONTRACT.parameter_sets[name]), contract)
+        made[name] = {(call.caller, call.action, call.targets) for call in calls if call.action.startswith("ecr:")}
+    repositories = [
+        f"arn:aws:ecr:{region}:111122223333:repository/{name}"
+        for region, name in (("us-west-2", "example.com/quilt/registry"), ("eu-west-1", "catalog"))
+    ]
+    assert made["documented"] == set()
+    assert made["options"] == {
+        ("ServerRole", "ecr:GetAuthorizationToken", ("*",)),
+        *(("ServerRole", "ecr:BatchGetImage", (each,)) for each in repositories),
+        *(("ServerRole", "ecr:GetDownloadUrlForLayer", (each,)) for each in repositories),
+    }
+
+
+def test_a_condition_that_a_template_does_not_have_never_holds():
+    call = ContractCall("Role", "s3:GetObject", "*", "it is so", "template.yaml", "Missing")
+    contract = Contract(calls=(call, call._replace(condition=None, action="s3:PutObject")))
+    assert {call.action for call in api_calls(evaluate({"Resources": {}}, {}), contract)} == {"s3:PutObject"}
+
+
 @pytest.mark.parametrize(
     ("action", "type_name"),
     [

@@ -25,6 +25,16 @@ EXPECTED = {"registry": {("M08", "RegistryUserKey"), ("M08", "RegistryUserKeySec
 """(rule, place) of the findings about the editions as they are: the first can't be sold in AWS Marketplace."""
 
 
+IMAGE = "the machine image"
+"""Stands for the name of its parameter, which has the release in it in one edition."""
+
+
+def image_parameter(template: dict[str, Any]) -> str:
+    """The name of the parameter of the machine image."""
+    name: str = template["Resources"]["ServerTemplate"]["Properties"]["LaunchTemplateData"]["ImageId"]["Ref"]
+    return name
+
+
 def place(path: tuple[str | int, ...]) -> str:
     """The name of the resource, parameter or output that a path is in; else its section."""
     return str(path[1] if len(path) > 1 else path[0])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from quilt_cfn.cloudformation.launch import ValidationError, evaluate
+from quilt_cfn.cloudformation.launch import ValidationError, evaluate, values_for
 
 TEMPLATE = {
     "Parameters": {"Size": {"Type": "String", "Default": "small"}},
@@ -51,6 +51,17 @@ def test_resources_are_found_by_type(small):
     assert small.of_type("AWS::EC2::VPC", "AWS::EC2::Route") == {"Vpc": {"CidrBlock": "10.0.0.0/16"}, "Route": {}}
     assert small.type_of("Vpc") == "AWS::EC2::VPC"
     assert (small.type_of("Cache"), small.properties("Cache")) == ("", {}), "it is not created"
+
+
+def test_values_of_a_contract_are_of_the_parameters_that_a_template_has():
+    template = {"Parameters": {"Size": {}, "ImageOf1x0": {}, "ImageOf1x0Too": {}}}
+    values = {"Size": "large", "ImageOf*": "ami-1", "KeyFor*": "k", "ImageOf1x0Too": "ami-2"}
+    assert values_for(template, values) == {"Size": "large", "ImageOf1x0": "ami-1", "ImageOf1x0Too": "ami-2"}
+
+
+def test_a_value_of_a_contract_for_a_parameter_that_is_nowhere_is_refused():
+    with pytest.raises(ValidationError, match=r"\[Sise\] do not exist in the template"):
+        evaluate(TEMPLATE, values_for(TEMPLATE, {"Sise": "large"}))
 
 
 def test_outputs_and_exports_are_computed(small):

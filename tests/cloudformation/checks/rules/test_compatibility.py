@@ -8,6 +8,7 @@ import pytest
 
 from quilt_cfn.cloudformation.checks.rules import RULES
 from quilt_cfn.cloudformation.launch import evaluate
+from quilt_cfn.editions import EDITIONS, MachineImage
 from tests.cloudformation.checks.conftest import findings, rules_and_places
 
 X86, ARM = (f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{each}" for each in ("x86_64", "arm64"))
@@ -133,11 +134,17 @@ def test_a_cache_and_its_parameter_group(version, family, fits):
     assert found("W27", resources) == (set() if fits else {"Cache"})
 
 
+# The image of an edition that has one of its own is a mere ID, which tells nothing; see tests/stack/test_instance.py.
+OF_AMAZON_LINUX = [name for name, edition in EDITIONS.items() if edition.machine_image is MachineImage.AMAZON_LINUX]
+
+
+@pytest.mark.parametrize("edition", OF_AMAZON_LINUX, indirect=True)
 def test_a_graviton_type_beside_the_default(edition, seeded):
     seeded["Parameters"]["InstanceType"]["AllowedValues"].append("t4g.small")
     assert findings(edition, seeded) == {("W28", "ServerTemplate")}
 
 
+@pytest.mark.parametrize("edition", OF_AMAZON_LINUX, indirect=True)
 def test_an_image_for_graviton(edition, seeded):
     seeded["Parameters"]["AmiId"]["Default"] = ARM
     assert findings(edition, seeded) == {("W28", "ServerTemplate")}

@@ -9,7 +9,7 @@ import pytest
 
 from quilt_cfn.cloudformation.checks.rules import RULES
 from quilt_cfn.cloudformation.launch import EMPTY_CONTRACT, Contract, ValidationError, evaluate
-from tests.cloudformation.checks.conftest import findings, rules_and_places
+from tests.cloudformation.checks.conftest import IMAGE, findings, image_parameter, rules_and_places
 
 
 def properties(template, name):
@@ -52,11 +52,11 @@ def statements(template, role="ServerRole"):
 
 
 def an_image_that_is_computed(template):
-    launch_data(template)["ImageId"] = {"Fn::Sub": "${AmiId}"}
+    launch_data(template)["ImageId"] = {"Fn::Sub": f"${{{image_parameter(template)}}}"}
 
 
 def an_image_from_a_parameter_of_another_type(template):
-    template["Parameters"]["AmiId"] |= {"Type": "AWS::SSM::Parameter::Value<String>"}
+    template["Parameters"][image_parameter(template)] |= {"Type": "AWS::SSM::Parameter::Value<String>"}
 
 
 def an_image_written_down(template):
@@ -69,13 +69,15 @@ def an_image_from_a_mapping(template):
 
 
 def two_images(template):
-    for name in ("FirstAmi", "SecondAmi"):
+    has_one = template["Parameters"][image_parameter(template)]["Type"] == "AWS::EC2::Image::Id"
+    for name in ("SecondAmi",) if has_one else ("FirstAmi", "SecondAmi"):
         add_parameter(template, name, Type="AWS::EC2::Image::Id", Default="ami-0123456789abcdef0")
         add_worker(template, f"{name}Worker", ImageId={"Ref": name})
 
 
 def an_image_looked_up_in_the_customers_account(template):
-    template["Parameters"]["AmiId"]["Default"] = "/our/own/image"
+    own = {"Type": "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", "Default": "/our/own/image"}
+    template["Parameters"][image_parameter(template)] |= own
 
 
 # Regions, zones, sizes.
@@ -261,7 +263,7 @@ DEFECTS = {
     an_image_written_down: {("M02", "ServerTemplate")},
     an_image_from_a_mapping: {("M02", "ServerTemplate")},
     two_images: {("M03", "SecondAmi")},
-    an_image_looked_up_in_the_customers_account: {("M05", "AmiId")},
+    an_image_looked_up_in_the_customers_account: {("M05", IMAGE)},
     a_nested_template_of_ours: {("M06", "Nested"), ("T12", "Nested")},
     a_zone_by_its_name: {("M07", "PublicSubnet1")},
     a_zone_by_its_letter: {("M07", "PublicSubnet1")},
@@ -304,8 +306,9 @@ DEFECTS = {
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
 def test_exactly_its_rule_reports_it(edition, seeded, defect):
+    image = image_parameter(seeded)
     defect(seeded)
-    assert findings(edition, seeded) == DEFECTS[defect]
+    assert findings(edition, seeded) == {(rule, image if where is IMAGE else where) for rule, where in DEFECTS[defect]}
 
 
 # Without a contract, whose rules may find the same or more.
@@ -423,6 +426,21 @@ def test_what_only_looks_like_a_region(named):
     topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::Sub": named}, "Description": "us-east-1"}}
     table = {"us-east-1": {"Bucket": "bucket-us-east-1"}, "aws-cn": {"Arn": "arn:aws-cn:s3:::x"}}
     assert marketplace_findings({"Resources": {"Topic": topic}, "Mappings": {"Table": table}}) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            {"Fn::Select": [1, {"Fn::Split": [".amazonaws.com/", {"Fn::Sub": "${AWS::StackName}.amazonaws.com/-"}]}]},
+            False,
+        ),
+        ({"Fn::Join": [".amazonaws.com/", ["sts", "path"]]}, True),
+    ],
+)
+def test_a_domain_that_a_text_is_taken_apart_at_is_no_domain_that_something_has(text, found):
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": text}}
+    assert marketplace_findings({"Resources": {"Topic": topic}}) == ({("M17", "Topic")} if found else set())
 
 
 ODD: list[Any] = [

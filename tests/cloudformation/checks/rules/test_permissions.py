@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -107,6 +108,29 @@ def test_a_secret_that_the_instance_reads_and_its_role_may_not_is_found(edition,
     resources = statement(seeded, "ServerRole", "secretsmanager:GetSecretValue")["Resource"]
     resources.remove({"Ref": "QuiltSecretKey"})
     assert findings(edition, seeded) == {("P01", "ServerRole")}
+
+
+@pytest.fixture
+def pulling(templates: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The statement by which the registry edition pulls an image from the account's ECR; in a copy of its template."""
+    template = copy.deepcopy(templates["registry"])
+    return {"template": template, "pull": statement(template, "ServerRole", "ecr:BatchGetImage")}
+
+
+@pytest.mark.parametrize("action", ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"])
+def test_an_image_that_the_instance_may_not_pull_is_found(pulling, action):
+    pulling["pull"]["Action"].remove(action)
+    assert findings("registry", pulling["template"]) == {("P01", "ServerRole")}
+
+
+@pytest.mark.parametrize(
+    ("repository", "rules"),
+    [("other", {"P01"}), ("*", {"P08"})],
+)
+def test_a_repository_of_which_no_image_comes_is_found(pulling, repository, rules):
+    (arn,) = pulling["pull"]["Resource"]
+    arn["Fn::Sub"][1]["Name"] = repository
+    assert {rule for rule, _ in findings("registry", pulling["template"])} == rules
 
 
 def test_a_text_that_the_instance_reads_and_its_role_may_not_is_found(edition, seeded):

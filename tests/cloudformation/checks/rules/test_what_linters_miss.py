@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from quilt_cfn.editions import EDITIONS
-from tests.cloudformation.checks.conftest import findings
+from tests.cloudformation.checks.conftest import IMAGE, findings, image_parameter
 
 
 def properties(template, name):
@@ -63,7 +63,7 @@ def a_reference_of_the_wrong_type(template):
 
 def a_parameter_missing_from_the_interface_groups(template):
     groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    groups[-1]["Parameters"].remove("AmiId")
+    groups[-1]["Parameters"].remove(image_parameter(template))
 
 
 def a_bucket_policy_with_the_wrong_arn(template):
@@ -134,7 +134,7 @@ DEFECTS = {
     a_default_password: ("M10", "DBPassword"),
     a_subnet_group_with_one_subnet: ("W06", "DatabaseSubnets"),
     a_reference_of_the_wrong_type: ("W11", "Database"),
-    a_parameter_missing_from_the_interface_groups: ("M14", "AmiId"),
+    a_parameter_missing_from_the_interface_groups: ("M14", IMAGE),
     a_bucket_policy_with_the_wrong_arn: ("W12", "BucketPolicy"),
     an_impossible_timeout: ("W15", "ServerGroup"),
     user_data_that_is_not_base64: ("W14", "ServerTemplate"),
@@ -154,8 +154,10 @@ DEFECTS = {
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
 def test_exactly_one_rule_reports_it(edition, seeded, defect):
+    rule, where = DEFECTS[defect]
+    expected = {(rule, image_parameter(seeded) if where is IMAGE else where)}
     defect(seeded)
-    assert findings(edition, seeded) == {DEFECTS[defect]}
+    assert findings(edition, seeded) == expected
 
 
 @pytest.mark.parametrize("edition", EDITIONS, indirect=True)
