@@ -62,18 +62,16 @@ def boot(instance: Instance) -> Recorded:
 def test_whatever_is_sent_on_an_instance_is_recorded(start):
     instance = start(MARKETPLACE.name, record=True)
     before = len(instance.connections())
-    done = instance.run(
+    instance.run(
         """
         for port in {1001..3000}; do echo >/dev/udp/198.18.0.1/$port; done
-        for address in 198.18.0.2 2001:db8::1; do timeout 0.1 bash -c "echo >/dev/tcp/$address/443"; done 2>/dev/null
+        for address in 198.18.0.2 2001:db8::1; do timeout 0.1 bash -c "echo >/dev/tcp/$address/443"; done
         curl --silent http://example.com
         systemctl start docker
         docker run --rm --entrypoint timeout $(head -n 1 /opt/quilt-image/images) \
-            0.1 bash -c 'echo >/dev/tcp/198.18.0.3/22' 2>/dev/null
-        [ $? = 124 ]
+            0.1 bash -c 'echo >/dev/tcp/198.18.0.3/22'
         """
     )
-    assert done.returncode == 0, done.stderr
     found = instance.connections()[before:]
     assert {each.port for each in found if each.address == "198.18.0.1"} == set(range(1001, 3001))
     assert {("TCP", "198.18.0.2", 443), ("TCP", "198.18.0.3", 22)} <= {each[0:1] + each[2:4] for each in found}
@@ -202,16 +200,13 @@ FAULTS = {
 }
 
 
-def test_the_image_passes_the_checks_of_the_pipeline_and_as_it_is_shut_down_and_each_planted_fault_is_found(
-    amazon_linux, templates
-):
+def test_the_image_passes_the_pipelines_checks_and_what_is_planted_then_is_all_that_is_found(amazon_linux, templates):
     factory = templates[IMAGE_FACTORY.name]
     images.store(amazon_linux.common / "images", "registry", "docker.io/quiltdata/ended:9", ("debian", "9"))
     for phase in ("build", "validate"):
         done = run_phase(amazon_linux, factory, phase)
         assert done.returncode == 0, done.stdout
     shut_down(amazon_linux)
-    assert check_root(amazon_linux) == []
     amazon_linux.run("systemctl start docker")
     for command in FAULTS:
         done = amazon_linux.run(command)
