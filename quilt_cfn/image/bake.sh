@@ -81,7 +81,6 @@ for image; do
   found=$(docker image inspect "$image") || fail "docker does not have $image after its download."
   [[ $found = *"@${image##*@}\""* ]] || fail "docker has another image than $image: it has no such digest."
 done
-rm -rf "$DOCKER_CONFIG"
 
 # The global bundle has no certificates of GovCloud, which has one of its own.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
@@ -95,7 +94,6 @@ for host in truststore.pki.rds.amazonaws.com truststore.pki.us-gov-west-1.rds.am
   [[ $bundle = *"-----END CERTIFICATE-----"* ]] || fail "$url has no certificates."
   echo "$bundle" >>"$certificates.new"
 done
-chmod 644 "$certificates.new"
 mv "$certificates.new" "$certificates"
 
 # As the boot makes it; see steps.sh. Written to its end, because swapon refuses a file with holes, and never swapped on,

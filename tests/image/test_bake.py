@@ -157,6 +157,16 @@ def test_ecr_gets_a_token_that_nobody_else_sees(baking):
     assert (baking.folder / "mode").read_text() == "700\n"
 
 
+def test_what_stands_still_is_ended():
+    text = BAKE.read_text()
+    for command in (
+        "timeout --kill-after=10 900 dnf ",
+        "timeout --kill-after=5 600 docker pull ",
+        "curl -fsSL --max-time 30 ",
+    ):
+        assert command in text
+
+
 def test_other_registries_get_none(baking):
     assert baking.run("1.1.0", NGINX).returncode == 0
     assert baking.calls("aws") == baking.calls("docker login") == []
