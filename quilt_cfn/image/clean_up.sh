@@ -65,7 +65,7 @@ remove "$root"/etc/ssh/ssh_host_*
 
 # Keys, credentials and histories of every user. What a program of the buyer's needs is made when it starts.
 for home in "$root/root" "$root"/home/*; do
-  remove "$home"/.ssh "$home"/.{aws,docker,azure,kube,gnupg} "$home"/.config/{gcloud,gh,containers} "$home"/.cache \
+  remove "$home"/.ssh "$home"/.{aws,docker,azure,kube,gnupg} "$home"/.config/{gcloud,gh,containers} \
     "$home"/.{netrc,git-credentials,npmrc,pypirc,pgpass,my.cnf,vault-token,dockercfg,boto,s3cfg,viminfo,lesshst,histfile,wget-hsts} \
     "$home"/.*history "$home"/.*_hist "$home"/.local/{share,state}
 done

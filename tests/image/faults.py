@@ -126,6 +126,7 @@ FAULTS: dict[str, Planted] = {
     "Python's history": file("I15", "/home/ec2-user/.python_history", cleaned=True),
     "MySQL's history": file("I15", "/root/.mysql_history", cleaned=True),
     "PostgreSQL's history": file("I15", "/home/ec2-user/.psql_history", cleaned=True),
+    "Lua's history": file("I15", "/home/ec2-user/.lua_hist", cleaned=True),
     "vim's history": file("I15", "/root/.viminfo", cleaned=True),
     "less's history": file("I15", "/root/.lesshst", cleaned=True),
     "a history in a container": file("I15", f"{DEBIAN}/root/.bash_history"),
