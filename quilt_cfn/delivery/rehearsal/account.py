@@ -114,13 +114,16 @@ class Account(NamedTuple):
                     self.clock.sleep(_PAUSE)
                     continue
                 named = next((str(each) for key, each in arguments.items() if key.endswith(_NAMES)), "")
+                message = str(error)
+                if isinstance(error, ClientError) and "Message" in error.response["Error"]:
+                    error.response["Error"]["Message"] = self.hide(error.response["Error"]["Message"])
                 sentence = aws.user_error(error, f"{operation}{f' of {named}' if named else ''}")
                 ends_everything = aws.wants_another_sign_in(error)
                 raise Refused(
                     self.hide(sentence.what),
                     sentence.next_step,
                     aws.code(error),
-                    str(error),
+                    message,
                     ends_everything=ends_everything,
                 ) from None
         raise AssertionError  # the last attempt returns or raises
@@ -249,8 +252,8 @@ class Account(NamedTuple):
         return any(each.get("logGroupName") == name for each in found)
 
     def words(self, text: str) -> str:
-        """What AWS says, on one line and without secrets."""
-        return self.hide(aws.words(text, 1000))
+        """What AWS says, on one line and without secrets, which are hidden before the end is cut off."""
+        return aws.words(self.hide(text), 1000)
 
 
 _NAMES = ("Name", "Bucket", "Identifier", "Ids", "ResourceId")

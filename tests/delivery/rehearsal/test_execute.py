@@ -274,18 +274,36 @@ def test_expired_credentials_end_it_and_the_journal_goes_on_later(rehearsal, aws
     assert "Nothing is left." in rehearsal.report
 
 
+def test_credentials_that_expire_during_the_removal_end_it_at_once(rehearsal, aws):
+    aws.intercept = lambda request: EXPIRED if "DeleteStack" in aws.operations() else None
+    with pytest.raises(UserError) as raised:
+        rehearsal.run(only="launch")
+    assert raised.value.next_step.startswith("Sign in again")
+    assert "the AWS credentials have expired" in raised.value.what
+    assert aws.operations()[-1] == "DeleteStack"
+
+
 class Killed(BaseException):
     """Stands for the end of the process: nothing catches it."""
 
 
 def test_the_journal_names_everything_before_it_is_made(rehearsal, aws):
-    creations = {"CreateBucket": "Bucket", "CreateChangeSet": "StackName", "CreateDBSnapshot": "DBSnapshotIdentifier"}
+    creations = {
+        "CreateBucket": ("bucket", "Bucket"),
+        "CreateChangeSet": ("stack", "StackName"),
+        "CreateDBSnapshot": ("snapshot", "DBSnapshotIdentifier"),
+    }
+    seen: set[str] = set()
 
     def look(request):
         if request.operation in creations:
             written = [json.loads(line) for line in rehearsal.request.journal.read_text().splitlines()]
-            name = request.arguments[creations[request.operation]]
-            assert any(name in (each.get("name"), each.get("id")) for each in written), request
+            kind, key = creations[request.operation]
+            name = request.arguments[key]
+            assert any({"makes": kind, "name": name} == each or each.get("id") == name for each in written), request
+            seen.add(kind)
+            if request.operation == "CreateChangeSet":
+                assert request.arguments["ChangeSetName"] in [each.get("change_set") for each in written]
             if request.arguments.get("ChangeSetType") == "CREATE":
                 bucket = next(p for p in request.arguments["Parameters"] if p["ParameterKey"] == "PackageBucket")
                 assert {"makes": "bucket", "name": bucket["ParameterValue"]} in written
@@ -293,6 +311,7 @@ def test_the_journal_names_everything_before_it_is_made(rehearsal, aws):
 
     aws.intercept = look
     assert rehearsal.run(), rehearsal.said
+    assert seen == {"bucket", "stack", "snapshot"}
 
 
 def rehearsed_until(rehearsal, aws, monkeypatch, number):
@@ -442,6 +461,25 @@ def test_no_secret_is_in_anything_that_is_written_or_said(rehearsal, aws, capfd,
         assert not any(secret in text for text in everything)
     sent = [each for each in aws.requests if "pl4nted" in str(each.arguments)]
     assert {each.operation for each in sent} == {"CreateChangeSet"}
+
+
+def test_no_secret_is_in_what_aws_says_about_a_call_that_it_refuses(rehearsal, aws):
+    refusal = Fault("ValidationError", f"{SECRETS['DBPassword']} is not what {SECRETS['SmtpPassword']!r} should be")
+    aws.intercept = lambda request: refusal if request.operation == "CreateDBSnapshot" else None
+    assert not rehearsal.run(only="grow")
+    assert '*** is not what "***" should be' in rehearsal.why("grow")
+    assert "pl4nted" not in "".join([*rehearsal.said, rehearsal.report, rehearsal.request.journal.read_text()])
+
+
+@pytest.mark.parametrize("length", [*range(475, 500, 3), *range(950, 1000, 7)])
+def test_no_part_of_a_secret_is_left_where_a_text_of_aws_is_cut_off(rehearsal, aws, length):
+    long = f"{'x' * length}{SECRETS['DBPassword']}"
+    aws.says = f" {long}"
+    aws.intercept = lambda request: Fault("ValidationError", long) if request.operation == "CreateDBSnapshot" else None
+    rehearsal.run(only="grow")
+    rehearsal.request.journal.unlink()
+    rehearsal.run(only="failing-signal")
+    assert "pl4" not in "".join([*rehearsal.said, rehearsal.report])
 
 
 def test_a_secret_that_is_a_part_of_aws_s_words_confuses_nobody(rehearsal, aws, account):
