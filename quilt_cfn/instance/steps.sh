@@ -80,10 +80,12 @@ make-swap)
   ;;
 install-docker) try dnf --assumeyes --quiet install docker ;;
 fetch-certificates)
-  if [ -e $image/rds-certificates.pem ]; then
-    cp $image/rds-certificates.pem $certificates
-  elif [ -z "$RDS_CERTIFICATES" ]; then
+  # With a file of certificates, libpq verifies the database's even if that is not asked for.
+  # https://www.postgresql.org/docs/16/libpq-ssl.html
+  if [ -z "$RDS_CERTIFICATES" ]; then
     echo "No certificates of RDS are known here: the database's is not verified."
+  elif [ -e $image/rds-certificates.pem ]; then
+    cp $image/rds-certificates.pem $certificates
   elif try download_certificates; then
     mv $certificates.new $certificates
   elif [ -e $certificates ]; then

@@ -532,7 +532,7 @@ def ami_parameter(edition: Edition, release: Release) -> Field:
     """The field of the machine image.
 
     Where the release has an image of its own, the field's name has the release in it, because an update keeps the
-    value of a field whose name did not change; see "The machine image's parameter" in decisions.md.
+    value of a field whose name did not change; see decisions.md.
     """
     if edition.machine_image is MachineImage.AMAZON_LINUX:
         return Field(

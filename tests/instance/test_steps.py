@@ -157,6 +157,14 @@ def test_where_rds_publishes_none_nothing_is_downloaded(steps):
     assert steps.calls("curl") == []
 
 
+def test_where_no_certificates_are_known_the_machine_images_are_not_taken(steps, bundle):
+    """libpq's sslmode=require verifies when there is a file: https://www.postgresql.org/docs/16/libpq-ssl.html"""
+    steps.of_image("rds-certificates.pem", PEM)
+    steps.environment("stack", STACK | {"RDS_CERTIFICATES": ""})
+    assert steps.run("fetch-certificates").returncode == 0
+    assert not bundle.exists()
+
+
 def test_the_certificates_of_the_machine_image_are_taken_and_nothing_is_downloaded(steps, bundle):
     (steps.folder / "download").write_text(PEM)
     steps.of_image("rds-certificates.pem", "of the image\n")

@@ -14,7 +14,9 @@ import pytest
 
 from quilt_cfn.cloudformation.facts.replacement import CLEARED_IN_PLACE, IN_PLACE, STATEFUL_TYPES
 from quilt_cfn.cloudformation.launch import Launch, ValidationError, evaluate
+from quilt_cfn.editions import MARKETPLACE
 from quilt_cfn.inputs.contract import read_contract
+from quilt_cfn.stack import build
 from tests import cloudformation_diff
 from tests.launches import evaluate_edition
 from tests.stack.form_values import ACCEPTED
@@ -146,6 +148,22 @@ def test_the_copy_of_the_backups_begins_and_ends_without_another_database(templa
     for difference in cloudformation_diff.differences([(without, copied), (copied, without)]):
         assert difference.keys() == {"Database"}
         assert difference["Database"]["impact"] == "WILL_UPDATE"
+
+
+def test_the_next_release_brings_its_image_and_nothing_else_that_is_replaced(release):
+    """Under the name of its own parameter: the saved value of the old one does not count."""
+    values = {name: value for name, value in SETS["documented"].items() if not name.endswith("*")}
+    before, after = (
+        evaluate(build(MARKETPLACE, release._replace(version=version, ami_id=image)), values)
+        for version, image in (("1.1.0", "ami-0123456789abcdef0"), ("1.2.0", "ami-0fedcba9876543210"))
+    )
+    (difference,) = cloudformation_diff.differences([(before, after)])
+    assert difference.keys() == {"ServerTemplate"}, "a new version of it, for which the group starts another instance"
+    assert difference["ServerTemplate"]["impact"] == "WILL_UPDATE"
+    images = [each.properties("ServerTemplate")["LaunchTemplateData"]["ImageId"] for each in (before, after)]
+    assert images == ["ami-0123456789abcdef0", "ami-0fedcba9876543210"]
+    with pytest.raises(ValidationError, match=r"\[AmiIdForRelease1x1x0\] do not exist in the template"):
+        evaluate(after.template, values | {"AmiIdForRelease1x1x0": "ami-0123456789abcdef0"})
 
 
 def test_zones_that_are_written_down_before_an_update_change_nothing(template):
