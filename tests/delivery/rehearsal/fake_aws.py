@@ -455,6 +455,9 @@ class FakeAws:
         for name, resource in stack.resources.items():
             physical = resource["PhysicalResourceId"]
             policy = self.template["Resources"][name].get("DeletionPolicy", "Delete")
+            if name == "RegistryLogs" and "deletes logs" in self.quirks:
+                self.log_groups.discard(physical)
+                policy = "Delete"
             if policy == "Retain" or (policy == "RetainExceptOnCreate" and not rolled_back):
                 self._event(stack, name, "DELETE_SKIPPED")
                 continue

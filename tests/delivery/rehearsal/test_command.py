@@ -177,6 +177,17 @@ def test_after_a_kill_the_journal_removes_everything(started, aws, files, operat
 
 
 @pytest.mark.exhaustive
+def test_a_reader_who_goes_away_keeps_nothing_from_being_removed(started, aws, files):
+    process = started(*EXECUTE, "--yes-spend", "20", "--only", "launch")
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(120) == 0
+    process.stdout = None
+    assert "| launch | passed |" in (files / "quilt-rehearsal.md").read_text()
+    assert aws.is_empty
+
+
+@pytest.mark.exhaustive
 def test_ctrl_c_removes_everything_and_exits_with_1(started, aws, files):
     def interrupt(request):
         if request.operation == "ExecuteChangeSet":

@@ -129,6 +129,7 @@ def test_what_is_made_has_the_tag_of_the_run(rehearsal, aws):
         ("plain signals", "failed-update", "do not name the step try-mail: Received FAILURE signal"),
         ("updates replace the database", "grow", "The database was replaced."),
         ("never heals", "terminate", "Another instance has the address: not within 75 min"),
+        ("deletes logs", "delete", "kept Bucket, BucketPolicy, NetworkLogs, and the template says Bucket, Bucket"),
         ("leaves no snapshot", "delete", "no trace of a last snapshot of the database"),
     ],
 )
