@@ -43,7 +43,9 @@ def try_images(
     try:
         with interruptible():
             for image in (*(each.reference for each in release.images.values()), postgres):
-                docker.fetch(image, release.platform)
+                if docker.lacks(image):
+                    yield f"Downloading {image}"
+                    docker.fetch(image, release.platform)
             files = make_files(folder, release, parameters)
             docker.create_network()
             trial = _start(docker, release, files, bash, postgres)

@@ -48,8 +48,11 @@ def run(
     variables: Mapping[str, str] | None = None,
     text: str = "",
     seconds: float = 5 * _MINUTES,
+    folder: Path | None = None,
 ) -> Done:
     """Run a program with ``text`` as its input and more environment variables; ended, with code 124, after so long.
+
+    Its current folder is ``folder``, or the one of whoever tries images.
 
     Ctrl-C does not reach it by itself: whoever is interrupted ends it, and then removes what it began.
     """
@@ -61,7 +64,7 @@ def run(
         streams: dict[str, Any] = {"stdin": given, "stdout": out, "stderr": err}
         try:
             process = subprocess.Popen(
-                command, env={**inherited, **(variables or {})}, start_new_session=True, **streams
+                command, env={**inherited, **(variables or {})}, start_new_session=True, cwd=folder, **streams
             )
         except OSError as error:
             raise UserError(
@@ -119,10 +122,12 @@ class Docker:
         found: list[dict[str, Any]] = json.loads(done.out) if done.code == 0 else [{}]
         return found[0]
 
+    def lacks(self, image: str) -> bool:
+        """Whether this computer does not have an image; one that was built here is not looked for elsewhere."""
+        return self("image", "inspect", image).code != 0
+
     def fetch(self, image: str, platform: str) -> None:
-        """Download an image unless this computer has it; one that was built here is not looked for elsewhere."""
-        if self("image", "inspect", image).code == 0:
-            return
+        """Download an image."""
         done = self("pull", "--quiet", "--platform", platform, image, seconds=_AS_LONG_AS_A_DOWNLOAD)
         if done.code:
             raise UserError(
@@ -195,16 +200,18 @@ class Docker:
         label = f"label={LABEL}={self.name}"
         empty = 0
         for _ in range(20):
-            containers = self("ps", "--all", "--quiet", "--filter", label, seconds=60).out.split()
+            listed = self("ps", "--all", "--quiet", "--filter", label, seconds=60)
+            containers = listed.out.split()
             if containers:
                 self("rm", "--force", "--volumes", *containers, seconds=120)
             # What was being made when the trial ended may appear a moment later.
-            empty = 0 if containers else empty + 1
+            empty = empty + 1 if listed.code == 0 and not containers else 0
             if empty == 2:
                 break
             time.sleep(0.3)
-        networks = self("network", "ls", "--quiet", "--filter", label, seconds=60).out.split()
-        if empty < 2 or (networks and self("network", "rm", *networks, seconds=60).code):
+        networks = self("network", "ls", "--quiet", "--filter", label, seconds=60)
+        removed = not networks.out.split() or self("network", "rm", *networks.out.split(), seconds=60).code == 0
+        if empty < 2 or networks.code or not removed:
             raise UserError(
                 f"What the trial {self.name} made could not be removed.", f"Remove it yourself: {self.removal}"
             )

@@ -154,7 +154,7 @@ def _environments(
             return {"Parameter": {"Value": text["Value"]}}
         (name,) = (name for name, arn in config["Secrets"].items() if arn == of)
         (secret,) = (each for key, each in launch.of_type("AWS::SecretsManager::Secret").items() if f"<{key}>" == of)
-        given = name not in ("RegistryUserKey",) and "SecretString" in secret
+        given = name != "RegistryUserKey" and "SecretString" in secret
         return {"SecretString": secret["SecretString"] if given else generated[name]}
 
     configure["ask"] = ask
@@ -170,8 +170,6 @@ def _environments(
 
 def _certify(openssl: str, folder: Path, names: list[str]) -> None:
     """Make an authority for this trial, and one certificate of its for all that stands for AWS; for two days."""
-    authority = folder / "opt/quilt/aws/rds-certificates.pem"
-    server = folder / "trial"
     extensions = (
         "[req]\ndistinguished_name=name\nprompt=no\n[name]\nCN=quilt-cfn trial\n"
         "[authority]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n"
@@ -179,22 +177,21 @@ def _certify(openssl: str, folder: Path, names: list[str]) -> None:
         "extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
         f"subjectAltName={','.join(f'DNS:{name}' for name in names)}\n"
     )
-    config = folder / "openssl.cnf"
-    _write(config, extensions)
-    private, request = folder / "authority.key", folder / "server.csr"
-    key = f"-nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -config {config}"
+    _write(folder / "openssl.cnf", extensions)
+    key = "-nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -config openssl.cnf"
     for command in (
-        f"req -x509 {key} -days 2 -extensions authority -keyout {private} -out {authority}",
-        f"req {key} -keyout {server}/server.key -out {request}",
-        f"x509 -req -in {request} -CA {authority} -CAkey {private} -set_serial 2 -days 2 -extfile {config} "
-        f"-extensions server -out {server}/server.pem",
+        f"req -x509 {key} -days 2 -extensions authority -keyout authority.key -out authority.pem",
+        f"req {key} -keyout trial/server.key -out server.csr",
+        "x509 -req -in server.csr -CA authority.pem -CAkey authority.key -set_serial 2 -days 2 -extfile openssl.cnf "
+        "-extensions server -out trial/server.pem",
     ):
-        done = run([openssl, *command.split(" ")], seconds=60)
+        done = run([openssl, *command.split()], folder=folder, seconds=60)
         if done.code:
             raise UserError(f"openssl made no certificate: {done.last_words}", "Check openssl version, then try again.")
+    shutil.copy(folder / "authority.pem", folder / "opt/quilt/aws/rds-certificates.pem")
     # The containers' users read them, who are not this one; nobody else gets into the trial's folder.
-    for file in (server / "server.key", server / "server.pem", authority):
-        file.chmod(0o644)
+    for path in ("trial/server.key", "trial/server.pem", "opt/quilt/aws/rds-certificates.pem"):
+        (folder / path).chmod(0o644)
 
 
 def _parent(path: Path) -> Path:
