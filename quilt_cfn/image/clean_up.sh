@@ -71,7 +71,7 @@ for home in "$root/root" "$root"/home/*; do
 done
 
 # cloud-init runs on each new instance as on the first one. https://cloudinit.readthedocs.io/en/latest/reference/cli.html#clean
-remove "$root"/var/lib/cloud/* "$root"/var/log/cloud-init*
+remove "$root"/var/lib/cloud/*
 # An instance writes its own Region there.
 [ ! -e "$root/etc/dnf/vars/awsregion" ] || echo default >"$root/etc/dnf/vars/awsregion"
 

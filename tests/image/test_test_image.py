@@ -90,6 +90,7 @@ FAULTS = {
         ),
         "the setting passwordauthentication no",
     ),
+    "sshd": (lambda each: (each.folder / "sshd").unlink(), "sshd does not read its configuration"),
     "a password": (lambda each: each.root.append("/etc/shadow", f"joe:{HASH}:1::::::\n"), "or a blank one: joe."),
     "a blank password": (lambda each: each.root.append("/etc/shadow", "ann::1::::::\n"), "or a blank one: ann."),
     "version 1": (lambda each: (each.folder / "status").write_text("200"), "answers 200 without a token"),
