@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from subprocess import CompletedProcess
 
 import pytest
 
+from tests.boot.conftest import Start
 from tests.boot.instance import Instance, failure
 from tests.launches import DOCUMENTED
 
@@ -15,14 +16,11 @@ CATALOG = DOCUMENTED["CatalogHost"]
 PULL = """#!/bin/bash -p
 # docker, before which a download fails as often as /run/pulls says.
 PATH=${PATH#*:}
-if [ "$1" = pull ]; then
-  left=$(</run/pulls)
+left=$(</run/pulls)
+if [ "$1" = pull ] && [ "$left" -gt 0 ]; then
   echo $((left - 1)) >/run/pulls
-  if [ "$left" -gt 0 ]; then
-    echo "toomanyrequests: You have reached your pull rate limit." >&2
-    exit 1
-  fi
-  exec docker tag kept "${@: -1}"
+  echo "toomanyrequests: You have reached your pull rate limit." >&2
+  exit 1
 fi
 exec docker "$@"
 """
@@ -49,28 +47,32 @@ def test_the_containers_can_be_started_twice_at_once(instance):
     assert instance.healthy()
 
 
-@pytest.fixture
-def registry_of_images(instance: Instance) -> Iterator[Instance]:
-    """An instance that lacks nginx's image; /run/pulls says how many tries to download it fail."""
+@pytest.fixture(scope="module")
+def tried_again(start: Start) -> tuple[Instance, CompletedProcess[str]]:
+    """An instance that downloads its images, and its first boot, in which four downloads fail."""
+    instance = start("registry")
+    instance.shorten_pauses()
     instance.change("metadata.json", {"for pause in 4 8 16 32 60 0;": "for pause in 0 0 0 0 0 0;"})
-    instance.run("mkdir -p /run/before; cat >/run/before/docker; chmod 755 /run/before/docker", input=PULL)
-    instance.run(". /home/ec2-user/env/stack; docker tag $NGINX_IMAGE kept && docker rmi $NGINX_IMAGE")
-    yield instance
-    instance.run(". /home/ec2-user/env/stack; docker tag kept $NGINX_IMAGE")
+    instance.run("mkdir /run/before; cat >/run/before/docker; chmod 755 /run/before/docker", input=PULL)
+    instance.run("dnf install docker; echo 4 >/run/pulls")
+    return instance, instance.boot(PULLS)
 
 
-def test_an_image_that_cannot_be_downloaded_at_first_is_tried_for_again(registry_of_images):
-    registry_of_images.run("echo 4 >/run/pulls")
-    done = registry_of_images.boot(PULLS)
+def test_an_image_that_cannot_be_downloaded_at_first_is_tried_for_again(tried_again):
+    _, done = tried_again
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("toomanyrequests") == 4
 
 
-def test_an_image_that_cannot_be_downloaded_at_all_fails_the_launch_by_name(registry_of_images):
-    registry_of_images.run("echo 100 >/run/pulls")
-    done = registry_of_images.boot(PULLS)
-    assert registry_of_images.signals()[-1] == failure("fetch-images")
-    image = registry_of_images.environments["stack"]["NGINX_IMAGE"]
-    assert f"The image {image} can't be downloaded" in done.stdout
-    assert done.stdout.count("toomanyrequests") == 6
-    assert registry_of_images.healthy(), "what ran before goes on running"
+def test_an_image_that_cannot_be_downloaded_at_all_fails_the_launch_by_name(tried_again):
+    """After an update of the stack, for instance, that names an image which its registry does not have."""
+    instance, _ = tried_again
+    name, _, digest = instance.environments["stack"]["NGINX_IMAGE"].partition("@sha256:")
+    instance.change("metadata.json", {digest: 64 * "0"})
+    instance.run("echo 5 >/run/pulls")
+    done = instance.boot(PULLS)
+    assert instance.signals()[-1] == failure("fetch-images")
+    assert f"The image {name}@sha256:{64 * '0'} can't be downloaded" in done.stdout
+    assert done.stdout.count("toomanyrequests") == 5
+    assert "manifest unknown" in done.stdout, "the answer to the sixth try"
+    assert instance.healthy(), "what ran before goes on running"
