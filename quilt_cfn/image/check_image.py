@@ -80,12 +80,12 @@ def check(folder: str, today: datetime.date, live: bool = False, owner: int = 0)
             yield from forbidden(root, entry, rules)
             if re.match(r"/etc/(shadow|passwd)-?$", entry.path):
                 yield from passwords(root, entry)
-        for name, version in software(root, entry):
-            if name not in ("nginx", "python"):
-                systems.add(entry.tree != "")
-                yield from ended((name, version), "I02" if entry.tree else "I01", entry.full, ends, today)
-            elif entry.tree:
-                yield from ended((name, version), "I03", entry.full, ends, today)
+            for name, version in software(root, entry):
+                if name in ("nginx", "python"):
+                    yield from ended((name, version), "I03", entry.full, ends, today)
+                else:
+                    systems.add(entry.tree != "")
+                    yield from ended((name, version), "I02" if entry.tree else "I01", entry.full, ends, today)
     if False not in systems:
         yield Fault("I01", "/etc/os-release", "does not say which operating system this is")
     if layer and True not in systems:
@@ -108,13 +108,12 @@ def forbidden(root: Root, entry: Entry, rules: list[Rule]) -> Iterator[Fault]:
 
 
 def software(root: Root, entry: Entry) -> Iterator[Version]:
-    """The system or the programs that an entry tells of. Distributions support their own packages; those of nginx.org,
+    """The system or the programs that a file tells of. Distributions support their own packages; those of nginx.org,
     and Python in /usr/local, come from elsewhere."""
-    if stat.S_ISDIR(entry.info.st_mode):
-        found = re.match(r"/usr/local/lib/python(\d\.\d+)$", entry.path)
-        if found:
-            yield "python", found[1]
-    elif stat.S_ISREG(entry.info.st_mode) and entry.path in ("/usr/lib/os-release", "/etc/os-release"):
+    python = re.match(r"/usr/local/lib/python(\d\.\d+)/os\.py$", entry.path)
+    if python:
+        yield "python", python[1]
+    elif entry.path in ("/usr/lib/os-release", "/etc/os-release"):
         yield system(root.read(entry.full, follow=False))
     elif re.match(r"/var/lib/dpkg/status$|(/usr)?/lib/apk/db/installed$", entry.path):
         for package in root.read(entry.full, follow=False, most=1 << 24).split("\n\n"):

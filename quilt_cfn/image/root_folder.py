@@ -21,7 +21,7 @@ class Fault(NamedTuple):
     sentence: str
 
     def __str__(self) -> str:
-        return f"{self.id} {ascii(self.path)[1:-1]}: {self.sentence}"
+        return f"{self.id} {self.path}: {self.sentence}".encode("unicode_escape").decode("ascii")
 
 
 class Entry(NamedTuple):

@@ -60,12 +60,7 @@ FAULTS: dict[str, Planted] = {
     "an old base in containerd's storage": file("I02", f"{CONTAINERD}/usr/lib/os-release", OLD_UBUNTU),
     "an old base in containerd's plain storage": file("I02", f"{NATIVE}/usr/lib/os-release", OLD_UBUNTU),
     "an old nginx": change("I03", f"{DEBIAN}/var/lib/dpkg/status", "1.30.4-1", "1.28.0-1"),
-    "an old Python": Planted(
-        "I03",
-        f"{ALPINE}/usr/local/lib/python3.6",
-        lambda root: root.at(f"{ALPINE}/usr/local/lib/python3.6").mkdir(parents=True),
-        False,
-    ),
+    "an old Python": file("I03", f"{ALPINE}/usr/local/lib/python3.6/os.py"),
     "a password": change("I04", "/etc/shadow", "ec2-user:!!:", f"ec2-user:{HASH}:", cleaned=True),
     "a locked password": change("I04", "/etc/shadow", "ec2-user:!!:", f"ec2-user:!!{HASH}:", cleaned=True),
     "a password in passwd": change("I04", "/etc/passwd", "ec2-user:x:", "ec2-user:aaXcheGZV/fzc:", cleaned=True),

@@ -59,6 +59,7 @@ FILES: dict[str, str | bytes] = {
     "/etc/ssh/sshd_config.d/50-redhat.conf": "ChallengeResponseAuthentication no\nX11Forwarding yes\n",
     "/etc/cloud/cloud.cfg": CLOUD_CONFIG,
     "/etc/cloud/cloud.cfg.d/10_aws_dnfvars.cfg": "write_metadata:\n - path: /etc/dnf/vars/awsregion\n",
+    "/etc/sudoers": "%wheel ALL=(ALL) ALL\n",
     "/etc/machine-id": "",
     "/etc/fstab": "UUID=1-2 / xfs defaults,noatime 1 1\n/swapfile none swap nofail 0 0\n",
     "/etc/dnf/vars/awsregion": "default\n",
@@ -77,6 +78,8 @@ FILES: dict[str, str | bytes] = {
     "/var/log/dnf.log": "",
     "/var/lib/rpm/rpmdb.sqlite": b"SQLite format 3\0",
     f"{DEBIAN}/usr/lib/os-release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nVERSION_ID="13"\nID=debian\n',
+    f"{DEBIAN}/usr/local/lib/python3.13/os.py": "import abc\n",
+    f"{DEBIAN}/usr/local/lib/python3.9/dist-packages/pip/__init__.py": "import sys\n",
     f"{DEBIAN}/etc/shadow": "root:*:20000:0:99999:7:::\n",
     f"{DEBIAN}/var/log/dpkg.log": "2026-11-01 configure libc6\n",
     f"{DEBIAN}/var/lib/dpkg/status": "Package: libc6\nVersion: 2.41\n\nPackage: nginx\nMaintainer: NGINX Packaging "
@@ -91,10 +94,7 @@ LINKS = {
     "/etc/systemd/system/multi-user.target.wants/sshd.service": "/usr/lib/systemd/system/sshd.service",
     f"{DEBIAN}/etc/os-release": "../usr/lib/os-release",
 }
-FOLDERS = (
-    *("/proc", "/run", "/tmp", "/var/tmp", "/var/lib/cloud", "/var/lib/amazon/ssm", "/var/log/journal"),
-    f"{DEBIAN}/usr/local/lib/python3.13",
-)
+FOLDERS = (*("/proc", "/run", "/tmp", "/var/tmp", "/var/lib/cloud", "/var/lib/amazon/ssm", "/var/log/journal"),)
 
 
 def make_root(folder: Path) -> Root:

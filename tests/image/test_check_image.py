@@ -123,6 +123,8 @@ def test_sshd_takes_the_first_value(root):
     assert logins(root) == []
     root.write("/etc/ssh/sshd_config", SSHD_CONFIG.replace("PasswordAuthentication no\n", "", 1))
     assert logins(root) == [("I06", included)]
+    root.write("/etc/ssh/sshd_config.d/.00-hidden.conf", "PasswordAuthentication no\n")
+    assert logins(root) == [("I06", included)], "a * matches no file with a dot before its name"
     root.write("/etc/ssh/sshd_config.d/05-before.conf", "PasswordAuthentication no\n")
     assert logins(root) == []
 
@@ -208,13 +210,15 @@ def test_links_in_a_circle_pipes_and_sockets_keep_nobody_waiting(root):
 
 
 def test_what_is_no_text_has_its_place_in_a_sentence(root):
+    root.append("/etc/shadow", "e\x1bvil::1::::::\n")
     root.write("/root/a\x1b[2J\n/.viminfo", "x")
     root.write(f"/root/{os.fsdecode(bytes([255]))}/.viminfo", "x")
     lines = sorted(str(fault) for fault in check(root))
-    assert [line.rpartition(":")[0] for line in lines] == [
+    assert [line.rpartition(":")[0] for line in lines[1:]] == [
         r"I15 /root/\udcff/.viminfo",
         r"I15 /root/a\x1b[2J\n/.viminfo",
     ]
+    assert lines[0] == r"I05 /etc/shadow: the account e\x1bvil has a blank password"
     assert all(line.isprintable() for line in lines)
 
 
@@ -270,6 +274,12 @@ def stand_in_curl(folder: Path, answer: str) -> None:
     program = folder / "curl"
     program.write_text(f'#!/bin/sh\necho "$@" >{folder}/arguments\nprintf {answer}\n')
     program.chmod(0o755)
+
+
+def test_no_curl_is_a_fault(root, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    (fault,) = check(root, live=True)
+    assert "there is no curl" in fault.sentence
 
 
 @pytest.mark.parametrize(("answer", "found"), [("401", []), ("200", ["I31"]), ("000", ["I31"])])
