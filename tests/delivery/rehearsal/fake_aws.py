@@ -385,7 +385,7 @@ class FakeAws:
         def apply() -> None:
             database["AllocatedStorage"] = int(stack.parameters["DBStorage"])
             database["DBInstanceStatus"] = "storage-optimization" if "DBStorage" in changed else "available"
-            if "updates replace the database" in self.quirks:
+            if {f"another {name} replaces the database" for name in changed} & self.quirks:
                 database["DbiResourceId"] += "X"
             self._event(stack, "Database", "UPDATE_COMPLETE")
 
