@@ -5,6 +5,8 @@ The size is ``diagram`` in listing.yaml, because AWS's guide names different one
 
 from __future__ import annotations
 
+import zlib
+
 from quilt_cfn.inputs.listing import LISTING
 
 DIAGRAM = "marketplace/diagram.png"
@@ -25,7 +27,7 @@ def diagram_fault(diagram: bytes | None, size: tuple[int, int]) -> str | None:
         return "The architecture diagram is not a PNG."
     if found != size:
         return f"The architecture diagram has {_pixels(found)}, not the {size[0]} x {size[1]} of {LISTING}."
-    return None
+    return None if _is_whole(diagram) else "The architecture diagram is a damaged PNG."
 
 
 def diagram_remedy(size: tuple[int, int]) -> str:
@@ -42,6 +44,22 @@ def png_size(content: bytes) -> tuple[int, int] | None:
         return None
     width, height = (int.from_bytes(content[start : start + 4], "big") for start in (16, 20))
     return (width, height) if width and height else None
+
+
+def _is_whole(png: bytes) -> bool:
+    """Whether every chunk of a PNG is there with its checksum, to the last: https://www.w3.org/TR/png-3/#5Chunk-layout
+
+    What lies behind the last one is no part of the picture.
+    """
+    place = len(_PNG)
+    while chunk := png[place : place + 8]:
+        end = place + 8 + int.from_bytes(chunk[:4], "big")
+        if zlib.crc32(png[place + 4 : end]).to_bytes(4, "big") != png[end : end + 4]:
+            return False
+        if chunk[4:] == b"IEND":
+            return True
+        place = end + 4
+    return False
 
 
 def _pixels(size: tuple[int, int]) -> str:

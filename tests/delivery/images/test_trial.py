@@ -245,5 +245,5 @@ def test_an_interruption_leaves_nothing(laptop, signal):
 def test_an_image_that_nobody_has_is_a_sentence(laptop):
     done = try_images(laptop, "--nginx-image", "127.0.0.1:9/nobody/nginx:1")
     assert done.returncode == 2
-    assert "The image 127.0.0.1:9/nobody/nginx:1 is not on this computer and can't be downloaded: " in done.stderr
+    assert "The image 127.0.0.1:9/nobody/nginx:1 is not on this computer and can't be downloaded (" in done.stderr
     assert left(laptop) == NOTHING

@@ -144,7 +144,7 @@ def test_without_docker_a_sentence_says_so(tmp_path, monkeypatch):
     silent = tmp_path / "docker"
     silent.write_text("#!/bin/sh\necho nobody is there >&2; exit 1\n")
     silent.chmod(0o755)
-    with pytest.raises(UserError, match="Docker does not answer: nobody is there"):
+    with pytest.raises(UserError, match=r"Docker does not answer \(nobody is there\)\."):
         Docker("quilt-try-x")
 
 

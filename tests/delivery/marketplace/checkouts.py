@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,22 @@ VENDOR = {
 AMI = "ami-0123456789abcdef0"
 
 
+@functools.cache
 def png(width: int = 1100, height: int = 700) -> bytes:
-    """The beginning of a PNG of that size, which is all that is read of it."""
-    return b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"and so on"
+    """A black PNG of that size."""
+    lines = zlib.compress(bytes((width + 1) * height))
+    return png_header(width, height) + _chunk(b"IDAT", lines) + _chunk(b"IEND", b"")
+
+
+def png_header(width: int, height: int) -> bytes:
+    """The beginning of a PNG of that size, in shades of grey."""
+    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", size + b"\x08\x00\x00\x00\x00")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    """https://www.w3.org/TR/png-3/#5Chunk-layout"""
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
 
 def listing_document() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quilt_cfn.delivery.release.diagram import diagram_fault, png_size
-from tests.delivery.marketplace.checkouts import png
+from tests.delivery.marketplace.checkouts import png, png_header
 
 
 @pytest.mark.parametrize(
@@ -26,9 +26,18 @@ def test_a_diagram_is_a_png_of_one_size(diagram, fault):
     assert diagram_fault(diagram, (1100, 700)) == fault
 
 
+@given(st.integers(33, len(png()) - 1), st.integers(1, 255))
+def test_a_picture_that_is_cut_or_damaged_is_not_taken(place, change):
+    damaged = bytearray(png())
+    assert diagram_fault(bytes(damaged[:place]), (1100, 700)) == "The architecture diagram is a damaged PNG."
+    damaged[place] ^= change
+    assert diagram_fault(bytes(damaged), (1100, 700)) == "The architecture diagram is a damaged PNG."
+    assert diagram_fault(png() + b"more", (1100, 700)) is None
+
+
 @given(st.integers(1, 2**31 - 1), st.integers(1, 2**31 - 1), st.binary(max_size=20))
 def test_the_size_of_a_png_is_in_its_header(width, height, rest):
-    assert png_size(png(width, height)[:24] + rest) == (width, height)
+    assert png_size(png_header(width, height)[:24] + rest) == (width, height)
 
 
 @given(st.integers(0, 23), st.integers(0, 15), st.integers(1, 255))
@@ -37,4 +46,4 @@ def test_a_header_that_is_cut_or_damaged_has_no_size(length, place, change):
     assert png_size(bytes(header[:length])) is None
     header[place] ^= change
     assert png_size(bytes(header)) is None
-    assert png_size(png(0, 700)) is None
+    assert png_size(png_header(0, 700)) is None
