@@ -85,7 +85,7 @@ def _start(docker: Docker, release: Release, files: Files, bash: str, postgres: 
         trial.ports.update({port: docker.port("services", port) for port in (443, 8443)})
         if not wait(lambda: trial.send(files.s3_host, "GET", "/", port=443).status, 30):
             raise UserError(
-                f"What stands for AWS does not run in the registry's image: {docker.logs('services').last_words}",
+                f"What stands for AWS does not run in the registry's image ({docker.logs('services').last_words}).",
                 "Its python3 has to be 3.5 or newer, with its standard library.",
             )
         files.write_environments(trial.ports[8443])

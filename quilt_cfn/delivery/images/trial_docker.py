@@ -103,7 +103,8 @@ class Docker:
         done = self("version", "--format", "{{.Server.Version}}", seconds=30)
         if done.code:
             raise UserError(
-                f"Docker does not answer: {done.last_words}", "Start it, and check that you may use it: docker version"
+                f"Docker does not answer ({done.last_words}).",
+                "Start it, and check that you may use it: docker version",
             )
 
     def __call__(self, *words: str, **options: Any) -> Done:
@@ -113,7 +114,9 @@ class Docker:
         """The output of a docker command without which there is no trial."""
         done = self(*words, **options)
         if done.code:
-            raise UserError(f"docker {words[0]} failed: {done.last_words}", "Fix the cause and run the command again.")
+            raise UserError(
+                f"docker {words[0]} failed ({done.last_words}).", "Fix the cause and run the command again."
+            )
         return done.out.strip()
 
     def inspect(self, kind: str, name: str) -> dict[str, Any]:
@@ -131,7 +134,7 @@ class Docker:
         done = self("pull", "--quiet", "--platform", platform, image, seconds=_AS_LONG_AS_A_DOWNLOAD)
         if done.code:
             raise UserError(
-                f"The image {shown(image)} is not on this computer and can't be downloaded: {done.last_words}",
+                f"The image {shown(image)} is not on this computer and can't be downloaded ({done.last_words}).",
                 "Name an image that you have built, or one that its registry gives you (docker login), then try again.",
             )
 

@@ -187,7 +187,9 @@ def _certify(openssl: str, folder: Path, names: list[str]) -> None:
     ):
         done = run([openssl, *command.split()], folder=folder, seconds=60)
         if done.code:
-            raise UserError(f"openssl made no certificate: {done.last_words}", "Check openssl version, then try again.")
+            raise UserError(
+                f"openssl made no certificate ({done.last_words}).", "Check openssl version, then try again."
+            )
     shutil.copy(folder / "authority.pem", folder / "opt/quilt/aws/rds-certificates.pem")
     # The containers' users read them, who are not this one; nobody else gets into the trial's folder.
     for path in ("trial/server.key", "trial/server.pem", "opt/quilt/aws/rds-certificates.pem"):
