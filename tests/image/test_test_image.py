@@ -22,7 +22,7 @@ PROGRAMS = {
     "sshd": "cat $FOLDER/sshd",
     "curl": f"""case $* in
 *" PUT "*) echo token ;;
-*"metadata-token: token"*) echo {ID} ;;
+*"metadata-token: token"*) [ ! -e $FOLDER/no-id ] && echo {ID} ;;
 *%{{http_code}}*) cat $FOLDER/status ;;
 *) exit 9 ;;
 esac""",
@@ -94,6 +94,7 @@ FAULTS = {
     "a password": (lambda each: each.root.append("/etc/shadow", f"joe:{HASH}:1::::::\n"), "or a blank one: joe."),
     "a blank password": (lambda each: each.root.append("/etc/shadow", "ann::1::::::\n"), "or a blank one: ann."),
     "version 1": (lambda each: (each.folder / "status").write_text("200"), "answers 200 without a token"),
+    "no instance": (lambda each: (each.folder / "no-id").touch(), "does not say which instance this is"),
     "another instance in cloud-init": (
         lambda each: each.root.write("/var/lib/cloud/instances/i-1/x"),
         "cloud/instances/i-1.",
