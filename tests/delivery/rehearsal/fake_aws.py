@@ -92,6 +92,8 @@ class FakeAws:
 
     def restart(self) -> None:
         self.now = 1_800_000_000.0
+        self.account = ACCOUNT
+        """Whose credentials they are."""
         self.requests: list[Request] = []
         self.stacks: list[Stack] = []
         self.buckets: dict[str, dict[str, Any]] = {}
@@ -598,7 +600,7 @@ class FakeAws:
         return {}
 
     def _GetCallerIdentity(self) -> Any:
-        return {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/somebody", "UserId": "AIDAEXAMPLE"}
+        return {"Account": self.account, "Arn": f"arn:aws:iam::{self.account}:user/somebody", "UserId": "AIDAEXAMPLE"}
 
     # S3.
 

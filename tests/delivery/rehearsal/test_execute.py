@@ -102,6 +102,32 @@ def test_a_database_that_is_being_modified_gets_its_snapshot_later(rehearsal, aw
     assert len(refused) == 3
 
 
+def test_a_recovery_is_launched_as_its_page_says(rehearsal, aws):
+    assert rehearsal.run(only="restore")
+    sent = [each.arguments for each in aws.requests if each.arguments.get("ChangeSetType") == "CREATE"][-1]
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in sent["Parameters"]}
+    [snapshot] = [each.arguments for each in aws.requests if each.operation == "CreateDBSnapshot"]
+    first = f"quilt-trial-{rehearsal.entries[0]['run']}"
+    assert values["DBSnapshotIdentifier"] == snapshot["DBSnapshotIdentifier"]
+    assert values["DBStorage"] == "25"
+    assert values["ExistingBucket"] == first
+    assert values["PackageBucket"] not in ("", first)
+
+
+@pytest.mark.parametrize(("only", "operation"), [("terminate", "TerminateInstances"), ("delete", "DeleteStack")])
+def test_with_another_account_s_credentials_nothing_is_destroyed(rehearsal, aws, only, operation):
+    def switch(request):
+        if aws.stacks and aws.stacks[0].protected:
+            aws.account = "999988887777"
+
+    aws.intercept = switch
+    with pytest.raises(UserError, match="This is left in the account 111122223333"):
+        rehearsal.run(only=only)
+    assert "the credentials are those of 999988887777" in rehearsal.why(only)
+    assert operation not in aws.operations()
+    assert "DeleteStack" not in aws.operations()
+
+
 def test_updates_send_no_value_again_but_the_one_that_changes(rehearsal, aws):
     assert rehearsal.run()
     updates = [each.arguments for each in aws.changes() if each.arguments.get("ChangeSetType") == "UPDATE"]
