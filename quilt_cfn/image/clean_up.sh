@@ -31,8 +31,9 @@ is_used=$running
 
 if [ "$running" ]; then
   if [ "$is_used" ]; then
-    # Stopped as it is when an instance shuts down, so that its storage is complete.
-    for unit in docker.socket docker containerd; do systemctl stop $unit || :; done
+    # What timers start would write logs and caches again. Docker is stopped as it is when an instance shuts down, so that
+    # its storage is complete.
+    for unit in '*.timer' docker.socket docker containerd; do systemctl stop "$unit" || :; done
     ! systemctl is-active --quiet docker || fail "docker does not stop; journalctl --unit docker says why."
     # A unit that lies in memory, and stops after those that it stands before, because they write until then, or when they
     # stop. https://www.freedesktop.org/software/systemd/man/latest/systemd.unit.html#Before=

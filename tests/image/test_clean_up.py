@@ -170,7 +170,7 @@ def test_docker_is_stopped_before_anything_is_removed_and_the_rest_goes_when_the
     done = instance()
     assert (done.returncode, done.stderr) == (0, "")
     calls = (tmp_path / "calls").read_text().splitlines()
-    assert calls[:3] == [f"systemctl stop {unit}" for unit in ("docker.socket", "docker", "containerd")]
+    assert calls[:4] == [f"systemctl stop {unit}" for unit in ("*.timer", "docker.socket", "docker", "containerd")]
     (unit,) = [call for call in calls if call.startswith("systemd-run")]
     before = re.search("Before=(.*?) --", unit)
     assert before
