@@ -96,7 +96,7 @@ class Clone:
         assert self.shell.stdout
         self.shell.stdin.write(f"{{ {command}\n}} </dev/null\nprintf '\\nTHE-END %s\\n' $?\n")
         self.shell.stdin.flush()
-        lines = []
+        lines: list[str] = []
         for line in self.shell.stdout:
             if line.startswith("THE-END "):
                 self.printed.append((command, "".join(lines)))
@@ -216,8 +216,8 @@ def steps() -> Iterator[Step]:
         if not block.startswith("    "):
             yield Step(" ".join(block.split()), False)
         elif not block.lstrip().startswith("quilt-registry/"):  # what a bucket has
-            lines = re.sub(r"\\\n\s*", "", re.sub("(?m)^    ", "", block))
-            yield from (Step(line, True) for line in lines.splitlines())
+            script = re.sub(r"\\\n\s*", "", re.sub("(?m)^    ", "", block))
+            yield from (Step(line, True) for line in script.splitlines())
 
 
 COMMANDS = [step.text for step in steps() if step.is_command]
