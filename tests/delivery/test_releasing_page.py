@@ -109,29 +109,34 @@ class Clone:
         """What the last command that begins like this printed."""
         return next(printed for command, printed in reversed(self.printed) if command.startswith(beginning))
 
-    def fill_in(self, file: str, before: str, after: str) -> None:
-        """Replace a text in a file, in which it is once."""
+    def write(self, file: str, field: str, value: str) -> None:
+        """Give a field of a YAML file a value; whatever it had before, its comments stay."""
         path = self.root / file
-        text = path.read_text(encoding="utf-8")
-        assert text.count(before) == 1, f"{before!r} in {file}"
-        path.write_text(text.replace(before, after), encoding="utf-8")
+        text, number = re.subn(
+            rf"(?m)^( *{field}:).*$", lambda found: f"{found[1]} {value}", path.read_text(encoding="utf-8")
+        )
+        assert number == 1, f"{field} in {file}"
+        path.write_text(text, encoding="utf-8")
 
 
 # What the page tells the stranger to write.
 
 
 def write_product(clone: Clone) -> None:
-    clone.fill_in(LISTING, "\nproduct:\n", f"\nproduct: {VENDOR['product']}\n")
+    clone.write(LISTING, "product", VENDOR["product"])
+
+
+def write_location(clone: Clone) -> None:
+    clone.write(LISTING, "published", "s3://example-artifacts/quilt")
+    clone.write(LISTING, "region", "us-east-1")
 
 
 def write_fingerprint(clone: Clone) -> None:
-    digits = clone.output("openssl pkey -pubin").split()[0]
-    clone.fill_in(RELEASE, "\n  key_fingerprint:\n", f"\n  key_fingerprint: sha256:{digits}\n")
+    clone.write(RELEASE, "key_fingerprint", f"sha256:{clone.output('openssl pkey -pubin').split()[0]}")
 
 
 def write_version(clone: Clone) -> None:
-    built = read_release(clone.root / RELEASE).version
-    clone.fill_in(RELEASE, f"\nversion: {built}\n", f"\nversion: {VERSION}\n")
+    clone.write(RELEASE, "version", VERSION)
     file = clone.root / "CHANGELOG.md"
     head = f"## {VERSION} (2026-12-01)\n\n- News.\n\n## "
     file.write_text(file.read_text(encoding="utf-8").replace("## ", head, 1), encoding="utf-8")
@@ -140,16 +145,16 @@ def write_version(clone: Clone) -> None:
 def write_images(clone: Clone) -> None:
     """Images of the stranger's own, nginx among them, because this computer reaches no other registry."""
     file = clone.root / RELEASE
+    text = re.sub(r"(?m)^ +unconfirmed:.*\n", "", file.read_text(encoding="utf-8"))
     for name, image in read_release(file).images.items():
-        repository, tag = f"quilt/{name}", "3.0"
-        clone.registry.push(repository, tag)
-        clone.fill_in(RELEASE, f" {image.name}\n", f" {clone.registry.host}/{repository}:{tag}\n")
-    file.write_text(re.sub(r"(?m)^ +unconfirmed:.*\n", "", file.read_text(encoding="utf-8")), encoding="utf-8")
+        clone.registry.push(f"quilt/{name}", "3.0")
+        text = text.replace(f" {image.name}\n", f" {clone.registry.host}/quilt/{name}:3.0\n")
+    file.write_text(text, encoding="utf-8")
 
 
 def write_machine_image(clone: Clone) -> None:
-    clone.fill_in(RELEASE, "\n  id:\n", f"\n  id: {AMI}\n")
-    clone.fill_in(LISTING, "\n  access_role:\n", f"\n  access_role: {VENDOR['ami.access_role']}\n")
+    clone.write(RELEASE, "id", AMI)
+    clone.write(LISTING, "access_role", VENDOR["ami.access_role"])
 
 
 def write_diagram(clone: Clone) -> None:
@@ -159,11 +164,8 @@ def write_diagram(clone: Clone) -> None:
 def write_hash(clone: Clone) -> None:
     found = re.search(r"SHA256SUMS has the SHA-256 ([0-9a-f]{64}): add it to (\S+)", clone.output("make release"))
     assert found
-    clone.fill_in(found[2], "HASHES: dict[str, str] = {}", f'HASHES: dict[str, str] = {{"{VERSION}": "{found[1]}"}}')
-
-
-def write_location(clone: Clone) -> None:
-    clone.fill_in(LISTING, "\npublished:\nregion:\n", "\npublished: s3://example-artifacts/quilt\nregion: us-east-1\n")
+    file = clone.root / found[2]
+    file.write_text(file.read_text().replace("{}", f'{{"{VERSION}": "{found[1]}"}}', 1))
 
 
 EDITS: Mapping[str, Callable[[Clone], None]] = {
@@ -244,14 +246,15 @@ def test_what_a_refusal_points_to_is_on_the_page():
 
 @pytest.fixture
 def clone(tmp_path: Path, s3_server: str) -> Iterator[Clone]:
-    """What git has of this checkout, or would have, in a new clone; with a small suite of tests in place of ours."""
+    """What git has of this checkout, or would have, in a new clone: nothing is released yet. A small suite of tests
+    stands in for ours."""
     root, home = tmp_path / "clone", tmp_path / "home"
     command = ["git", "-C", str(TOP), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip("a clone is made with git, and this folder is no checkout")
     for name in filter(None, done.stdout.split("\0")):
-        if not name.startswith("tests/") and (TOP / name).is_file():
+        if not name.startswith(("tests/", f"{RELEASES}/")) and (TOP / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(TOP / name, root / name)
     released = root / "tests/delivery/publish/test_released.py"
@@ -262,8 +265,8 @@ def clone(tmp_path: Path, s3_server: str) -> Iterator[Clone]:
     with serve_registry(tmp_path / "registry") as registry:
         clone = Clone(root, home, s3_server, registry)
         try:
-            for command in ("init --quiet", "add --all", "commit --quiet --message Upstream"):
-                clone.execute(f"git {command}")
+            for step in ("init --quiet", "add --all", "commit --quiet --message Upstream"):
+                clone.execute(f"git {step}")
             yield clone
         finally:
             clone.shell.kill()
