@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -75,6 +76,16 @@ def test_the_upper_bound_is_one(document):
         assert planned.typical_usd <= planned.most_usd
         assert planned.most_usd <= stacks * (planned.hours[1] + 1) * planned.hourly * plan.MARGIN + 1
         assert planned.most_usd >= stacks * plan.CLEAN_UP.longest / 60 * planned.hourly
+
+
+@pytest.mark.parametrize("only", ["failing-signal", "delete"])
+def test_the_upper_bound_has_the_hour_begun_and_no_deletion_before_the_end(document, only):
+    large = {"InstanceType": "m5.large", "DBInstanceType": "db.t3.large"}
+    planned = made(document, large, only=only)
+    charged = [step for step in planned.steps if step.name != "validate"]
+    hours = sum(step.longest for step in (*charged, plan.CLEAN_UP)) / 60
+    price = planned.hourly * plan.MARGIN
+    assert planned.most_usd == math.ceil((hours + 1) * price) > math.ceil(hours * price)
 
 
 def test_what_makes_nothing_costs_nothing(document):

@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from quilt_cfn.delivery.rehearsal import web
-from tests.delivery.publish.servers import Reply
+from tests.delivery.publish.servers import Handler, Reply, Server
 
 
 @pytest.fixture
@@ -45,6 +45,16 @@ def test_port_80_has_to_lead_to_https(faults, sites):
     assert any("is not redirected to https: it answers 200" in fault for fault in faults())
     sites.redirection = Reply(301, [("Location", "https://another.example.com/")], b"")
     assert any("is not redirected" in fault for fault in faults())
+
+
+def test_each_site_is_asked_for_by_its_name(doors, values):
+    class ByName(Handler):
+        def answer(self, body):
+            return Reply(301, [("Location", f"https://{self.headers['Host']}{self.path}")], b"")
+
+    hosts = (values["RegistryHost"], values["CatalogHost"])
+    with Server(ByName) as server:
+        assert [*web.faults(doors._replace(http=server.server_port), "stack.elb.example.com", *hosts)] == []
 
 
 def test_a_certificate_that_nobody_vouches_for_is_a_fault(faults):
