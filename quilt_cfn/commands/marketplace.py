@@ -46,7 +46,7 @@ def add_to(commands: Any) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    """Print the request that would be sent, as JSON."""
+    """Print the request that would be sent, as JSON, or what is missing and the commands that make it."""
     from quilt_cfn.delivery.marketplace.plan import as_json, plan_submission
 
     sys.stdout.write(as_json(plan_submission(find_checkout())))

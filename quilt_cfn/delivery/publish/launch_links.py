@@ -12,7 +12,10 @@ from urllib.parse import quote
 
 from quilt_cfn.cloudformation.facts import partitions
 from quilt_cfn.delivery.release.artifact import PRODUCT
-from quilt_cfn.editions import EDITIONS
+from quilt_cfn.editions import EDITIONS, MachineImage
+
+IMAGE_REGION = "us-east-1"
+"""Where the machine images of the product are: https://docs.aws.amazon.com/marketplace/latest/userguide/product-and-ami-policies.html"""
 
 # The policy lets the page ask for nothing, whatever is in it: https://www.w3.org/TR/CSP3/#directive-default-src. The
 # browser's own colours follow the reader's choice of light or dark:
@@ -55,8 +58,12 @@ class LaunchLinks(NamedTuple):
     """Region -> why there is no link, as half a sentence."""
 
 
-def launch_links(published: Mapping[str, str], stack_name: str) -> LaunchLinks:
-    """The quick-create links for a template: ``published`` has its URL in a bucket of each Region, the preferred first.
+def launch_links(published: Mapping[str, str], stack_name: str, edition: str) -> LaunchLinks:
+    """The quick-create links for the template of an edition: ``published`` has its URL in a bucket of each Region, the
+    preferred first.
+
+    An edition with a machine image of its own can only be launched where the image is, by the account that it belongs
+    to; AWS Marketplace copies it for customers.
 
     Each Region takes the template from a bucket of its own, or else from the first one of its partition. CloudFormation
     asks for read access to TemplateURL and not for the stack's Region
@@ -75,6 +82,8 @@ def launch_links(published: Mapping[str, str], stack_name: str) -> LaunchLinks:
             found.without[region] = f"no public page names the console of {partition}"
         elif not reachable:
             found.without[region] = f"published to no bucket in {partition}"
+        elif _is_baked(edition) and region != IMAGE_REGION:
+            found.without[region] = "the machine image is not there: customers launch it from AWS Marketplace"
         else:
             template = published.get(region, reachable[0])
             found.links[region] = (
@@ -115,6 +124,9 @@ def _edition(name: str, links: LaunchLinks) -> Iterator[str]:
     yield f"<h2>The {edition} edition</h2>\n"
     if name in EDITIONS:
         yield f"<p>{html.escape(EDITIONS[name].title[:1].upper() + EDITIONS[name].title[1:])}.</p>\n"
+    if _is_baked(name):
+        yield "<p>Customers launch it from AWS Marketplace. Only the account that made its machine image can\n"
+        yield "launch it here.</p>\n"
     if links.links:
         yield f"<table>\n<caption>Links for the {edition} edition</caption>\n"
         yield '<thead><tr><th scope="col">Region</th><th scope="col">Link</th></tr></thead>\n<tbody>\n'
@@ -128,3 +140,7 @@ def _edition(name: str, links: LaunchLinks) -> Iterator[str]:
             regions = ", ".join(region for region, each in links.without.items() if each == reason)
             yield f"<li>{html.escape(regions)}: {html.escape(reason)}</li>\n"
         yield "</ul>\n"
+
+
+def _is_baked(edition: str) -> bool:
+    return edition in EDITIONS and EDITIONS[edition].machine_image is MachineImage.BAKED

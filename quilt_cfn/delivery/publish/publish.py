@@ -151,7 +151,7 @@ def _write_links(
         urls: dict[str, str] = {}
         for bucket in buckets:
             urls.setdefault(bucket.region, bucket.url(template))
-        editions[edition] = launch_links(urls, PRODUCT)
+        editions[edition] = launch_links(urls, PRODUCT, edition)
     if not dry_run:
         signer = signing.fingerprint(key.public_key()) if key else None
         folder = buckets[0].url(version_key(manifest.version, "").rstrip("/"))

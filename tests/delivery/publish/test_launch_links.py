@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from quilt_cfn.cloudformation.facts import availability, partitions
-from quilt_cfn.delivery.publish.launch_links import launch_links, page
+from quilt_cfn.delivery.publish.launch_links import LaunchLinks, launch_links, page
+from quilt_cfn.editions import MARKETPLACE, REGISTRY, Edition
 
 VIRGINIA, IRELAND = {"us-east-1": "https://virginia/t.yaml"}, {"eu-west-1": "https://ireland/t.yaml"}
 GOVCLOUD, BEIJING = {"us-gov-west-1": "https://govcloud/t.yaml"}, {"cn-north-1": "https://beijing/t.yaml"}
@@ -18,7 +19,11 @@ EVERYWHERE = {**VIRGINIA, **IRELAND, **GOVCLOUD, **BEIJING, "eusc-de-east-1": "h
 
 
 def link(published: Mapping[str, str], region: str, stack_name: str = "quilt") -> str:
-    return launch_links(published, stack_name).links[region]
+    return links_of(published, stack_name).links[region]
+
+
+def links_of(published: Mapping[str, str], stack_name: str = "quilt", edition: Edition = REGISTRY) -> LaunchLinks:
+    return launch_links(published, stack_name, edition.name)
 
 
 def console_query(url: str) -> dict[str, str]:
@@ -64,11 +69,11 @@ def test_a_region_takes_the_template_from_its_own_bucket_or_the_first_of_its_par
 
 
 def test_no_link_leads_to_another_partition_and_there_is_a_reason():
-    links, reasons = launch_links(VIRGINIA, "quilt")
+    links, reasons = links_of(VIRGINIA)
     assert {partitions.partition(each) for each in links} == {"aws"}
     assert reasons["us-gov-west-1"] == "published to no bucket in aws-us-gov"
     assert reasons["us-iso-east-1"] == "no public page names the console of aws-iso"
-    assert not launch_links({}, "quilt").links
+    assert not links_of({}).links
 
 
 HOSTILE = {"us-east-1": "https://virginia/\"><script>alert(1)</script>'&.yaml"}
@@ -108,21 +113,32 @@ class Reader(HTMLParser):
 
 
 def read(published: Mapping[str, str], signer: str | None = None, command: str | None = None) -> Reader:
-    links = launch_links(published, "quilt")
-    return Reader(page("1.10.0", {"registry": links, "marketplace": links}, signer, command))
+    editions = {each.name: links_of(published, edition=each) for each in (REGISTRY, MARKETPLACE)}
+    return Reader(page("1.10.0", editions, signer, command))
 
 
 @pytest.mark.parametrize("published", [{}, BEIJING, EVERYWHERE])
 def test_the_page_has_every_region_of_an_edition_once_with_its_link_or_why_it_has_none(published):
     reader = read(published)
-    links, without = launch_links(published, "quilt")
-    assert [each["href"] for each in reader.all("a")] == [*links.values()] * 2
+    editions = [links_of(published, edition=each) for each in (REGISTRY, MARKETPLACE)]
+    assert [each["href"] for each in reader.all("a")] == [url for each in editions for url in each.links.values()]
     rows = [text for text in reader.text("th") if text not in ("Region", "Link")]
-    assert rows == [*links] * 2
+    assert rows == [region for each in editions for region in each.links]
     named = [region for item in reader.text("li") for region in item.partition(": ")[0].split(", ")]
-    assert sorted(named) == sorted([*without] * 2)
-    assert {item.partition(": ")[2] for item in reader.text("li")} == {*without.values()}
-    assert sorted([*links, *without]) == sorted(availability.regions())
+    assert sorted(named) == sorted(region for each in editions for region in each.without)
+    reasons = {reason for each in editions for reason in each.without.values()}
+    assert {item.partition(": ")[2] for item in reader.text("li")} == reasons
+    for each in editions:
+        assert sorted([*each.links, *each.without]) == sorted(availability.regions())
+
+
+def test_an_edition_with_a_machine_image_of_its_own_is_launched_where_the_image_is():
+    links, reasons = links_of(EVERYWHERE, edition=MARKETPLACE)
+    assert [*links] == ["us-east-1"]
+    assert reasons["eu-west-1"] == "the machine image is not there: customers launch it from AWS Marketplace"
+    assert links == {"us-east-1": links_of(EVERYWHERE).links["us-east-1"]}
+    text = " ".join(" ".join(read(EVERYWHERE).text("p")).split())
+    assert text.count("Customers launch it from AWS Marketplace. Only the account that made its machine image can") == 1
 
 
 def test_the_page_can_be_read_aloud_and_in_the_dark():
@@ -156,7 +172,7 @@ def test_what_is_put_into_the_page_is_text_whatever_it_holds():
     assert not reader.all("b")
     assert reader.text("code") == ["<b>&amp;", "key.pub", "a && b <c>"]
     assert console_query(str(reader.all("a")[0]["href"]))["templateURL"] == HOSTILE["us-east-1"]
-    links = launch_links(HOSTILE, "quilt")
+    links = links_of(HOSTILE)
     assert "&stackName" not in page("1.10.0", {"registry": links}, None, None)
 
 
