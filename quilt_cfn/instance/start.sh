@@ -31,27 +31,25 @@ start() (
   docker run $names --detach --name "$1" --network quilt --restart unless-stopped "${@:3}" >/dev/null
 )
 
-# log_in IMAGE: logs in to the registry of an image in Amazon ECR with a token of the instance's role. Whoever logged in
-# before in this shell, with what env/registry has for instance, is not who asks.
+# pull IMAGE: downloads an image; a download that stands still is ended. For one in Amazon ECR it logs in with a token of
+# the instance's role, whoever this shell is otherwise. The token is in docker's configuration, and that in a folder which
+# nobody else can read and which is gone afterwards, however this ends.
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
-log_in() {
-  [[ $1 =~ ^([0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com)/ ]] || return 0
-  unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE
-  said=$(aws ecr get-login-password --region "${BASH_REMATCH[2]}" --cli-connect-timeout 10 --cli-read-timeout 10 |
-    timeout --kill-after=5 30 docker login --username AWS --password-stdin "${BASH_REMATCH[1]}" 2>&1) || {
-    echo "$said"
-    echo "The instance can't log in to ${BASH_REMATCH[1]}: an image in Amazon ECR has to be in the stack's own account."
-    return 1
-  } >&2
-}
-
-# pull IMAGE: downloads an image; a download that stands still is ended. A token is in docker's configuration, so that is
-# in a folder that nobody else can read and that is gone afterwards, also when the download fails.
 pull() (
-  DOCKER_CONFIG=$(mktemp --directory)
-  export DOCKER_CONFIG
-  trap 'rm -rf "$DOCKER_CONFIG"' EXIT
-  log_in "$1" && timeout --foreground --kill-after=5 120 docker pull --quiet "$1"
+  if [[ $1 =~ ^([0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com)/ ]]; then
+    host=${BASH_REMATCH[1]} region=${BASH_REMATCH[2]}
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE
+    DOCKER_CONFIG=$(mktemp --directory) || exit
+    trap 'rm -rf "$DOCKER_CONFIG"' EXIT
+    export DOCKER_CONFIG
+    said=$(aws ecr get-login-password --region "$region" --cli-connect-timeout 10 --cli-read-timeout 10 |
+      timeout --kill-after=5 30 docker login --username AWS --password-stdin "$host" 2>&1) || {
+      echo "$said"
+      echo "The instance can't log in to $host: an image in Amazon ECR has to be in the stack's own account."
+      exit 1
+    } >&2
+  fi
+  timeout --foreground --kill-after=5 120 docker pull --quiet "$1"
 )
 
 # Docker Hub limits how often an address asks in a minute, so the pauses take two.

@@ -329,7 +329,7 @@ login)
   echo "WARNING: it is in $DOCKER_CONFIG" >&2
   ;;
 pull)
-  echo "${*: -1} $(cat "$DOCKER_CONFIG/config.json")" >>"$STAND_IN/pulled"
+  echo "${*: -1} $(cat "${DOCKER_CONFIG:-/nowhere}/config.json")" >>"$STAND_IN/pulled"
   [ ! -e "$STAND_IN/denied" ] || exit 1
   ;;
 esac 2>/dev/null
@@ -376,6 +376,36 @@ def test_the_token_is_where_nobody_else_can_read_it_and_is_gone_afterwards(with_
     assert len(folders) == (6 if denied else 2)
     assert {mode for _, mode in folders} == {"700"}
     assert not [folder for folder, _ in folders if Path(folder).exists()]
+
+
+@pytest.mark.parametrize("ends", ["timeout 1", "timeout --signal INT 1"])
+def test_the_token_is_gone_when_the_download_is_ended(with_ecr, ends):
+    hang = '[ "$1" != pull ] || exec /bin/sleep 600\n'
+    with_ecr.program("docker", DOCKER_WITH_A_LOGIN.replace("exec ", f"{hang}exec "))
+    with_ecr.program("killed-start", f"#!/bin/sh\nexec {ends} bash {with_ecr.folder}/start.sh --fetch\n")
+    done = with_ecr.run("bin/killed-start")
+    assert done.returncode != 0
+    (folder,) = [line.split()[0] for line in (with_ecr.folder / "folders").read_text().splitlines()]
+    assert not Path(folder).exists()
+
+
+def test_without_a_place_for_the_token_there_is_none(with_ecr):
+    with_ecr.program("mktemp", "#!/bin/sh\necho 'mktemp: No space left on device' >&2; exit 1\n")
+    done = with_ecr.run("start.sh", "--fetch")
+    assert done.returncode == 1
+    assert not (with_ecr.folder / "aws.log").exists()
+    assert with_ecr.calls("login") == []
+
+
+def test_other_registries_are_asked_with_the_administrators_own_configuration_of_docker(with_ecr):
+    """Who has logged in to Docker Hub on the instance downloads as that."""
+    with_ecr.program(
+        "docker", '#!/bin/sh\n[ "$1" != pull ] || echo "${DOCKER_CONFIG-own}" >>"$STAND_IN/used"\n[ "$1" != image ]\n'
+    )
+    assert with_ecr.run("start.sh", "--fetch").returncode == 0
+    *in_ecr, nginx = (with_ecr.folder / "used").read_text().split()
+    assert nginx == "own"
+    assert "own" not in in_ecr
 
 
 def test_the_key_that_signs_urls_is_not_who_asks_ecr(with_ecr):
