@@ -15,9 +15,12 @@ from quilt_cfn.cloudformation.template.write import to_compact_json
 from quilt_cfn.delivery.rehearsal import execute, plan, web
 from quilt_cfn.delivery.rehearsal.account import Account, Clock, connect, hiding
 from quilt_cfn.inputs.contract import read_contract
+from tests.delivery.publish.conftest import nothing_reaches_aws
 from tests.delivery.publish.servers import Reply, enter
 from tests.delivery.publish.web import WebServer
 from tests.delivery.rehearsal.fake_aws import ACCOUNT, REGION, AwsServer, DirectClient, FakeAws
+
+__all__ = ["nothing_reaches_aws"]  # the fixture of publishing serves here as well
 
 SECRETS = {"DBPassword": "pl4nted-Db-p4ssword", "SmtpUsername": "pl4nted-user", "SmtpPassword": "pl4nted'\\<mail"}
 """Planted, to be found wherever it must not be."""

@@ -421,7 +421,7 @@ class FakeAws:
         stack = self._stack(StackName)
         if stack.status == "DELETE_COMPLETE":
             return {}
-        if stack.protected:
+        if stack.protected and "protection does not protect" not in self.quirks:
             raise Fault(
                 "ValidationError",
                 f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled",
@@ -507,7 +507,7 @@ class FakeAws:
             "DBInstanceIdentifier": database["DBInstanceIdentifier"],
             "Status": "available",
             "MasterUsername": "quilt",
-            "Encrypted": True,
+            "Encrypted": "snapshots are not encrypted" not in self.quirks,
             "AllocatedStorage": database["AllocatedStorage"],
             "ready": self.now + 200,
         }

@@ -156,6 +156,8 @@ def test_what_is_made_has_the_tag_of_the_run(rehearsal, aws):
         ("another DBStorage replaces the database", "grow", "The database was replaced."),
         ("another DBSnapshotIdentifier replaces the database", "clear-snapshot", "The database was replaced."),
         ("never heals", "terminate", "Another instance has the address: not within 75 min"),
+        ("snapshots are not encrypted", "grow", "master user, encryption and storage quilt, False, 25"),
+        ("protection does not protect", "delete", "was not refused: it is being deleted"),
         ("deletes logs", "delete", "kept Bucket, BucketPolicy, NetworkLogs, and the template says Bucket, Bucket"),
         ("leaves no snapshot", "delete", "no trace of a last snapshot of the database"),
     ],

@@ -85,7 +85,9 @@ def test_the_upper_bound_has_the_hour_begun_and_no_deletion_before_the_end(docum
     charged = [step for step in planned.steps if step.name != "validate"]
     hours = sum(step.longest for step in (*charged, plan.CLEAN_UP)) / 60
     price = planned.hourly * plan.MARGIN
-    assert planned.most_usd == math.ceil((hours + 1) * price) > math.ceil(hours * price)
+    assert planned.most_usd == math.ceil((hours + 1) * price)
+    if only == "failing-signal":  # where the hour is not rounded away
+        assert planned.most_usd > math.ceil(hours * price)
 
 
 def test_what_makes_nothing_costs_nothing(document):
