@@ -8,9 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ParamValidationError
 
 from quilt_cfn.delivery.rehearsal import execute, journal, plan, steps, web
-from quilt_cfn.delivery.rehearsal.account import hiding
+from quilt_cfn.delivery.rehearsal.account import Refused, hiding
 from quilt_cfn.delivery.rehearsal.steps import TAKE
 from quilt_cfn.errors import UserError
 from tests.delivery.rehearsal.conftest import SECRETS
@@ -499,6 +500,15 @@ def test_no_secret_is_in_what_aws_says_about_a_call_that_it_refuses(rehearsal, a
     assert not rehearsal.run(only="grow")
     assert '*** is not what "***" should be' in rehearsal.why("grow")
     assert "pl4nted" not in "".join([*rehearsal.said, rehearsal.report, rehearsal.request.journal.read_text()])
+
+
+def test_no_secret_is_in_an_error_of_boto3_s_own(account):
+    class Client:
+        def describe_addresses(self):
+            raise ParamValidationError(report=f"Invalid type, value: {SECRETS['DBPassword']}")
+
+    with pytest.raises(Refused, match=r"Invalid type, value: \*\*\*"):
+        account._replace(clients={"ec2": Client()}).ask("ec2", "describe_addresses")
 
 
 @pytest.mark.parametrize("length", [*range(475, 500, 3), *range(950, 1000, 7)])
