@@ -18,9 +18,12 @@ from quilt_cfn.stack.pseudo_parameters import arn
 
 
 class OwnRepository(NamedTuple):
-    """A repository in this account's ECR; it is used where the condition of this name holds."""
+    """A repository in this account's ECR, in which an image may be."""
 
+    image: str
+    """The name of the field that asks for the image."""
     condition: str
+    """The name of the condition that holds where the image is in the account."""
     arn: Sub
 
 
@@ -56,6 +59,7 @@ def _own_repository(t: Template, field: Field) -> OwnRepository:
     region = Select(0, Split(".", region_and_domain))
     name = Select(0, Split(":", Select(0, Split("@", name_and_tag))))
     return OwnRepository(
+        field.name,
         t.add_condition(f"{field.name}IsInThisAccount", Equals(account, Ref("AWS::AccountId"))),
         arn("ecr:${Region}:${AWS::AccountId}:repository/${Name}", Region=region, Name=name),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from troposphere import GetAtt, If, NoValue, Ref, Template, iam
+from troposphere import GetAtt, Ref, Template, iam
 from troposphere.logs import LogGroup
 
 from quilt_cfn.cloudformation.facts.replacement import resource_page
@@ -92,9 +92,6 @@ def add_instance_profile(
     policies = [permissions.policy("quilt-server", *statements)]
     if edition.signer is Signer.ROLE:
         policies.append(permissions.policy(_S3_POLICY, *permissions.use_packages(bucket.arn)))
-    for name, repository in zip(("registry", "catalog"), images.own_repositories, strict=False):
-        pull = permissions.policy(f"quilt-pull-{name}", *permissions.pull_images(repository.arn))
-        policies.append(If(repository.condition, pull, NoValue))
     role = t.add_resource(
         iam.Role(
             "ServerRole",
@@ -102,5 +99,16 @@ def add_instance_profile(
             Policies=policies,
         )
     )
+    for repository in images.own_repositories:
+        # A resource of its own rather than an Fn::If among the role's policies, which security engines can't read.
+        t.add_resource(
+            iam.PolicyType(
+                f"{repository.image}Policy",
+                Condition=repository.condition,
+                PolicyName=f"quilt-pull-{repository.image}",
+                PolicyDocument=permissions.document(*permissions.pull_images(repository.arn)),
+                Roles=[Ref(role)],
+            )
+        )
     profile: Any = t.add_resource(iam.InstanceProfile("ServerProfile", Roles=[Ref(role)]))
     return profile

@@ -14,7 +14,21 @@ ELSEWHERE = f"example/registry:2.9.15{DIGEST}"
 
 def pulls(stack):
     """What the instance's role may do in Amazon ECR: (action, resource)."""
-    return {each for permitted in stack.permissions("ServerRole").values() for each in permitted if "ecr:" in each[0]}
+    assert not [
+        each for permitted in stack.permissions("ServerRole").values() for each in permitted if "ecr:" in each[0]
+    ]
+    documents = [
+        policy["PolicyDocument"]
+        for policy in stack.of_type("AWS::IAM::Policy").values()
+        if policy["Roles"] == ["<ServerRole>"]
+    ]
+    return {
+        (action, resource)
+        for document in documents
+        for statement in document["Statement"]
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
 
 
 def may_pull(*repositories):
@@ -96,6 +110,12 @@ def test_of_this_accounts_repositories_it_may_pull_from_exactly_that_of_the_imag
     """In the Region of the image's name, which need not be the stack's."""
     stack = launch(**{field: f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com/{behind_the_domain}"})
     assert pulls(stack) == may_pull(f"arn:aws:ecr:{region}:{ACCOUNT}:repository/{repository}")
+
+
+def test_no_instance_boots_before_it_may_pull(launch):
+    here = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
+    stack = launch(f"{here}/registry:1", f"{here}/catalog:1")
+    assert stack.launch.before("ServerGroup") >= {"RegistryImagePolicy", "CatalogImagePolicy"}
 
 
 def test_both_images_may_be_in_this_account(launch):

@@ -54,7 +54,7 @@ def test_resources_are_found_by_type(small):
 
 
 def test_values_of_a_contract_are_of_the_parameters_that_a_template_has():
-    template = {"Parameters": {"Size": {}, "ImageOf1x0": {}, "ImageOf1x0Too": {}}}
+    template: dict[str, Any] = {"Parameters": {"Size": {}, "ImageOf1x0": {}, "ImageOf1x0Too": {}}}
     values = {"Size": "large", "ImageOf*": "ami-1", "KeyFor*": "k", "ImageOf1x0Too": "ami-2"}
     assert values_for(template, values) == {"Size": "large", "ImageOf1x0": "ami-1", "ImageOf1x0Too": "ami-2"}
 
