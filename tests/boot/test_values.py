@@ -85,6 +85,7 @@ def instance(start: Start) -> Instance:
             exec /usr/local/bin/aws-of-apis "$@"
         """,
     )
+    instance.run("dnf install docker")  # what is installed later is not traced
     instance.trace()
     return instance
 
