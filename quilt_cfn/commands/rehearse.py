@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _rehearse(options: argparse.Namespace, journal: Path) -> int:
     """Print the plan, and with --execute execute it."""
-    from quilt_cfn.delivery.rehearsal import execute, plan, prepare
+    from quilt_cfn.delivery.rehearsal import execute, plan, prepare, steps
 
     if options.execute and not (options.region and _ACCOUNT.fullmatch(options.account or "")):
         raise UserError(
@@ -129,7 +129,7 @@ def _rehearse(options: argparse.Namespace, journal: Path) -> int:
             "Take the checkout of that version, or another template.",
         )
     planned = plan.make_plan(prepared.document, prepared.values, options.region, options.only, options.start)
-    for line in plan.describe(planned, execute.names_of(options.stack_name)):
+    for line in plan.describe(planned, steps.stack_names(options.stack_name)):
         print(line)
     if not options.execute:
         print("Nothing was asked of AWS. With --execute it is done.")

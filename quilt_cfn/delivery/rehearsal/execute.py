@@ -20,13 +20,9 @@ from quilt_cfn.delivery.rehearsal.account import TAG, Account, Refused
 from quilt_cfn.delivery.rehearsal.clean_up import clean_up
 from quilt_cfn.delivery.rehearsal.journal import Journal
 from quilt_cfn.delivery.rehearsal.plan import Plan
-from quilt_cfn.delivery.rehearsal.steps import TAKE, Run, Unmet
+from quilt_cfn.delivery.rehearsal.steps import TAKE, Run, Unmet, stack_names
 from quilt_cfn.errors import UserError
 from quilt_cfn.files import write_atomically
-
-NAMES = {"first": "{}", "restored": "{}-restored", "failing": "{}-failing"}
-"""What a stack is for -> its name, of the one that was given."""
-
 
 Say = Callable[[str], None]
 """Prints a line about what is going on."""
@@ -76,7 +72,7 @@ def guard(request: Request, plan: Plan, account: Account, terminal: Terminal) ->
             f"The credentials are those of the account {number or 'of nobody'}, and --account says {request.account}.",
             "Sign in to the account that the rehearsal is for.",
         )
-    for name in names_of(request.name).values():
+    for name in stack_names(request.name):
         if account.stack(name):
             raise UserError(
                 f"There is a stack {name} already in {account.region}, and a rehearsal touches none that exists.",
@@ -89,11 +85,6 @@ def guard(request: Request, plan: Plan, account: Account, terminal: Terminal) ->
             typed = ""
         if typed.strip() != request.name:
             raise UserError("That is not the name of the stack, so nothing was begun.", "Run the command again.")
-
-
-def names_of(name: str) -> dict[str, str]:
-    """What each stack is for -> its name."""
-    return {purpose: pattern.format(name) for purpose, pattern in NAMES.items()}
 
 
 def rehearse(

@@ -236,8 +236,8 @@ def _hourly(template: Mapping[str, Any], values: Mapping[str, str]) -> float:
     return total
 
 
-def describe(plan: Plan, names: Mapping[str, str]) -> Iterator[str]:
-    """Lines about what will happen, for people. ``names`` are those of the stacks, by what they are for."""
+def describe(plan: Plan, names: Sequence[str]) -> Iterator[str]:
+    """Lines about what will happen, for people. ``names`` are those of the stacks."""
     yield "A rehearsal creates the product in an AWS account, breaks it on purpose, and removes it again."
     yield ""
     for number, step in enumerate((*plan.steps, CLEAN_UP), 1):
@@ -246,7 +246,7 @@ def describe(plan: Plan, names: Mapping[str, str]) -> Iterator[str]:
         yield f"   Confirms: {step.confirms}. Minutes: {step.typical} typically, {step.longest} at most."
     typical, longest = plan.hours
     yield ""
-    yield f"Stacks: {', '.join(names.values())}; none of them may exist."
+    yield f"Stacks: {', '.join(names)}; none of them may exist."
     yield f"Time: {typical:.1f} hours typically, {longest:.1f} at most."
     yield (
         f"Cost: USD {plan.typical_usd:.2f} typically, USD {plan.most_usd} at most, at USD {plan.hourly:.3f} an hour "

@@ -45,6 +45,11 @@ Answers = Generator[str, None, Sequence[Event]]
 """Yields what AWS answered, and returns the events of the operation."""
 
 
+def stack_names(name: str) -> tuple[str, str, str]:
+    """The names of the first stack, which is the one that was given, of the restored and of the failing one."""
+    return name, f"{name}-restored", f"{name}-failing"
+
+
 class Unmet(Exception):
     """What AWS did is not what the documentation says; the argument is a sentence."""
 
@@ -71,11 +76,11 @@ class Run(NamedTuple):
 
     @property
     def restored(self) -> str:
-        return f"{self.main}-restored"
+        return stack_names(self.main)[1]
 
     @property
     def failing(self) -> str:
-        return f"{self.main}-failing"
+        return stack_names(self.main)[2]
 
     def bucket(self, stack: str) -> str:
         """The name of the bucket that a stack creates."""

@@ -13,7 +13,7 @@ import json
 import re
 import threading
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from functools import cache
 from typing import Any, NamedTuple
@@ -760,8 +760,3 @@ class AwsServer(Server):
     def __init__(self, aws: FakeAws) -> None:
         super().__init__(AwsHandler)
         self.aws = aws
-
-
-def kinds(things: Mapping[str, list[str]]) -> Iterator[str]:
-    """The kinds of which there is something."""
-    return (kind for kind, names in things.items() if names)

@@ -125,7 +125,7 @@ def test_the_prices_are_those_of_the_page():
 
 def test_a_description_tells_what_is_done_how_long_it_takes_and_what_it_may_cost(document):
     planned = made(document)
-    text = "\n".join(plan.describe(planned, {"first": "quilt", "restored": "quilt-restored"}))
+    text = "\n".join(plan.describe(planned, ["quilt", "quilt-restored"]))
     for step in (*plan.STEPS, plan.CLEAN_UP):
         assert f"{step.name}: {step.does}" in text
         assert step.proves in text
