@@ -83,5 +83,5 @@ The isolated partitions don't reach the internet, and in mainland China Docker H
 (https://github.com/docker/hub-feedback/issues/2388, /2415). ECR Public can be read from AWS's Regions in China
 (https://github.com/aws/eks-hybrid/pull/868): with images there, the launch would work.
 
-Nor is a machine image to be had there that AWS Marketplace sells. Of these it names AWS Secret, where nobody outside knows
-the console's address: https://docs.aws.amazon.com/marketplace/latest/buyerguide/supported-regions.html"""
+Nor is a machine image to be had there that AWS Marketplace sells. Of these it names AWS Secret, where nobody outside
+knows the console's address: https://docs.aws.amazon.com/marketplace/latest/buyerguide/supported-regions.html"""
