@@ -17,7 +17,7 @@ from quilt_cfn.inputs.release import Release, read_release
 from quilt_cfn.stack import BUILDERS
 from tests.boot import images
 from tests.boot.instance import HERE, Instance, missing
-from tests.boot.machine_image import run_phase, shut_down
+from tests.boot.machine_image import run_phase
 from tests.launches import DOCUMENTED, launch_stack
 
 
@@ -54,22 +54,22 @@ def templates(release: Release) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def baked(templates: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The release's machine image: the folder of the instance that it was baked on, once for all processes of a run."""
+    """The release's machine image, baked once for all processes of a run."""
     run = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         run = run.parent
-    folder, done = run / "baked", run / "baked" / "done"
+    folder = run / "baked"
     with (run / "baked.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
+        if not (folder / "done").exists():
             folder.mkdir()
             # The image has nothing of the stack with which the harness starts an instance.
-            with Instance(folder, launch_stack(templates["registry"], DOCUMENTED), disk="real") as instance:
-                built = run_phase(instance, templates[IMAGE_FACTORY.name], "build")
-                assert built.returncode == 0, built.stdout
-                shut_down(instance)
-            done.touch()
-    return folder
+            with Instance(folder, launch_stack(templates["registry"], DOCUMENTED)) as instance:
+                done = run_phase(instance, templates[IMAGE_FACTORY.name], "build")
+                assert done.returncode == 0, done.stdout
+                instance.become_image()
+            (folder / "done").touch()
+    return folder / "image.tar"
 
 
 @pytest.fixture(scope="module")

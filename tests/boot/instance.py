@@ -132,8 +132,8 @@ class Instance:
 
     ``disk`` is its size, as mount writes it, or "real" where it shall not take memory; ``memory`` is what all of it may
     use, in MiB, and the swap beside it; with ``database_of``, another instance, it has no database of its own.
-    ``baked`` is the folder of an ended one, of disk "real": what was written there is its machine image, which is plain
-    Amazon Linux otherwise. With ``record``, every connection is recorded from the beginning.
+    ``baked`` is its machine image, which another instance has made of itself with ``become_image``; without one it is
+    plain Amazon Linux. With ``record``, every connection is recorded from the beginning.
     Instances of one stack differ by their ``number``, and have the ``network`` and the folder ``common`` in common, by
     default that of the instance with the database.
     """
@@ -202,7 +202,7 @@ class Instance:
         if baked and not database_of:
             # The certificates in the image are to fit the database.
             for name in ("rds-ca.key", "rds-certificates.pem"):
-                shutil.copy(baked / name, self.common)
+                shutil.copy(baked.parent / name, self.common)
         if self.common == self.folder:
             self.write("stack-status", "CREATE_IN_PROGRESS")
             self.write("address.json", json.dumps({"holder": None}))
@@ -372,6 +372,13 @@ END
     def signals(self) -> list[tuple[str, str]]:
         """Status and unique ID of every signal that CloudFormation got."""
         return [(call["Status"], call["UniqueId"]) for call in self.calls("SignalResource")]
+
+    def become_image(self) -> Path:
+        """Shut down, as before a snapshot of the disk: what was written there becomes the machine image of others."""
+        pack = f"tar --create --xattrs --xattrs-include='*' --sparse --file {ON_IT}/folder/image.tar"
+        done = self.run(f"systemctl poweroff && {pack} --directory {ON_IT}/disk .")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return self.folder / "image.tar"
 
     def connections(self) -> list[Connection]:
         """Everything that has been sent so far, in order, but for what containers sent themselves; see ``record``."""

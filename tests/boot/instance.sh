@@ -2,9 +2,9 @@
 # Becomes an EC2 instance for a test: a copy-on-write root and namespaces of its own, of which nothing is left behind.
 #   unshare --mount --pid --fork --net --uts --ipc --kill-child bash instance.sh FOLDER
 # The file FOLDER/ready appears when the instance is up. bash reads FOLDER/settings: the size of the DISK; BAKED, the
-# folder of the instance that became the machine image, or empty for Amazon Linux; REGISTRIES, the hosts of container
-# registries; whether to RECORD who connects to whom; whether the DATABASE is here or elsewhere; and STACK, the folder
-# that instances of one stack have in common.
+# archive of a machine image, or empty for Amazon Linux; REGISTRIES, the hosts of container registries; whether to
+# RECORD who connects to whom; whether the DATABASE is here or elsewhere; and STACK, the folder that instances of one
+# stack have in common.
 set -euo pipefail
 folder=$1
 tests=$(dirname "$(readlink --canonicalize "$0")")
@@ -17,13 +17,12 @@ tools=$checkout/.venv-boot
 if [ "${2:-}" != inside ]; then
     mount --make-rprivate /
     [ "$DISK" = real ] || mount -t tmpfs -o "size=$DISK" tmpfs "$folder/disk"
-    mkdir "$folder"/disk/{work,root}
+    mkdir "$folder"/disk/{upper,work,root}
     root=$folder/disk/root
     docker=$(readlink --canonicalize "$(command -v docker)")
     if [ "$BAKED" ]; then
-        cp --archive "$BAKED/disk/upper" "$folder/disk"
+        tar --extract --xattrs --xattrs-include="*" --file "$BAKED" --directory "$folder/disk/upper"
     else
-        mkdir "$folder/disk/upper"
         # Amazon Linux has nothing of what people and programs have left on this computer, and no Docker.
         hidden=()
         for path in /*; do
@@ -58,9 +57,10 @@ if [ "${2:-}" != inside ]; then
     fi
     mount -t tmpfs tmpfs "$root/run"
     # What the harness needs lies where it is no part of a machine image.
-    mkdir -p "$root"/run/harness/{checkout,folder,python,stack}
+    mkdir -p "$root"/run/harness/{checkout,disk,folder,python,stack}
     mount --bind "$checkout" "$root/run/harness/checkout"
     mount -o remount,bind,ro "$root/run/harness/checkout"
+    mount --bind "$folder/disk/upper" "$root/run/harness/disk"
     mount --bind "$folder" "$root/run/harness/folder"
     mount --bind "$(dirname "$(dirname "$(readlink --canonicalize "$tools/python2.7")")")" "$root/run/harness/python"
     mount --bind "$STACK" "$root/run/harness/stack"

@@ -21,9 +21,3 @@ def run_phase(instance: Instance, factory: dict[str, Any], name: str, *variables
         if code != 0:
             break
     return CompletedProcess(name, code, output, "")
-
-
-def shut_down(instance: Instance) -> None:
-    """Let the instance's services do what they do when it ends; its disk then is what a snapshot of it has."""
-    done = instance.run("systemctl poweroff")
-    assert done.returncode == 0, done.stdout + done.stderr
