@@ -104,8 +104,8 @@ def read_fields(path: Path, what: str, missing: str = "Run the command in a chec
 class Fields:
     """The fields of a document, each of which is checked when it is taken.
 
-    A field is named by its path in the document, such as ``ami.access_role``; ``wanted`` describes its value, completing
-    the sentence "It should be". Every method raises ``UserError``.
+    A field is named by its path in the document, such as ``ami.access_role``; ``wanted`` describes its value,
+    completing the sentence "It should be". Every method raises ``UserError``.
     """
 
     def __init__(self, where: str, document: object, prefix: str = "") -> None:

@@ -36,11 +36,11 @@ def test_every_edition_is_checked_in_every_region_and_what_is_suppressed_has_a_r
     command = [sys.executable, "-m", "quilt_cfn", "check"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, check=False)
     assert done.returncode == 0
-    assert b"0/21 [" in os.read(terminal, 4096), "a terminal sees a progress bar"
+    assert b"0/31 [" in os.read(terminal, 4096), "a terminal sees a progress bar"
     os.close(errors)
     os.close(terminal)
     *suppressed, summary = done.stdout.splitlines()
-    assert summary == "2 templates in 46 Regions: 0 findings, 8 suppressed with a reason."
+    assert summary == "3 templates in 46 Regions: 0 findings, 8 suppressed with a reason."
     assert [line.split()[3:6] for line in suppressed if " M08 " in line] == [
         ["M08", "[quilt-cfn]", "RegistryUserKey:"],
         ["M08", "[quilt-cfn]", "RegistryUserKeySecret:"],
@@ -106,7 +106,7 @@ def test_an_interrupted_check_ends_at_once_without_a_traceback():
     os.close(errors)
     try:
         shown = b""
-        while b"0/21 [" not in shown:  # from then on other processes are at work
+        while b"0/31 [" not in shown:  # from then on other processes are at work
             shown += os.read(terminal, 4096)
         os.killpg(check.pid, signal.SIGINT)
         out, _ = check.communicate(timeout=60)

@@ -9,6 +9,7 @@ import pytest
 from quilt_cfn.cli import main
 from quilt_cfn.commands import checkout
 from quilt_cfn.commands.checkout import find_checkout, find_own_checkout
+from quilt_cfn.editions import TEMPLATE_FILES
 from quilt_cfn.errors import UserError
 from tests.command_line import ROOT, run
 
@@ -76,10 +77,8 @@ def test_from_another_folder_build_writes_nothing_there_and_names_the_files_of_t
     assert main(["build"]) == 0
     printed = capsys.readouterr()
     assert printed.err == f"quilt-cfn: the checkout is {own}\n"
-    assert [line.split(": ")[0] for line in printed.out.splitlines()] == [
-        f"{own}/templates/quilt-registry.yaml",
-        f"{own}/templates/quilt-registry-marketplace.yaml",
-    ]
+    files = [f"{own}/templates/{file}" for file in TEMPLATE_FILES.values()]
+    assert [line.split(": ")[0] for line in printed.out.splitlines()] == files
     assert list(folder.iterdir()) == []
 
 
