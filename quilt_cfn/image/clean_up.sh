@@ -98,8 +98,9 @@ done
 find "$root/var/log" -xdev -type f ! -name README -exec truncate --size 0 {} +
 remove "$root"/var/log/journal/*
 if [ -z "$is_used" ]; then
-  # The agent registers anew where it finds nothing.
-  remove "$root"/var/lib/amazon/ssm/* "$root"/var/log/amazon/* "$root"/var/log/audit/*
+  # The agent registers anew where it finds nothing. In toe are Image Builder's documents and logs.
+  # https://github.com/aws/ec2-image-builder-roadmap/issues/91
+  remove "$root"/var/lib/amazon/{ssm,toe}/* "$root"/var/log/amazon/* "$root"/var/log/audit/*
 fi
 # A snapshot has what lies on the volume.
 sync

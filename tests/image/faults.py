@@ -137,6 +137,7 @@ FAULTS: dict[str, Planted] = {
     "Docker's id": file("I18", "/var/lib/docker/engine-id", cleaned=True),
     "a temporary file": file("I19", "/var/tmp/download", cleaned=True),
     "Image Builder's files": file("I19", "/tmp/TOE_2026-11-28/console.log", cleaned=True),
+    "Image Builder's documents": file("I19", "/var/lib/amazon/toe/TOE_2026-11-28/document.yaml", cleaned=True),
     "a core dump": file("I20", "/var/lib/systemd/coredump/core.x.zst", cleaned=True),
     "a core dump beside its program": file("I20", "/opt/app/core.17", ELF[:16] + b"\x04\x00" + bytes(99)),
     "used swap": Planted(
