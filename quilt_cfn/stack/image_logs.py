@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from troposphere import NoValue, Ref, Template, s3, sns
+from troposphere import NoValue, Template, s3, sns
 from troposphere.logs import LogGroup
 
-from quilt_cfn.stack import permissions
 from quilt_cfn.stack.image_names import named_by_stack
 from quilt_cfn.stack.parameters import Field
+from quilt_cfn.stack.storage import FORGET_UPLOADS, KEPT, add_private_bucket
 
 LOG_PREFIX = "builds"
 """Below which Image Builder writes to the bucket."""
@@ -20,7 +20,6 @@ LOG_PREFIX = "builds"
 # Two years: an image that is older is refused.
 # https://docs.aws.amazon.com/marketplace/latest/userguide/product-and-ami-policies.html
 _DAYS = 731
-_KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 
 
 class BuildLogs(NamedTuple):
@@ -38,51 +37,16 @@ def add_build_logs(t: Template) -> BuildLogs:
     """
     group = t.add_resource(
         LogGroup(
-            "BuildLogs", **_KEPT, LogGroupName=named_by_stack("/aws/imagebuilder/quilt-image"), RetentionInDays=_DAYS
+            "BuildLogs", **KEPT, LogGroupName=named_by_stack("/aws/imagebuilder/quilt-image"), RetentionInDays=_DAYS
         )
     )
-    bucket = t.add_resource(
-        s3.Bucket(
-            "BuildFiles",
-            **_KEPT,
-            BucketEncryption=s3.BucketEncryption(
-                ServerSideEncryptionConfiguration=[
-                    s3.ServerSideEncryptionRule(
-                        ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
-                    )
-                ]
-            ),
-            OwnershipControls=s3.OwnershipControls(
-                Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]
-            ),
-            PublicAccessBlockConfiguration=s3.PublicAccessBlockConfiguration(
-                BlockPublicAcls=True,
-                BlockPublicPolicy=True,
-                IgnorePublicAcls=True,
-                RestrictPublicBuckets=True,
-            ),
-            LifecycleConfiguration=s3.LifecycleConfiguration(
-                Rules=[
-                    s3.LifecycleRule(
-                        Id="forget-old-builds",
-                        Status="Enabled",
-                        ExpirationInDays=_DAYS,
-                        AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
-                    )
-                ]
-            ),
-        )
+    rule = s3.LifecycleRule(
+        Id="forget-old-builds",
+        Status="Enabled",
+        ExpirationInDays=_DAYS,
+        AbortIncompleteMultipartUpload=FORGET_UPLOADS,
     )
-    t.add_resource(
-        s3.BucketPolicy(
-            "BuildFilesPolicy",
-            **_KEPT,
-            Bucket=Ref(bucket),
-            PolicyDocument=permissions.document(
-                permissions.refuse_plain_http(bucket), permissions.refuse_other_accounts(bucket)
-            ),
-        )
-    )
+    bucket = add_private_bucket(t, "BuildFiles", LifecycleConfiguration=s3.LifecycleConfiguration(Rules=[rule]))
     return BuildLogs(group, bucket)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from troposphere import Ref, Template, ec2
 
-from quilt_cfn.stack.network import named
+from quilt_cfn.stack.network import add_internet, named
 
 _RANGE = "10.42.0.0/24"
 _HTTPS = 443
@@ -28,25 +28,8 @@ class BuildNetwork(NamedTuple):
 def add_build_network(t: Template) -> BuildNetwork:
     """VPC, subnet, the way to the internet, and the security group."""
     vpc = t.add_resource(ec2.VPC("Vpc", CidrBlock=_RANGE, Tags=named("vpc")))
-    gateway = t.add_resource(ec2.InternetGateway("InternetGateway"))
-    attachment = t.add_resource(
-        ec2.VPCGatewayAttachment("InternetGatewayAttachment", VpcId=Ref(vpc), InternetGatewayId=Ref(gateway))
-    )
     subnet = t.add_resource(
         ec2.Subnet("PublicSubnet", VpcId=Ref(vpc), CidrBlock=_RANGE, MapPublicIpOnLaunch=True, Tags=named("public"))
-    )
-    routes = t.add_resource(ec2.RouteTable("PublicRouteTable", VpcId=Ref(vpc)))
-    default_route = t.add_resource(
-        ec2.Route(
-            "PublicDefaultRoute",
-            DependsOn=attachment,
-            RouteTableId=Ref(routes),
-            DestinationCidrBlock="0.0.0.0/0",
-            GatewayId=Ref(gateway),
-        )
-    )
-    association = t.add_resource(
-        ec2.SubnetRouteTableAssociation("PublicSubnetRoutes", SubnetId=Ref(subnet), RouteTableId=Ref(routes))
     )
     group = t.add_resource(
         ec2.SecurityGroup(
@@ -64,4 +47,4 @@ def add_build_network(t: Template) -> BuildNetwork:
             ],
         )
     )
-    return BuildNetwork(Ref(subnet), Ref(group), (default_route.title, association.title))
+    return BuildNetwork(Ref(subnet), Ref(group), add_internet(t, vpc, subnet))

@@ -65,15 +65,6 @@ def add_network(t: Template) -> Network:
             Tags=named("vpc"),
         )
     )
-    gateway = t.add_resource(ec2.InternetGateway("InternetGateway"))
-    attachment = t.add_resource(
-        ec2.VPCGatewayAttachment(
-            "InternetGatewayAttachment",
-            VpcId=Ref(vpc),
-            InternetGatewayId=Ref(gateway),
-        )
-    )
-
     zones = [field.if_set(field.ref, Select(n, GetAZs(""))) for n, field in enumerate(_ZONES)]
 
     def subnet(name: str, index: int, zone: int, public: bool) -> ec2.Subnet:
@@ -95,28 +86,33 @@ def add_network(t: Template) -> Network:
         subnet("PrivateSubnet2", index=2, zone=1, public=False),
     ]
 
-    public_routes = t.add_resource(ec2.RouteTable("PublicRouteTable", VpcId=Ref(vpc)))
-    default_route = t.add_resource(
-        ec2.Route(
-            "PublicDefaultRoute",
-            DependsOn=attachment,
-            RouteTableId=Ref(public_routes),
-            DestinationCidrBlock="0.0.0.0/0",
-            GatewayId=Ref(gateway),
-        )
-    )
-    association = t.add_resource(
-        ec2.SubnetRouteTableAssociation(
-            "PublicSubnet1Routes",
-            SubnetId=Ref(public),
-            RouteTableId=Ref(public_routes),
-        )
-    )
     # The private subnets stay with the VPC's main route table, which has no route but the VPC's own: nothing in them
     # reaches the internet, or is reached from it.
     return Network(
         vpc=Ref(vpc),
         public_subnets=(Ref(public),),
         private_subnets=tuple(Ref(each) for each in private),
-        internet=(default_route.title, association.title),
+        internet=add_internet(t, vpc, public),
     )
+
+
+def add_internet(t: Template, vpc: ec2.VPC, subnet: ec2.Subnet) -> tuple[str, ...]:
+    """The way to the internet for a subnet; the names of the resources to wait for before it leads there."""
+    gateway = t.add_resource(ec2.InternetGateway("InternetGateway"))
+    attachment = t.add_resource(
+        ec2.VPCGatewayAttachment("InternetGatewayAttachment", VpcId=Ref(vpc), InternetGatewayId=Ref(gateway))
+    )
+    routes = t.add_resource(ec2.RouteTable("PublicRouteTable", VpcId=Ref(vpc)))
+    default_route = t.add_resource(
+        ec2.Route(
+            "PublicDefaultRoute",
+            DependsOn=attachment,
+            RouteTableId=Ref(routes),
+            DestinationCidrBlock="0.0.0.0/0",
+            GatewayId=Ref(gateway),
+        )
+    )
+    association = t.add_resource(
+        ec2.SubnetRouteTableAssociation(f"{subnet.title}Routes", SubnetId=Ref(subnet), RouteTableId=Ref(routes))
+    )
+    return default_route.title, association.title

@@ -9,7 +9,7 @@ created, deleted or renamed by it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt, If, Ref, Template, s3
 
@@ -40,27 +40,17 @@ class PackageBucket(NamedTuple):
     arn: If
 
 
-_KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+"""What stays when the stack is deleted, unless the stack's creation has failed."""
 
 
-def add_bucket(t: Template) -> PackageBucket:
-    """The stack's bucket and its policy; logical ID and CORS rule are documented."""
+def add_private_bucket(t: Template, name: str, **properties: Any) -> s3.Bucket:
+    """An encrypted bucket that nobody outside of this account reaches, and that stays, with its policy."""
     bucket = t.add_resource(
         s3.Bucket(
-            "Bucket",
-            **_KEPT,
-            BucketName=PACKAGE_BUCKET.ref,
-            VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
-            CorsConfiguration=s3.CorsConfiguration(
-                CorsRules=[
-                    s3.CorsRules(
-                        AllowedMethods=["GET"],
-                        AllowedOrigins=["*"],
-                        AllowedHeaders=["Authorization"],
-                        MaxAge=3000,
-                    )
-                ]
-            ),
+            name,
+            **KEPT,
+            **properties,
             BucketEncryption=s3.BucketEncryption(
                 ServerSideEncryptionConfiguration=[
                     s3.ServerSideEncryptionRule(
@@ -77,39 +67,62 @@ def add_bucket(t: Template) -> PackageBucket:
                 IgnorePublicAcls=True,
                 RestrictPublicBuckets=True,
             ),
-            LifecycleConfiguration=s3.LifecycleConfiguration(
-                Rules=[
-                    s3.LifecycleRule(
-                        Id="forget-incomplete-uploads",
-                        Status="Enabled",
-                        AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
-                    ),
-                    OLD_VERSION_DAYS.if_set(
-                        s3.LifecycleRule(
-                            Id="forget-old-versions",
-                            Status="Enabled",
-                            NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(
-                                NoncurrentDays=OLD_VERSION_DAYS.ref
-                            ),
-                            # The marker of a deleted object goes once no version is left behind it.
-                            ExpiredObjectDeleteMarker=True,
-                        )
-                    ),
-                ]
-            ),
-            Tags=named("packages"),
         )
     )
     t.add_resource(
         s3.BucketPolicy(
-            "BucketPolicy",
-            **_KEPT,
+            f"{name}Policy",
+            **KEPT,
             Bucket=Ref(bucket),
-            # A bucket that exists already has its policy; CloudFormation refuses to replace one that it did not make.
             PolicyDocument=permissions.document(
                 permissions.refuse_plain_http(bucket), permissions.refuse_other_accounts(bucket)
             ),
         )
+    )
+    return bucket
+
+
+FORGET_UPLOADS = s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7)
+"""Parts of an upload that never ended are charged for until they are removed."""
+
+
+def add_bucket(t: Template) -> PackageBucket:
+    """The stack's bucket; logical ID and CORS rule are documented.
+
+    A bucket that exists already has its policy; CloudFormation refuses to replace one that it did not make.
+    """
+    bucket = add_private_bucket(
+        t,
+        "Bucket",
+        BucketName=PACKAGE_BUCKET.ref,
+        VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
+        CorsConfiguration=s3.CorsConfiguration(
+            CorsRules=[
+                s3.CorsRules(
+                    AllowedMethods=["GET"],
+                    AllowedOrigins=["*"],
+                    AllowedHeaders=["Authorization"],
+                    MaxAge=3000,
+                )
+            ]
+        ),
+        LifecycleConfiguration=s3.LifecycleConfiguration(
+            Rules=[
+                s3.LifecycleRule(
+                    Id="forget-incomplete-uploads", Status="Enabled", AbortIncompleteMultipartUpload=FORGET_UPLOADS
+                ),
+                OLD_VERSION_DAYS.if_set(
+                    s3.LifecycleRule(
+                        Id="forget-old-versions",
+                        Status="Enabled",
+                        NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=OLD_VERSION_DAYS.ref),
+                        # The marker of a deleted object goes once no version is left behind it.
+                        ExpiredObjectDeleteMarker=True,
+                    )
+                ),
+            ]
+        ),
+        Tags=named("packages"),
     )
     return PackageBucket(
         name=EXISTING_BUCKET.if_set(EXISTING_BUCKET.ref, Ref(bucket)),
