@@ -226,8 +226,9 @@ def test_an_interruption_leaves_nothing(laptop, signal):
     """In the middle of what a script of the instance does."""
     done = laptop.run(
         f"""
+        rm --force /tmp/said
         ({command("", "--default-signal=INT")}) >/tmp/said 2>&1 &
-        until grep --quiet "fits: folder" /tmp/said; do sleep 0.1; done
+        until grep --quiet --no-messages "fits: folder" /tmp/said; do sleep 0.1; done
         kill -{signal} $!
         wait $!
         code=$?
