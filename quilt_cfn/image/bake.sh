@@ -85,7 +85,7 @@ done
 # The global bundle has no certificates of GovCloud, which has one of its own.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 begin download-certificates
-install --directory --owner=root --group=root --mode=755 "$root/opt/quilt-image"
+install --directory --mode=755 "$root/opt/quilt-image"
 certificates=$root/opt/quilt-image/rds-certificates.pem
 : >"$certificates.new"
 for host in truststore.pki.rds.amazonaws.com truststore.pki.us-gov-west-1.rds.amazonaws.com; do
@@ -115,4 +115,3 @@ begin write-release
 printf '%s\n' "$@" >"$root/opt/quilt-image/images"
 echo "$release" >"$root/opt/quilt-image/release"
 chmod 644 "$root"/opt/quilt-image/*
-chown -R root:root "$root/opt/quilt-image"
