@@ -99,6 +99,7 @@ class Docker:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.label = f"{LABEL}={name}"
         self.program = find_program("docker", "runs the images")
         done = self("version", "--format", "{{.Server.Version}}", seconds=30)
         if done.code:
@@ -141,7 +142,7 @@ class Docker:
     def read_file(self, image: str, paths: Sequence[str], folder: Path) -> str:
         """The first of these files that an image has, without starting it; empty if it has none. Copies to a folder."""
         name = self.container(secrets.token_hex(4))
-        made = self("create", "--name", name, "--label", f"{LABEL}={self.name}", "--network", "none", image, "true")
+        made = self("create", "--name", name, "--label", self.label, "--network", "none", image, "true")
         copy = folder / "copy"
         for path in paths if made.code == 0 else ():
             copy.unlink(missing_ok=True)
@@ -156,19 +157,18 @@ class Docker:
         return f"{self.name}-{name}"
 
     def create_network(self) -> None:
-        self.require("network", "create", "--label", f"{LABEL}={self.name}", self.name)
+        self.require("network", "create", "--label", self.label, self.name)
 
     def start(self, name: str, *words: str, variables: Mapping[str, str] | None = None) -> None:
         """Start a container of the trial, which goes by this name in its network."""
         full = ["--detach", "--name", self.container(name), "--network", self.name, "--network-alias", name]
         names = [f"--env={each}" for each in variables or {}]  # not their values: the process list shows arguments
-        self.require("run", *full, "--label", f"{LABEL}={self.name}", *names, *words, variables=variables)
+        self.require("run", *full, "--label", self.label, *names, *words, variables=variables)
 
     def run_once(self, image: str, *command: str) -> Done:
         """Run a command in a container without network, which is gone afterwards."""
         name = self.container(secrets.token_hex(4))
-        label = f"{LABEL}={self.name}"
-        return self("run", "--rm", "--name", name, "--label", label, "--network", "none", image, *command)
+        return self("run", "--rm", "--name", name, "--label", self.label, "--network", "none", image, *command)
 
     def runs(self, name: str) -> bool:
         state = self.inspect("container", self.container(name)).get("State", {})
@@ -200,7 +200,7 @@ class Docker:
 
     def remove(self) -> None:
         """Remove all that has the trial's label. Raises ``UserError`` with the commands to do so if that fails."""
-        label = f"label={LABEL}={self.name}"
+        label = f"label={self.label}"
         empty = 0
         for _ in range(20):
             listed = self("ps", "--all", "--quiet", "--filter", label, seconds=60)
@@ -222,7 +222,7 @@ class Docker:
     @property
     def removal(self) -> str:
         """The commands that remove all that has the trial's label."""
-        label = f"--filter label={LABEL}={self.name}"
+        label = f"--filter label={self.label}"
         return f"docker rm --force --volumes $(docker ps --all --quiet {label}); docker network rm {self.name}"
 
 
