@@ -19,7 +19,7 @@ from awscli.customizations.ecr import ECRGetLoginPassword  # type: ignore[import
 from botocore import xform_name
 from botocore.model import OperationModel, Shape
 
-DOCS = sorted((Path(__file__).resolve().parent.parent / "docs").glob("*.md"))
+DOCS = sorted((Path(__file__).resolve().parent.parent / "docs").rglob("*.md"))
 GLOBAL_OPTIONS = {"--output", "--query", "--region"}
 """What every command takes: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html."""
 OF_THE_CLI_ALONE = {"s3": None, "cloudformation deploy": DeployCommand, "ecr get-login-password": ECRGetLoginPassword}

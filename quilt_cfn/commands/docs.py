@@ -31,7 +31,7 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write docs/accepted-findings.md, docs/decisions.md, docs/lifecycle.md, docs/monitoring.md, docs/rules.md and
+    """Write docs/guide/accepted-findings.md, docs/guide/decisions.md, docs/guide/lifecycle.md, docs/guide/monitoring.md, docs/rules.md and
     marketplace/usage-instructions.txt from what this checkout declares and from its templates."""
     root = find_own_checkout()
     return print_lines(write_pages(root / TEMPLATES, root))
@@ -55,11 +55,11 @@ def pages(templates: Path) -> dict[str, str]:
 
     editions = {name: read_template(templates / edition.file).data for name, edition in EDITIONS.items()}
     return {
-        "docs/accepted-findings.md": _accepted_findings(editions),
-        "docs/decisions.md": _decisions(editions),
+        "docs/guide/accepted-findings.md": _accepted_findings(editions),
+        "docs/guide/decisions.md": _decisions(editions),
         "docs/rules.md": rules.page(FAMILIES),
-        "docs/lifecycle.md": _lifecycle(editions),
-        "docs/monitoring.md": _monitoring(editions),
+        "docs/guide/lifecycle.md": _lifecycle(editions),
+        "docs/guide/monitoring.md": _monitoring(editions),
         "marketplace/usage-instructions.txt": f"{usage_instructions(editions[MARKETPLACE.name])}\n",
     }
 

@@ -69,7 +69,7 @@ def _try(options: argparse.Namespace) -> int:
     """Run the registry's images on this computer, with the stack's own variables, files and options.
 
     PostgreSQL, S3, a mail service and a load balancer run beside them. Each line of what images have to offer in
-    docs/open-source.md is tried; exits with 1 when one does not fit. All that was made is removed at the end, and when
+    docs/guide/open-source.md is tried; exits with 1 when one does not fit. All that was made is removed at the end, and when
     it is interrupted.
     """
     from quilt_cfn.delivery.images.trial import POSTGRES, try_images

@@ -18,10 +18,10 @@ def made():
 
 
 PAGES = [
-    "docs/accepted-findings.md",
-    "docs/decisions.md",
-    "docs/lifecycle.md",
-    "docs/monitoring.md",
+    "docs/guide/accepted-findings.md",
+    "docs/guide/decisions.md",
+    "docs/guide/lifecycle.md",
+    "docs/guide/monitoring.md",
     "docs/rules.md",
     "marketplace/usage-instructions.txt",
 ]

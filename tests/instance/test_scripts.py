@@ -115,7 +115,7 @@ def test_every_step_without_a_command_is_one_of_steps_sh():
 
 
 def test_the_administrators_guide_explains_every_step_of_the_boot():
-    guide = (CHECKOUT / "docs/instance.md").read_text()
+    guide = (CHECKOUT / "docs/guide/instance.md").read_text()
     rows = re.findall(r"^\| (`.*`) \| .* \| .* \|$", guide, re.MULTILINE)
     explained = {step for row in rows for step in re.findall(r"`([a-z-]+)`", row)}
     before_and_after = {"say-starting", "fetch-files", "signal"}

@@ -92,7 +92,7 @@ def test_its_subnets_are_two_private_ones_in_two_zones(stack):
 
 
 def test_a_restored_one_differs_from_a_new_one_in_the_snapshots_name_alone(template, stack):
-    """So the name may be cleared afterwards, which RDS's provider takes for no change: docs/decisions.md."""
+    """So the name may be cleared afterwards, which RDS's provider takes for no change: docs/guide/decisions.md."""
     restored = dict(launch_stack(template, DOCUMENTED | {"DBSnapshotIdentifier": "old"}).properties("Database"))
     assert restored.pop("DBSnapshotIdentifier") == "old"
     assert restored == stack.properties("Database")

@@ -1,7 +1,7 @@
 """What images have to offer, each line of it as one fact that is tried: ``CHECKS``, in the order in which they are.
 
 A check is a function of a ``Trial``. It returns a sentence about what fits, or raises ``Misfit``. A check that needs
-what did not fit is not tried. docs/open-source.md has the same list with the reasons.
+what did not fit is not tried. docs/guide/open-source.md has the same list with the reasons.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 """The signature of SHA256SUMS, which has a hash of every file: openssl and sha256sum are enough to check both."""
 PROVENANCE = "provenance.intoto.jsonl"
-"""From what the version was made, signed: ``provenance`` makes it, and docs/provenance.md explains it."""
+"""From what the version was made, signed: ``provenance`` makes it, and docs/guide/provenance.md explains it."""
 LATEST = "latest.json"
 
 # Whoever reads what was published reads no more than this, whatever a server sends. LARGEST_... are numbers of bytes.

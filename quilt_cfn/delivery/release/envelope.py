@@ -1,7 +1,7 @@
 """Signs a JSON document so that the signature covers its bytes and its type: DSSE, the Dead Simple Signing Envelope.
 
 in-toto and SLSA prescribe it (https://github.com/in-toto/attestation/blob/main/spec/v1/envelope.md), and many programs
-verify it. OpenSSL can, too: docs/provenance.md has the command.
+verify it. OpenSSL can, too: docs/guide/provenance.md has the command.
 """
 
 from __future__ import annotations

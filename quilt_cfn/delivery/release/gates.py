@@ -26,13 +26,13 @@ from quilt_cfn.inputs.changelog import changelog_entry, withdrawn_versions
 from quilt_cfn.inputs.release import IN_CHECKOUT, Release, precedence
 
 DOCUMENTS = tuple(
-    f"docs/{name}.md"
+    f"docs/guide/{name}.md"
     for name in (
         "instance",
         "monitoring",
         "lifecycle",
         "recovery",
-        "costs",
+        "cost",
         "decisions",
         "accepted-findings",
         "provenance",

@@ -1,7 +1,7 @@
 """From what a version was made, by whom and where, in the form that other programs verify.
 
 It is an in-toto statement with SLSA's provenance, in an envelope that the release's key signs. It follows from the
-manifest alone, so the same manifest and key give the same bytes. docs/provenance.md says what each field means.
+manifest alone, so the same manifest and key give the same bytes. docs/guide/provenance.md says what each field means.
 
 https://slsa.dev/spec/v1.1/provenance
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
@@ -26,7 +26,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
 # SLSA wants URIs that nobody uses for anything else. The project has no domain to take them from, so both are UUIDs
-# (https://www.rfc-editor.org/rfc/rfc9562), which docs/provenance.md explains. Another meaning needs another UUID.
+# (https://www.rfc-editor.org/rfc/rfc9562), which docs/guide/provenance.md explains. Another meaning needs another UUID.
 BUILD_TYPE = "urn:uuid:3714d33f-b31b-4562-b13a-cf554c2fb6ac"
 """``quilt-cfn release`` in a checkout."""
 BUILDER = "urn:uuid:1e74daaf-bbc3-4a53-acd4-508dbcd51b23"

@@ -1,7 +1,7 @@
 """``quilt-cfn images try`` on an instance of the boot harness: Docker's command line, and containers that run for real.
 
 It runs as an ordinary user who may use Docker. Each image of the harness is spoiled in every way that the list of
-docs/open-source.md is about, and exactly the lines about what was spoiled complain.
+docs/guide/open-source.md is about, and exactly the lines about what was spoiled complain.
 """
 
 from __future__ import annotations

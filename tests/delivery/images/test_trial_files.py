@@ -113,7 +113,7 @@ def test_a_variable_that_is_left_out_is_not_in_the_file(files):
 
 
 def test_the_page_about_images_has_every_line_of_the_list():
-    page = (ROOT / "docs/open-source.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/guide/open-source.md").read_text(encoding="utf-8")
     assert re.findall(r"(?m)^\| `([a-z-]+)` \|", page) == [check.name for check in CHECKS]
 
 

@@ -69,9 +69,9 @@ def test_a_version_before_a_withdrawn_one_is_refused(checkout):
 
 
 def test_a_change_that_no_commit_has_is_refused(checkout):
-    checkout.edit("docs/instance.md", lambda text: text + "\nOne more thing.\n")
-    assert "The checkout has changes that no commit has: docs/instance.md." in checkout.refusal()
-    checkout.git("checkout", "--", "docs/instance.md")
+    checkout.edit("docs/guide/instance.md", lambda text: text + "\nOne more thing.\n")
+    assert "The checkout has changes that no commit has: docs/guide/instance.md." in checkout.refusal()
+    checkout.git("checkout", "--", "docs/guide/instance.md")
     (checkout.root / "quilt_cfn" / "forgotten.py").touch()
     assert "The checkout has changes that no commit has: quilt_cfn/forgotten.py." in checkout.refusal()
 

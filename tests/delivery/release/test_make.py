@@ -109,14 +109,14 @@ def test_the_command_refuses_to_run_with_code_that_is_not_the_checkouts_own(chec
 
 def test_a_draft_is_made_of_what_there_is_and_says_everywhere_that_it_is_one(checkout):
     checkout.without_digests("catalog")
-    for file in ("docs/costs.md", DIAGRAM):
+    for file in ("docs/guide/cost.md", DIAGRAM):
         (checkout.root / file).unlink()
     checkout.edit("tests/test_it.py", lambda text: f"{text}    assert 0\n")
     checkout.edit("CHANGELOG.md", lambda text: text.replace(f"{VERSION} (2026-11-30)", f"{VERSION} (unreleased)"))
     checkout.commit()
     printed = checkout.release(draft=True)
     warnings = [line for line in printed if line.startswith("warning: ")]
-    for missing in ("The image catalog, ", "There is no docs/costs.md, ", "There is no architecture diagram."):
+    for missing in ("The image catalog, ", "There is no docs/guide/cost.md, ", "There is no architecture diagram."):
         assert sum(missing in warning for warning in warnings) == 1
     assert f"{DRAFT} is a draft in {RELEASES / DRAFT}: " in "\n".join(printed)
     artifact = read_artifact(checkout.root / RELEASES / DRAFT)

@@ -41,7 +41,7 @@ def manifest(**changed: Any) -> Manifest:
 OURS = manifest()
 SEALED = provenance(OURS, KEY)
 PUBLIC = KEY.public_key()
-PAGE = (Path(__file__).parents[3] / "docs/provenance.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs/guide/provenance.md").read_text(encoding="utf-8")
 
 
 def ids(content: bytes | None, about: Manifest = OURS) -> list[str]:

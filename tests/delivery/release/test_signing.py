@@ -237,7 +237,7 @@ def test_a_key_that_is_not_a_regular_file_is_refused_and_not_waited_for(tmp_path
 def test_the_documented_command_prints_the_fingerprint(tmp_path):
     commands = {
         line.strip().replace("~/", "")
-        for page in ("releasing", "provenance")
+        for page in ("releasing", "guide/provenance")
         for line in (ROOT / f"docs/{page}.md").read_text(encoding="utf-8").splitlines()
         if line.endswith("| sha256sum")
     }

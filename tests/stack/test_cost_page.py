@@ -1,4 +1,4 @@
-"""docs/costs.md has a place for everything that the templates consist of: what is charged, and what is not."""
+"""docs/guide/cost.md has a place for everything that the templates consist of: what is charged, and what is not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from quilt_cfn.stack.parameters import FIELDS
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "costs.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "guide" / "cost.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"(?ms)^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE))
 BY_TIME, BY_USE, BY_FIELD, AFTERWARDS, FREE, _ = SECTIONS.values()
 CODE = re.compile(r"`([^`]+)`")
@@ -22,7 +22,7 @@ def types(section: str) -> set[str]:
 def test_every_resource_type_is_either_charged_or_free(templates):
     used = {each["Type"] for template in templates.values() for each in template["Resources"].values()}
     charged, free = types(BY_TIME) | types(BY_USE), types(FREE)
-    assert charged | free == used, "add the type to docs/costs.md, or remove it"
+    assert charged | free == used, "add the type to docs/guide/cost.md, or remove it"
     assert not charged & free
 
 
@@ -31,7 +31,7 @@ def test_every_field_says_what_it_does_to_the_bill():
     rows = {name for line in table.splitlines() for name in CODE.findall(line.split("|")[1] if "|" in line else "")}
     without = set(CODE.findall(rest))
     names = {*(field.name for field in FIELDS), "AmiId"}
-    assert rows | without == names, "add the field to docs/costs.md, or remove it"
+    assert rows | without == names, "add the field to docs/guide/cost.md, or remove it"
     assert not rows & without
 
 
