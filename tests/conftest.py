@@ -30,6 +30,9 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+pytest_plugins = ["tests.browser"]
+
+
 @pytest.fixture(scope="session")
 def release() -> Release:
     return read_release()
