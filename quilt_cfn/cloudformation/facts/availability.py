@@ -28,6 +28,13 @@ def regions() -> tuple[str, ...]:
 
 
 @cache
+def region_names() -> dict[str, str]:
+    """Region -> what people call it, such as Europe (Ireland), as far as botocore knows it."""
+    endpoints = json.loads(file_of("botocore", "data/endpoints.json").read_text(encoding="utf-8"))
+    return {region: each["description"] for part in endpoints["partitions"] for region, each in part["regions"].items()}
+
+
+@cache
 def instance_types(region: str) -> frozenset[str] | None:
     """The EC2 instance types that are available in a Region; None if unknown."""
     schema = _data("aws_ec2_instance/instancetype_enum.json").get(region)

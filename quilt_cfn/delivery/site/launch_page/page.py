@@ -1,0 +1,143 @@
+"""Makes the launch page: one HTML file that needs no other and asks no host for anything.
+
+The page is made with a release and never changes, so it does not know where it will be published: it learns that from
+its own address. What it computes about a launch, it computes from the templates' own declarations and from models that
+``describe`` makes of them; they are embedded as JSON. A secret that somebody types is checked and goes nowhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from quilt_cfn.cloudformation.facts import availability, partitions
+from quilt_cfn.cloudformation.launch.contract import Contract
+from quilt_cfn.cloudformation.template.coerce import map_at
+from quilt_cfn.delivery.release.artifact import PRODUCT
+from quilt_cfn.delivery.site.launch_page.form import FormField, form
+from quilt_cfn.editions import EDITIONS, MachineImage
+from quilt_cfn.inputs.release import DRAFT, Release
+
+FILE = "launch.html"
+"""The name of the page in the folder of a release."""
+IMAGE_REGION = "us-east-1"
+"""Where the machine images of the product are: https://docs.aws.amazon.com/marketplace/latest/userguide/product-and-ami-policies.html"""
+
+_FOLDER = Path(__file__).parent
+_STYLES = (_FOLDER.parent / "style.css", _FOLDER / "page.css")
+_SCRIPTS = ("parameters.js", "rules.js", "results.js", "estimates.js", "page.js")
+
+
+def launch_page(release: Release, templates: Mapping[str, Mapping[str, Any]], contract: Contract) -> str:
+    """The page for the templates of a release: name of an edition -> its template.
+
+    ``contract`` says which connections the picture shows.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # late: 0.1 s, which only a release needs
+
+    groups = form(templates)
+    style = "\n".join(file.read_text(encoding="utf-8") for file in _STYLES)
+    script = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    fields = [field for group in groups for field in group.fields]
+    return environment.get_template("page.html").render(
+        release=release,
+        draft=bool(DRAFT.fullmatch(release.version)),
+        groups=groups,
+        editions=[EDITIONS[name] for name in templates],
+        regions=_regions(),
+        capabilities=" ".join(sorted({each for template in templates.values() for each in capabilities(template)})),
+        style=style,
+        script=script,
+        policy=_policy(style, script),
+        data=embedded(_data(release, templates, fields)),
+        product=PRODUCT,
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """The Content-Security-Policy: nothing is loaded, and only the page's own style and script count.
+
+    https://www.w3.org/TR/CSP3/#framework-directive-source-list
+    """
+    hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in (style, script)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def embedded(document: Any) -> str:
+    """A document as JSON that no text in it can end a script element with, in ASCII."""
+    # https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements
+    return json.dumps(document, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _data(release: Release, templates: Mapping[str, Mapping[str, Any]], fields: list[FormField]) -> dict[str, Any]:
+    """What the page's script reads."""
+    return {
+        "version": release.version,
+        "regions": _regions(),
+        "labels": {field.name: field.label for field in fields},
+        "editions": {name: _edition(name, template, fields) for name, template in templates.items()},
+    }
+
+
+def _edition(name: str, template: Mapping[str, Any], fields: list[FormField]) -> dict[str, Any]:
+    baked = EDITIONS[name].machine_image is MachineImage.BAKED
+    own = [field for field in fields if name in field.editions]
+    return {
+        "file": EDITIONS[name].file,
+        # Customers launch it from AWS Marketplace; only the account that made its image can launch it elsewhere.
+        "region": IMAGE_REGION if baked else None,
+        "parameters": {field.name: field.declaration for field in own},
+        "supplied": [field.name for field in own if field.supplied],
+        "rules": map_at(template, "Rules"),
+        "capabilities": capabilities(template),
+    }
+
+
+def _regions() -> list[dict[str, str]]:
+    """Every Region whose console a public page names, by partition and name."""
+    names = availability.region_names()
+    found = []
+    for partition, console in partitions.CONSOLES.items():
+        own = [region for region in availability.regions() if partitions.partition(region) == partition]
+        found += [
+            {"id": region, "name": names.get(region, region), "partition": partition, "console": console}
+            for region in sorted(own, key=lambda region: names.get(region, region))
+        ]
+    return found
+
+
+def capabilities(template: Mapping[str, Any]) -> list[str]:
+    """What has to be acknowledged for a template, as CreateChangeSet takes it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html, "Capabilities"
+    """
+    resources = map_at(template, "Resources").values()
+    iam = [each for each in resources if each["Type"].startswith("AWS::IAM::")]
+    named = any(_NAMES.get(each["Type"]) in each.get("Properties", {}) for each in iam)
+    found = ["CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"] if iam else []
+    return found + (["CAPABILITY_AUTO_EXPAND"] if "Transform" in template else [])
+
+
+_NAMES = {
+    "AWS::IAM::Group": "GroupName",
+    "AWS::IAM::InstanceProfile": "InstanceProfileName",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::IAM::User": "UserName",
+}
+"""Type -> the property that gives a resource a name of the customer's choice."""
