@@ -88,6 +88,17 @@ class Page:
         return anchors
 
     @property
+    def code(self) -> list[str]:
+        """The code in sentences, each on one line."""
+        return [token.content for token in _all(self._tokens) if token.type == "code_inline"]
+
+    @property
+    def titles(self) -> list[str]:
+        """The headings of the first level."""
+        tokens = zip(self._tokens, self._tokens[1:], strict=False)
+        return [token.content for before, token in tokens if (before.type, before.tag) == ("heading_open", "h1")]
+
+    @property
     def blocks(self) -> list[Block]:
         """The blocks of code, without what indents them."""
         return [

@@ -575,13 +575,13 @@ def test_the_outputs_are_what_one_needs_next(stack):
 
 @pytest.mark.parametrize("output", ["StartCommand", "ImageCommand"])
 def test_a_command_of_an_output_exists_with_its_options_and_what_it_shows(stack, output):
-    (words,) = cli.commands(f"    {stack.outputs[output]}\n")
-    cli.test_a_command_exists_with_its_options_and_what_it_shows("outputs", words)
+    (words,) = cli.aws_commands(stack.outputs[output])
+    cli.check(words)
     assert words[words.index("--region") + 1] == "us-east-1"
 
 
 def test_the_newest_image_is_the_one_that_is_printed(stack):
-    (words,) = cli.commands(f"    {stack.outputs['ImageCommand']}\n")
+    (words,) = cli.aws_commands(stack.outputs["ImageCommand"])
     summaries = [
         summary("ami-2", "AVAILABLE", "2026-11-28T10:00:00Z"),
         summary("ami-1", "AVAILABLE", "2026-11-27T10:00:00Z"),
