@@ -288,7 +288,9 @@ def aws_commands(text: str) -> Iterator[list[str]]:
         for found in re.finditer(r"(?:^|[\s|({])(aws [a-z][a-z0-9-]* [a-z].*)", script):
             words = shlex.shlex(found[1], posix=True, punctuation_chars="|;")
             words.whitespace_split = True
-            yield list(itertools.takewhile(lambda word: word not in ("|", ";") and word[0] not in "<>", words))[1:]
+            yield list(
+                itertools.takewhile(lambda word: word not in ("|", ";") and not word.startswith((">", "</")), words)
+            )[1:]
 
 
 # A command substitution, with others in it that have none.
