@@ -30,7 +30,7 @@ LOCAL = ("blob:", "data:")
 """What the browser has in its own memory: a request for it reaches nobody."""
 
 OpenPage = Callable[..., "Page"]
-"""What ``open_page`` gives: (URL or file, ``allowed``, options of Playwright's ``new_context``) -> the page, loaded."""
+"""What ``open_page`` gives: (URL or file, ``allowed``, ``content``, options of ``new_context``) -> the page, loaded."""
 
 
 @pytest.fixture(scope="session")
@@ -54,12 +54,17 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
     """Opens pages, each in a context of its own, in which no other page has left anything.
 
     The test fails if a page logs an error or a warning, has an error that nothing catches, or requests anything but
-    itself and what ``allowed``, a function of a URL, says.
+    itself and what ``allowed``, a function of a URL, says. With ``content``, that is what the URL has, whoever's it is.
     """
     contexts: list[Any] = []
     faults: list[str] = []
 
-    def open_it(url: str | Path, allowed: Callable[[str], bool] = lambda url: False, **options: Any) -> Page:
+    def open_it(
+        url: str | Path,
+        allowed: Callable[[str], bool] = lambda url: False,
+        content: str | None = None,
+        **options: Any,
+    ) -> Page:
         context = chromium.new_context(**options)
         contexts.append(context)
         page: Page = context.new_page()
@@ -73,6 +78,8 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
         context.on("request", look_at)
         page.on("console", lambda entry: faults.append(entry.text) if entry.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
+        if content is not None:
+            context.route("**/*", lambda route: route.fulfill(body=content, content_type="text/html"))
         page.goto(address)
         return page
 

@@ -71,7 +71,7 @@ function valuesInFile(text) {
   const map = document?.Parameters ?? document;
   const pairs = Array.isArray(map)
     ? map.map((each) => [each?.ParameterKey, each?.ParameterValue])
-    : Object.entries(map ?? {});
+    : Object.entries(typeof map === "object" ? (map ?? {}) : {});
   const good = ([name, value]) => typeof name === "string" && ["string", "number"].includes(typeof value);
   if (pairs.length === 0 || !pairs.every(good)) throw new Error("The file has no list of parameters.");
   return new Map(pairs.map(([name, value]) => [name, asText(value)]));
