@@ -12,8 +12,8 @@ from posixpath import normpath
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import yaml
 
+from quilt_cfn.delivery.site.navigation import read_navigation
 from tests.documents import GUIDE, ROOT, Page, guide, pages
 
 OFFICIAL = {
@@ -97,28 +97,8 @@ def test_every_host_that_is_named_here_has_a_link():
 
 
 def navigation() -> list[str]:
-    """The pages in the order of the site, from mkdocs.yml."""
-
-    class Loader(yaml.SafeLoader):
-        """Takes the tags that name a Python function for MkDocs as nothing."""
-
-    Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda loader, suffix, node: None)
-    Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-    settings = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), Loader)
-    found: list[str] = []
-
-    def read(entry: object) -> None:
-        if isinstance(entry, str):
-            found.append(entry)
-        elif isinstance(entry, list):
-            for each in entry:
-                read(each)
-        elif isinstance(entry, dict):
-            for each in entry.values():
-                read(each)
-
-    read(settings["nav"])
-    return found
+    """The pages in the order of the site."""
+    return [name for section in read_navigation(ROOT / GUIDE) for _, name in section.pages]
 
 
 def test_every_page_of_the_guide_is_in_the_navigation_once_and_nothing_else_is():
