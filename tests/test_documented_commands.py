@@ -32,7 +32,7 @@ from tests.aws_cli import Call, Cli, Stack, example, serve_cli
 from tests.delivery.publish.servers import aws_variables, client, serve_s3
 from tests.documents import FRAGMENTS, GUIDE, ROOT, Block, pages
 
-GLOBAL_OPTIONS = {"--output", "--query", "--region"}
+GLOBAL_OPTIONS = {"--no-paginate", "--output", "--query", "--region"}
 """What every command takes: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html."""
 OF_THE_CLI_ALONE = {"s3": None, "cloudformation deploy": DeployCommand, "ecr get-login-password": ECRGetLoginPassword}
 """Commands that are no operations of an API -> what says which options they have."""
@@ -332,10 +332,6 @@ def options(shape: Shape | None) -> set[str]:
     return found
 
 
-PAGINATED = {"--max-items", "--page-size", "--starting-token"}
-"""What the CLI adds where answers come in pages: https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-pagination.html."""
-
-
 def check(words: list[str], whole: bool = True) -> None:
     """A command of the AWS CLI exists with its options; a whole one has what it needs, and shows what is there."""
     given = {word for word in words if word.startswith("--")}
@@ -347,7 +343,7 @@ def check(words: list[str], whole: bool = True) -> None:
         assert {option for option, required in known.items() if required} <= given
         return
     model = operation(words)
-    assert given - GLOBAL_OPTIONS - PAGINATED <= options(model.input_shape)
+    assert given - GLOBAL_OPTIONS <= options(model.input_shape)
     required = model.input_shape.required_members if model.input_shape and whole else []
     made_up = set(model.idempotent_members)  # tokens, which the CLI generates
     for option in (xform_name(name, "-") for name in required if name not in made_up):
