@@ -166,6 +166,7 @@ BEFORE: Mapping[str, Mapping[str, str]] = {
         "aws s3 sync ": "aws s3 mb s3://OLD-BUCKET; aws s3 mb s3://NEW-BUCKET",
     },
     "docs/guide/removal.md": {
+        "user=": "aws iam create-access-key --user-name $(resource RegistryUser)",
         "aws rds describe-db-snapshots --snapshot-type manual --output text": "snapshot=quilt-snapshot-database; "
         "aws rds create-db-snapshot --db-instance-identifier $database --db-snapshot-identifier $snapshot",
         "aws kms ": "backup_key=$(aws kms create-key --region $other --query KeyMetadata.KeyId --output text)",
@@ -450,7 +451,8 @@ def world(aws: str, templates: dict[str, dict[str, Any]]) -> World:
     )
     iam = made.client("iam")
     iam.create_user(UserName=ids["RegistryUser"])
-    iam.create_access_key(UserName=ids["RegistryUser"])
+    key = iam.create_access_key(UserName=ids["RegistryUser"])["AccessKey"]
+    ids["RegistryUserKey"] = key["AccessKeyId"]
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::SecretsManager::Secret":
             ids[name] = made.client("secretsmanager").create_secret(Name=name, SecretString="first")["ARN"]
@@ -562,7 +564,8 @@ def the_removal_page(executed: Executed) -> None:
     assert BUCKET not in [each["Name"] for each in world.client("s3").list_buckets()["Buckets"]]
     assert not world.client("rds").describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
     assert not world.client("logs").describe_log_groups()["logGroups"]
-    assert not world.client("iam").list_access_keys(UserName=world.stack.resources["RegistryUser"])["AccessKeyMetadata"]
+    keys = world.client("iam").list_access_keys(UserName=world.stack.resources["RegistryUser"])["AccessKeyMetadata"]
+    assert [each["AccessKeyId"] for each in keys] == [world.stack.resources["RegistryUserKey"]]
     (database,) = world.client("rds").describe_db_instances()["DBInstances"]
     assert not database["DeletionProtection"]
     operations = [call.operation for call in executed.calls]
