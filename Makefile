@@ -11,7 +11,7 @@ PYTEST := $(RUN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscop
 template: .venv/ready ; @$(RUN)/quilt-cfn build && $(RUN)/quilt-cfn check
 test: .venv/ready ; @$(PYTEST)
 prove: .venv/ready ; @$(PYTEST) -m exhaustive
-docs: .venv/ready ; @$(RUN)/quilt-cfn docs
+docs: .venv/ready ; @$(RUN)/quilt-cfn docs --site site/
 check: .venv/ready ; @$(RUN)/ruff check . && $(RUN)/ruff format --check . && $(RUN)/mypy
 bench: .venv/ready ; @$(RUN)/python -m benchmarks
 format: .venv/ready ; @$(RUN)/ruff check --fix . && $(RUN)/ruff format .

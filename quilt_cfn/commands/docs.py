@@ -21,12 +21,15 @@ _MONITORING = _DECISIONS.with_name("monitoring.md")
 
 
 def add_to(commands: Any) -> None:
-    add_command(
+    parser = add_command(
         commands,
         "docs",
         run,
         help="write the generated pages of docs/ and marketplace/",
-        epilog="Example: quilt-cfn docs",
+        epilog="Examples: quilt-cfn docs; quilt-cfn docs --site site/",
+    )
+    parser.add_argument(
+        "--site", metavar="FOLDER", type=Path, help="write the guide as HTML into this folder as well, for a browser"
     )
 
 
@@ -34,7 +37,16 @@ def run(options: argparse.Namespace) -> int:
     """Write docs/guide/accepted-findings.md, docs/guide/decisions.md, docs/guide/lifecycle.md, docs/guide/monitoring.md, docs/rules.md and
     marketplace/usage-instructions.txt from what this checkout declares and from its templates."""
     root = find_own_checkout()
-    return print_lines(write_pages(root / TEMPLATES, root))
+    return print_lines(_write(root, options.site))
+
+
+def _write(root: Path, site: Path | None) -> Iterator[str]:
+    yield from write_pages(root / TEMPLATES, root)
+    if site:
+        from quilt_cfn.delivery.site.navigation import GUIDE
+        from quilt_cfn.delivery.site.site import write_site
+
+        yield from write_site(root / GUIDE, site)
 
 
 def write_pages(templates: Path, root: Path) -> Iterator[str]:
