@@ -29,8 +29,10 @@ from quilt_cfn.cli import make_parser
 from quilt_cfn.cloudformation.analysis.policy_documents import IDENTITY, PolicyDocument, policy_errors
 from quilt_cfn.editions import REGISTRY
 from tests.aws_cli import Call, Cli, Stack, example, serve_cli
-from tests.delivery.publish.servers import aws_variables, client, serve_s3
+from tests.delivery.publish.servers import Reply, aws_variables, client, serve_s3
+from tests.delivery.publish.web import WebServer, make_certificate
 from tests.documents import FRAGMENTS, GUIDE, ROOT, Block, pages
+from tests.launches import DOCUMENTED
 
 GLOBAL_OPTIONS = {"--no-paginate", "--output", "--query", "--region"}
 """What every command takes: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html."""
@@ -130,7 +132,6 @@ EXECUTED: Mapping[str, Mapping[str, str]] = {
         ),
         "tests/delivery/release/test_provenance.py::test_the_documented_commands_verify_it_with_openssl_alone",
     ),
-    "docs/guide/backup.md": {"curl ": "takes a stack; tests/boot asks an instance the same"},
     "docs/guide/uploads.md": {"until quilt push ": "takes the quilt command and a registry"},
 }
 """Page -> beginning of a command -> the test that executes it, or why none does."""
@@ -408,6 +409,23 @@ def aws() -> Iterator[str]:
         yield url
 
 
+class Sites(NamedTuple):
+    """Where both sites of a registry answer, with TLS."""
+
+    port: int
+    certificate: Path
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """A load balancer with a registry behind it, as far as the pages ask one."""
+    names = ",".join(f"DNS:{DOCUMENTED[host]}" for host in ("CatalogHost", "RegistryHost"))
+    certificate = make_certificate(tmp_path_factory.mktemp("sites") / "certificate.pem", names)
+    answers = {"/healthcheck": Reply(200, [], b"ok"), "/api/login": Reply(401, [], b"{}")}
+    with WebServer(certificate, lambda path: answers.get(path, Reply(200, [], b"<html></html>"))) as server:
+        yield Sites(server.server_port, certificate)
+
+
 class World(NamedTuple):
     """What a reader finds in the account."""
 
@@ -461,7 +479,11 @@ def world(aws: str, templates: dict[str, dict[str, Any]]) -> World:
     for kind in ("postgresql", "upgrade"):
         made.client("logs").create_log_group(logGroupName=f"/aws/rds/instance/{ids['Database']}/{kind}")
     outputs = {name: f"example-{name}" for name in template["Outputs"]}
-    outputs |= {"PackageBucketName": BUCKET, "RegistryUserName": ids["RegistryUser"]}
+    outputs |= {
+        "LoadBalancerDNSName": "127.0.0.1",
+        "PackageBucketName": BUCKET,
+        "RegistryUserName": ids["RegistryUser"],
+    }
     names = {name for each in templates.values() for name in each["Parameters"]}
     return World(aws, Stack(ids, outputs, dict.fromkeys(sorted(names), "value")))
 
@@ -493,10 +515,19 @@ class Executed(NamedTuple):
         return [call.parameters for call in self.calls if call.operation == operation]
 
 
-def execute(name: str, world: World, cli: Cli, folder: Path) -> Executed:
+def shell(sites: Sites) -> str:
+    """The shell of a reader, who does not wait, and in which every site is on this computer."""
+    here = f"--cacert {sites.certificate} --connect-to ::127.0.0.1:{sites.port}"
+    return f"""set -u -o pipefail
+sleep() {{ :; }}
+curl() {{ command curl --silent "${{@/%:443/:{sites.port}}}" {here}; }}
+"""
+
+
+def execute(name: str, world: World, cli: Cli, sites: Sites, folder: Path) -> Executed:
     """Execute a page in one shell, in an empty folder; every command has to succeed and show something that exists."""
     todo = [(command, elsewhere(name, command)) for command in commands(name)]
-    script = ["set -u -o pipefail", "sleep() { :; }", PREPARED.get(name, "")]
+    script = [shell(sites), PREPARED.get(name, "")]
     for number, (command, reason) in enumerate(todo):
         if not reason:
             beginnings = BEFORE.get(name, {})
@@ -546,6 +577,8 @@ def the_backup_page(executed: Executed) -> None:
         assert statement["Resource"].removesuffix("/*") == f"arn:aws:s3:::{copy if written else BUCKET}"
     trust = iam.get_role(RoleName="quilt-replication")["Role"]["AssumeRolePolicyDocument"]
     assert trust["Statement"][0]["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    healthcheck, login = (printed for command, printed in executed.printed if command.startswith("curl "))
+    assert (healthcheck.strip(), login.strip()) == ("ok", "401")
     key = executed.folder / "quilt-secret-key.txt"
     assert (key.read_text(), key.stat().st_mode & 0o777) == ("first\n", 0o600)
 
@@ -615,9 +648,9 @@ RESULTS: Mapping[str, Callable[[Executed], None]] = {
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", EXECUTED_HERE)
-def test_the_commands_of_a_page_do_what_it_says(name, world, tmp_path):
+def test_the_commands_of_a_page_do_what_it_says(name, world, sites, tmp_path):
     with serve_cli(tmp_path, world.stack) as cli:
-        executed = execute(name, world, cli, tmp_path)
+        executed = execute(name, world, cli, sites, tmp_path)
     for command, printed in executed.printed:
         assert command.startswith(SHOWS_NOTHING.get(name, ())) or printed.strip() != "None", f"{command} shows nothing"
     if name in RESULTS:

@@ -83,12 +83,11 @@ class WebServer(Server):
         super().__exit__(*error)
 
 
-def make_certificate(path: Path) -> Path:
-    """A certificate of 127.0.0.1 and 127.0.0.2 and its key, in one file, signed by itself."""
+def make_certificate(path: Path, names: str = "IP:127.0.0.1,IP:127.0.0.2") -> Path:
+    """A certificate of these names and its key, in one file, signed by itself."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]
-    names = "subjectAltName=IP:127.0.0.1,IP:127.0.0.2"
-    command += ["-subj", "/CN=tests", "-addext", names, "-keyout", "-", "-out", "-"]
+    command += ["-subj", "/CN=tests", "-addext", f"subjectAltName={names}", "-keyout", "-", "-out", "-"]
     path.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
     return path
