@@ -1,5 +1,5 @@
 // The page itself: reads the form, and shows what follows from it after every change. Whatever is shown goes into the
-// document as text. Nothing is stored, and what is typed as a secret is read in complaintAbout alone.
+// document as text. Nothing is stored. What is typed as a secret is judged in problems(), and goes no further.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
@@ -284,8 +284,12 @@ function fillIn(values) {
   for (const [name, value] of values) {
     if (left.includes(name)) continue;
     const control = byId(name);
+    const fits = control.tagName !== "SELECT" || [...control.options].some((option) => option.value === value);
+    if (!fits || (control.type === "number" && numberIn(value) === null)) {
+      left.push(name);
+      continue;
+    }
     control.value = value;
-    if (control.value !== value && control.type !== "text") left.push(name);
     touched.add(name);
   }
   const read = values.size - left.length;
