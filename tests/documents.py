@@ -95,8 +95,17 @@ class Page:
     @property
     def titles(self) -> list[str]:
         """The headings of the first level."""
+        return [title for level, title in self._headings if level == "h1"]
+
+    @property
+    def headings(self) -> list[str]:
+        """The headings of every level."""
+        return [title for _, title in self._headings]
+
+    @property
+    def _headings(self) -> list[tuple[str, str]]:
         tokens = zip(self._tokens, self._tokens[1:], strict=False)
-        return [token.content for before, token in tokens if (before.type, before.tag) == ("heading_open", "h1")]
+        return [(before.tag, token.content) for before, token in tokens if before.type == "heading_open"]
 
     @property
     def blocks(self) -> list[Block]:

@@ -51,6 +51,9 @@ NO_SHELL: Mapping[str, Mapping[str, str]] = {
 }
 """Page -> beginning of a block without a language that has no commands -> what it is."""
 
+LANGUAGES = {"json", "text", "yaml"}
+"""Fenced blocks that are for no shell; every other block is."""
+
 RELEASING = "tests/delivery/test_releasing_page.py"
 BY_HAND = "tests/boot/test_rotation.py::test_the_documented_way_by_hand"
 TRIAL = (
@@ -203,7 +206,7 @@ def blocks(name: str) -> list[Block]:
     return [
         block
         for block in pages()[name].blocks
-        if not block.language and not any(block.text.lstrip().startswith(beginning) for beginning in others)
+        if block.language not in LANGUAGES and not any(block.text.lstrip().startswith(each) for each in others)
     ]
 
 
@@ -554,6 +557,24 @@ def execute(name: str, world: World, cli: Cli, sites: Sites, folder: Path) -> Ex
             assert ended.get(number) == "0", said
             results.append((command.text, printed[len(results)]))
     return Executed(world, cli.calls, results, work)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    "command",
+    [
+        "aws cloudformation describe-stack-resource --stack-name quilt --logical-resource-id Nobody",
+        "aws s3api head-bucket --bucket somebody-elses",
+        "aws rds describe-db-instances --db-instance-identifier nobody",
+        "aws iam list-access-keys --user-nam x",
+        "aws nonsense",
+    ],
+)
+def test_what_does_not_exist_is_an_error_of_the_stand_ins(command, world, tmp_path):
+    with serve_cli(tmp_path, world.stack) as cli:
+        environment = {**aws_variables(world.url), "PATH": f"{cli.folder}:{os.environ['PATH']}"}
+        done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, check=False, timeout=60)
+    assert done.returncode != 0
 
 
 # What has to be true when a page was executed.

@@ -126,6 +126,21 @@ def test_a_page_of_the_guide_has_one_title_and_begins_with_it(name):
     assert guide()[name].text.startswith(f"# {titles[0]}\n\n")
 
 
+def test_every_page_and_section_that_the_code_names_is_there():
+    """Such as “docs/guide/recovery.md, “Launch””; a number before a section's title may be left out."""
+    named = 0
+    for file in sorted([*(ROOT / "quilt_cfn").rglob("*.py"), *(ROOT / "quilt_cfn").rglob("*.yaml")]):
+        # A string may go on in the next line.
+        text = re.sub(r'"\n\s*f?"', "", file.read_text(encoding="utf-8"))
+        for name, sections in re.findall(r"\b(docs/[\w/-]+\.md)((?:(?:,| and) “[^”]+”)*)", text):
+            assert name in pages(), f"{file}: there is no {name}"
+            titles = [re.sub(r"^\d+\. ", "", title) for title in pages()[name].headings]
+            for section in re.findall("“([^”]+)”", sections):
+                assert any(title.startswith(section) for title in titles), f"{file}: {name} has no section {section}"
+                named += 1
+    assert named > 10
+
+
 # The rule of anchors itself.
 
 
