@@ -29,13 +29,6 @@ def add_to(commands: Any) -> None:
         "--version", metavar="VERSION", help="default: the newest in templates/releases; a draft has to be named"
     )
     parser.add_argument("--sign", metavar="FILE", type=Path, help="sign with this private key (Ed25519, PEM)")
-    parser.add_argument(
-        "--links",
-        metavar="FILE",
-        type=Path,
-        help=f"where to write the page with the launch links; default: {PUBLISHED}launch-links-VERSION.html of the "
-        "checkout",
-    )
     parser.add_argument("--dry-run", action="store_true", help="print what would be written, and write nothing")
     parser.add_argument(
         "--check-bucket",
@@ -48,8 +41,9 @@ def run(options: argparse.Namespace) -> int:
     """Copy a released version to every DESTINATION, read it back and compare, and let latest.json name it.
 
     May be run again at any time; what is published never changes. A draft goes into folders only, and latest.json does
-    not name it. Ends by saying in a few lines what was published where, by whose signature, how to check it, and which
-    page has the launch links. Finds credentials as every AWS tool does. Exits with 1 for findings of --check-bucket.
+    not name it. Ends by saying in a few lines what was published where, by whose signature, how to check it, and at
+    which address customers launch it. Finds credentials as every AWS tool does. Exits with 1 for findings of
+    --check-bucket.
     """
     from quilt_cfn.delivery.publish import publish  # late: imports boto3
     from quilt_cfn.delivery.release.artifact import read_released
@@ -67,7 +61,4 @@ def run(options: argparse.Namespace) -> int:
     locations = options.destinations or [str(root / PUBLISHED)]
     artifact = read_released(root, options.version)
     withdrawn = withdrawn_versions(read_changelog(root))
-    links = options.links or root / PUBLISHED / f"launch-links-{artifact.version}.html"
-    return print_lines(
-        publish.publish(artifact, locations, options.sign, links=links, dry_run=options.dry_run, withdrawn=withdrawn)
-    )
+    return print_lines(publish.publish(artifact, locations, options.sign, dry_run=options.dry_run, withdrawn=withdrawn))

@@ -5,6 +5,5 @@ Everything is decided when a version is released: what is published are the byte
 
     artifact (release) ──▶ plan ──▶ execute ──▶ store ──▶ verify
 
-``publish`` connects these for the commands. ``bucket`` checks whether customers can read what is published, and
-``launch_links`` makes the page of links to CloudFormation's console.
+``publish`` connects these for the commands. ``bucket`` checks whether customers can read what is published.
 """

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quilt_cfn.delivery.progress import waiting_for
 from quilt_cfn.delivery.publish.execute import execute
-from quilt_cfn.delivery.publish.launch_links import launch_links, page
 from quilt_cfn.delivery.publish.plan import Pointer, PublishPlan, latest_key, plan_publication, version_key
 from quilt_cfn.delivery.publish.readers import Readers, deadline
 from quilt_cfn.delivery.publish.stores import open_source, open_store
@@ -23,9 +22,8 @@ from quilt_cfn.delivery.publish.stores.locations import refuse_credentials
 from quilt_cfn.delivery.publish.stores.protocols import Store
 from quilt_cfn.delivery.publish.verify import SECONDS, Verification, verify
 from quilt_cfn.delivery.release import signing
-from quilt_cfn.delivery.release.artifact import LATEST, PRODUCT, Artifact, Manifest
+from quilt_cfn.delivery.release.artifact import LATEST, LAUNCH_PAGE, PRODUCT, Artifact, Manifest
 from quilt_cfn.errors import UserError
-from quilt_cfn.files import write_atomically
 from quilt_cfn.finding import Finding, counted
 from quilt_cfn.inputs.release import DRAFT, VERSION
 from quilt_cfn.text import shown
@@ -55,19 +53,16 @@ def publish(
     locations: Sequence[str],
     key_file: Path | None,
     *,
-    links: Path | None = None,
     dry_run: bool,
     withdrawn: frozenset[str] = frozenset(),
 ) -> Iterator[str]:
-    """Publish to each location, and write the page with the launch links, if anywhere; yields lines that say so.
+    """Publish to each location; yields lines that say so, and at which addresses customers begin.
 
     A dry run writes nothing, and yields the plans and the same lines. ``key_file`` is the private key that signs;
     ``latest.json`` never names a ``withdrawn`` version. Raises ``UserError`` before anything is written when a location
     has no plan, and at the end for the locations that failed.
     """
     _refuse_draft(artifact.manifest, locations)
-    if links and links.is_dir():
-        raise UserError(f"{links} is a folder.", "Name a file with --links.")
     key = signing.read_private_key(key_file) if key_file else None
     signing.refuse_other_key(artifact.manifest, key)
     with (
@@ -100,11 +95,6 @@ def publish(
     failures = [each for each in outcomes if isinstance(each, UserError)]
     if published:
         yield from _result(artifact.manifest, key, published)
-        try:
-            if links:
-                yield _write_links(artifact.manifest, key, published, links, dry_run)
-        except UserError as error:
-            failures.append(error)
     if failures:
         raise UserError(" ".join(failure.what for failure in failures), failures[0].next_step)
 
@@ -134,30 +124,16 @@ def _result(manifest: Manifest, key: PrivateKey | None, published: Sequence[_Pub
         words += ["--public-key", signing.PUBLIC_KEY]
     others = " (and every other location)" if len(published) > 1 else ""
     yield f"To check it{others}: {shlex.join(words)}"
+    if LAUNCH_PAGE in {entry.name for entry in manifest.files}:
+        yield from (f"To launch it: {_address(each.store, manifest.version)}" for each in published)
 
 
-def _write_links(
-    manifest: Manifest, key: PrivateKey | None, published: Sequence[_Published], file: Path, dry_run: bool
-) -> str:
-    """Write the page that launches each edition from the buckets; returns a line about it."""
+def _address(store: Store, version: str) -> str:
+    """Where a browser finds the launch page: an https URL in S3, and a path in a folder."""
     from quilt_cfn.delivery.publish.stores.s3 import Bucket  # late: imports boto3
 
-    buckets = [each.store for each in published if isinstance(each.store, Bucket)]
-    if not buckets:
-        return "There are no launch links: CloudFormation launches from S3, not from a folder."
-    editions = {}
-    for edition, formats in manifest.editions.items():
-        template = version_key(manifest.version, formats["yaml"])
-        urls: dict[str, str] = {}
-        for bucket in buckets:
-            urls.setdefault(bucket.region, bucket.url(template))
-        editions[edition] = launch_links(urls, PRODUCT, edition)
-    if not dry_run:
-        signer = signing.fingerprint(key.public_key()) if key else None
-        folder = buckets[0].url(version_key(manifest.version, "").rstrip("/"))
-        command = signing.verification_command(folder) if key else None
-        write_atomically(file, page(manifest.version, editions, signer, command).encode())
-    return f"The launch links are in {file}"
+    key = version_key(version, LAUNCH_PAGE)
+    return store.url(key) if isinstance(store, Bucket) else f"{store.name}/{key}"
 
 
 def check_buckets(locations: Sequence[str]) -> Iterator[tuple[str, tuple[Finding, ...]]]:

@@ -30,6 +30,9 @@ PROVENANCE = "provenance.intoto.jsonl"
 """From what the version was made, signed: ``provenance`` makes it, and docs/guide/provenance.md explains it."""
 LATEST = "latest.json"
 
+GUIDE, LAUNCH_PAGE = "guide.html", "launch.html"
+"""What people read, with a browser, in the folder of a version."""
+
 # Whoever reads what was published reads no more than this, whatever a server sends. LARGEST_... are numbers of bytes.
 MOST_FILES = 64
 """How many files a manifest may name."""

@@ -3,8 +3,8 @@
 A private key is read from a file that only its owner can read. No argument, environment variable, message or log ever
 contains any part of it, or of its passphrase.
 
-A signature is 64 raw bytes in a file beside SHA256SUMS. OpenSSL can check it (``verification_command``), and makes the
-keys:
+A signature is 64 raw bytes in a file beside SHA256SUMS. OpenSSL makes the keys, and checks it as
+docs/guide/provenance.md says:
 
     openssl genpkey -algorithm ed25519 -aes256 -out key.pem      # leave out -aes256 for a key without passphrase
     openssl pkey -in key.pem -pubout -out key.pub
@@ -21,7 +21,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quilt_cfn.delivery.release.artifact import SIGNATURE, SUMS, Manifest
+from quilt_cfn.delivery.release.artifact import Manifest
 from quilt_cfn.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey as PublicKey
 
 PUBLIC_KEY = "key.pub"
-"""The name of the reader's copy of our public key in ``verification_command``."""
+"""The name of the reader's copy of our public key in the command that ``quilt-cfn publish`` prints."""
 
 _LARGEST = 64 * 1024  # a key has a few hundred bytes
 _GENERATE = "Make one: openssl genpkey -algorithm ed25519 -out key.pem"
@@ -122,20 +122,6 @@ def refuse_other_key(manifest: Manifest, key: PrivateKey | None) -> None:
             f"The manifest of {manifest.version} names the key {manifest.signing_key}, and this one is {found}.",
             "Sign with the key that it names; another key takes over with the next release (docs/releasing.md).",
         )
-
-
-def verification_command(base: str) -> str:
-    """The shell command that checks a signature for anybody who has our public key as ``key.pub``.
-
-    ``base`` is the version's folder, or its https address, from which the command first downloads the two files. It
-    needs OpenSSL 3.0, whose ``pkeyutl`` is the first with ``-rawin``.
-    """
-    sums, signature = (shlex.quote(f"{base.rstrip('/')}/{name}") for name in (SUMS, SIGNATURE))
-    fetch = ""
-    if base.startswith(("https://", "http://")):
-        fetch = f"curl --fail --silent --show-error --remote-name-all {sums} {signature} && "
-        sums, signature = SUMS, SIGNATURE
-    return f"{fetch}openssl pkeyutl -verify -pubin -inkey {PUBLIC_KEY} -rawin -in {sums} -sigfile {signature}"
 
 
 def _require_cryptography() -> None:

@@ -8,9 +8,6 @@ from typing import NamedTuple
 from quilt_cfn.delivery.site.frame import fill
 from quilt_cfn.delivery.site.pages import Page, Pages, Target, render
 
-FILE = "guide.html"
-"""The name of the file in the folder of a release."""
-
 
 class Version(NamedTuple):
     """Of which version the guide is, and what lies beside it."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from quilt_cfn.delivery.release.artifact import GUIDE
 from quilt_cfn.delivery.site.frame import fill
-from quilt_cfn.delivery.site.guide import FILE, guide
+from quilt_cfn.delivery.site.guide import guide
 from quilt_cfn.delivery.site.pages import Page, Pages, Target, read_pages, render
 from quilt_cfn.errors import UserError
 from quilt_cfn.files import write_atomically
@@ -20,7 +21,7 @@ def site(pages: Pages) -> dict[str, str]:
     order = list(pages.pages.values())
     around = zip([None, *order], order, [*order[1:], None], strict=False)
     made = {_address(page.name): _page(page, before, after, pages) for before, page, after in around}
-    return {**made, FILE: guide(pages)}
+    return {**made, GUIDE: guide(pages)}
 
 
 def write_site(source: Path, folder: Path) -> Iterator[str]:

@@ -52,7 +52,7 @@ def artifact(version: str = "1.0.0", note: str = "", big: int = BIG) -> Artifact
         "quilt-registry.yaml": line + b"Resources: {}\n" * (big // 14),
         "quilt-registry.json": b'{"Resources": {}}\n',
         "diagram.png": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * (big // 256),
-        "guide.md": f"# Version {version}\n\n{note}\n".encode(),
+        "launch.html": f"<title>Version {version}</title>\n{note}\n".encode(),
     }
     return compose(facts(version), contents)
 

@@ -22,7 +22,7 @@ from quilt_cfn.errors import UserError
 from tests.delivery.publish.artifacts import NOW, POOL, artifact, assert_published, publish, published
 
 OLD, NEW = artifact("1.0.0", big=600), artifact("1.1.0", big=600)
-KEY = f"{PRODUCT}/1.0.0/guide.md"
+KEY = f"{PRODUCT}/1.0.0/launch.html"
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_what_would_never_end_in_place_of_a_file_is_an_error_that_names_it(store
 def test_a_file_that_is_a_link_to_itself_is_an_error_and_not_a_missing_one(store):
     publish(OLD, store)
     (store.root / KEY).unlink()
-    (store.root / KEY).symlink_to("guide.md")
+    (store.root / KEY).symlink_to("launch.html")
     with pytest.raises(UserError, match=f"^{store.root / KEY} could not be read: Too many levels of symbolic links"):
         verify(store, None, None, POOL)
 
@@ -205,7 +205,8 @@ def test_of_a_file_of_8_gb_no_more_is_read_than_it_may_have(store):
     with pytest.raises(UserError) as error:
         store.read(KEY, 100_000)
     assert error.value.what == f"{store.root / KEY} is larger than 100,000 bytes."
-    assert [each.message for each in verify(store, None, None, POOL).findings] == ["guide.md is not what was released."]
+    (finding,) = verify(store, None, None, POOL).findings
+    assert finding.message == "launch.html is not what was released."
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])

@@ -122,14 +122,14 @@ def test_a_publisher_that_is_killed_at_a_request_or_whose_credentials_expire(
 
 def test_a_corrupt_upload_is_refused_by_s3_and_sent_again(location, proxy, once, state):
     proxy.strict_checksums = True
-    proxy.faults = first_put("guide.md", Broken.CORRUPT_UPLOAD)
+    proxy.faults = first_put("launch.html", Broken.CORRUPT_UPLOAD)
     publish(location)
-    puts = [request for request in proxy.writes if request.path.endswith("guide.md")]
+    puts = [request for request in proxy.writes if request.path.endswith("launch.html")]
     assert [request.client_status for request in puts] == [400, 200]
     assert_published(NEW, state())
 
 
-@pytest.mark.parametrize("name", ["guide.md", LATEST])
+@pytest.mark.parametrize("name", ["launch.html", LATEST])
 def test_a_write_whose_reply_was_lost_succeeds_at_once_where_botocore_retries(
     location, proxy, proxied_environment, state, name
 ):
@@ -141,14 +141,14 @@ def test_a_write_whose_reply_was_lost_succeeds_at_once_where_botocore_retries(
 
 
 def test_two_conditional_writes_at_the_same_time_are_made_again(location, proxy, once, state):
-    proxy.faults = first_put("guide.md", CONFLICT)
+    proxy.faults = first_put("launch.html", CONFLICT)
     assert "1.1.0 is published" in publish(location)[0]
     assert_published(NEW, state())
 
 
 def test_corruption_is_noticed_whatever_the_user_has_set(location, proxy, once, state, monkeypatch):
     monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
-    proxy.faults = first_put("guide.md", Broken.CORRUPT_UPLOAD)
+    proxy.faults = first_put("launch.html", Broken.CORRUPT_UPLOAD)
     publish(location)
     assert_published(NEW, state())
 

@@ -28,7 +28,7 @@ from tests.delivery.publish.web import Endless, WebServer, having
 
 OURS = artifact()
 HELD = published(OURS)
-KEY = version_key("1.0.0", "guide.md")
+KEY = version_key("1.0.0", "launch.html")
 LIMIT = 100_000
 
 
@@ -67,7 +67,7 @@ def test_a_published_version_is_verified_over_https(web, server):
 def test_what_was_changed_on_a_web_server_is_found(web, server):
     server.reply = lambda path: having(HELD | {KEY: flip(HELD[KEY], 3)})(path)
     (finding,) = verify(web, None, None, POOL).findings
-    assert (finding.file, finding.message) == (web.url, "guide.md is not what was released.")
+    assert (finding.file, finding.message) == (web.url, "launch.html is not what was released.")
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sent(server):
@@ -288,14 +288,14 @@ def test_a_redirection_away_from_https_is_not_followed(web, server, scheme):
 
     paths: list[str] = []
     with Server(Plain) as plain:
-        server.reply = lambda path: Reply(302, [("Location", f"{scheme}:{plain.url.partition(':')[2]}/guide.md")])
+        server.reply = lambda path: Reply(302, [("Location", f"{scheme}:{plain.url.partition(':')[2]}/launch.html")])
         assert refusal(web) == "it redirects to something else than https"
     assert paths == []
 
 
 def test_a_redirection_to_a_file_of_this_machine_is_not_followed(web, server, tmp_path):
-    (tmp_path / "guide.md").write_bytes(HELD[KEY])
-    server.reply = lambda path: Reply(302, [("Location", (tmp_path / "guide.md").as_uri())])
+    (tmp_path / "launch.html").write_bytes(HELD[KEY])
+    server.reply = lambda path: Reply(302, [("Location", (tmp_path / "launch.html").as_uri())])
     assert refusal(web) == "it redirects to something else than https"
 
 

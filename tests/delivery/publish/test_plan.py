@@ -190,13 +190,13 @@ def test_of_a_file_in_the_store_no_more_is_read_than_the_one_to_publish_has(monk
 
 def test_a_plan_reads_as_what_will_be_done():
     store = holding(SUMS)
-    store.damage(key("guide.md"))
+    store.damage(key("launch.html"))
     assert str(read_only(store)).splitlines() == [
         "memory: quilt-registry 1.0.0",
         f"  write   {key('quilt-registry.yaml')}  {len(OURS.contents['quilt-registry.yaml']):,} bytes",
         f"  write   {key('quilt-registry.json')}  18 bytes",
         f"  write   {key('diagram.png')}  {len(OURS.contents['diagram.png']):,} bytes",
-        f"  repair  {key('guide.md')}  18 bytes",
+        f"  repair  {key('launch.html')}  {len(OURS.contents['launch.html'])} bytes",
         f"  write   {key(MANIFEST)}  {len(OURS.manifest.content):,} bytes",
         f"  keep    {key(SUMS)}",
         f"  point   {latest_key()}  nothing -> 1.0.0",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 import re
 import shlex
@@ -110,9 +109,24 @@ def test_every_write_has_a_condition_and_a_checksum(run, proxied_environment, pr
 
 def test_what_has_a_version_may_be_cached_for_ever_and_the_pointer_never(run, aws_environment, s3, bucket):
     run("publish", f"s3://{bucket}")
-    assert "immutable" in s3.head_object(Bucket=bucket, Key=f"{PRODUCT}/1.10.0/guide.md")["CacheControl"]
+    assert "immutable" in s3.head_object(Bucket=bucket, Key=f"{PRODUCT}/1.10.0/launch.html")["CacheControl"]
     assert s3.head_object(Bucket=bucket, Key=f"{PRODUCT}/{LATEST}")["CacheControl"] == "no-cache"
-    assert s3.head_object(Bucket=bucket, Key=f"{PRODUCT}/1.10.0/diagram.png")["ContentType"] == "image/png"
+
+
+def test_a_browser_shows_what_people_read(run, checkout, aws_environment, s3, bucket):
+    more = {f"x.{end}": end.encode() for end in ("md", "svg", "json", "html")}
+    made = artifact("2.0.0", big=2000)
+    made = compose(made.manifest.document, {**made.contents, **more})
+    write_folder(made, checkout / RELEASES / "2.0.0")
+    run("publish", f"s3://{bucket}")
+    types = {name: s3.head_object(Bucket=bucket, Key=f"{PRODUCT}/2.0.0/{name}")["ContentType"] for name in more}
+    assert types == {
+        "x.md": "text/plain; charset=utf-8",
+        "x.svg": "image/svg+xml",
+        "x.json": "application/json",
+        "x.html": "text/html; charset=utf-8",
+    }
+    assert s3.head_object(Bucket=bucket, Key=f"{PRODUCT}/2.0.0/diagram.png")["ContentType"] == "image/png"
 
 
 @pytest.mark.exhaustive  # four processes
@@ -141,9 +155,9 @@ def test_an_older_version_is_published_beside_the_newer_and_latest_stays(run):
 
 
 def test_a_released_version_that_was_edited_is_not_published(run, checkout):
-    (checkout / RELEASES / "1.10.0" / "guide.md").write_text("better")
+    (checkout / RELEASES / "1.10.0" / "launch.html").write_text("better")
     code, _, err = run("publish")
-    assert (code, "is not as it was released: guide.md" in err) == (2, True)
+    assert (code, "is not as it was released: launch.html" in err) == (2, True)
     assert not (checkout / "published").exists()
 
 
@@ -155,12 +169,11 @@ def test_several_buckets_are_published_to_at_once(run, checkout, proxied_environ
     assert code == 0
     assert out.count("  at s3://") == 4
     assert f"To check it (and every other location): quilt-cfn verify s3://{bucket}/quilt\n" in out
-    text = (checkout / "published/launch-links-1.10.0.html").read_text(encoding="utf-8")
-    launches = dict(re.findall(r'<th scope="row">(\S+)</th><td><a href="(https://\S+)"', text))
-    assert f"{others[0]}.s3.eu-west-1.amazonaws.com" in launches["eu-west-1"]
-    assert f"{bucket}.s3.us-east-1.amazonaws.com" in launches["us-east-1"]
-    assert f"{bucket}.s3.us-east-1.amazonaws.com" in launches["sa-east-1"]
-    assert "<li>cn-north-1, cn-northwest-1: published to no bucket in aws-cn</li>" in text
+    regions = {bucket: "us-east-1", **dict.fromkeys(others, "eu-west-1")}
+    assert re.findall(r"^To launch it: (.*)$", out, re.MULTILINE) == [
+        f"https://{each}.s3.{region}.amazonaws.com/quilt/{PRODUCT}/1.10.0/launch.html"
+        for each, region in regions.items()
+    ]
 
 
 def test_a_bucket_that_fails_does_not_stop_the_others(
@@ -176,16 +189,9 @@ def test_a_bucket_that_fails_does_not_stop_the_others(
     assert [line for line in out.splitlines() if line.startswith("  at ")] == [
         f"  at s3://{bucket}: 6 files written and compared; {PRODUCT}/{LATEST} names 1.10.0"
     ]
-    text = (checkout / "published/launch-links-1.10.0.html").read_text(encoding="utf-8")
-    assert bucket in text
-    assert f"{bucket}-2" not in text
+    assert f"To launch it: https://{bucket}.s3." in out
+    assert f"{bucket}-2" not in out
     assert f"s3://{bucket}-2/{PRODUCT}/1.10.0/SHA256SUMS could not be written: AWS is busy" in err
-    code, _, also = run(
-        "publish", f"s3://{bucket}-2", f"s3://{bucket}", "--links", "templates/releases/1.9.0/guide.md/x"
-    )
-    assert code == 2
-    assert also.startswith(err.split("\n")[0])
-    assert "templates/releases/1.9.0/guide.md/x could not be written" in also
     proxy.reset()
     assert run("publish", f"s3://{bucket}-2", f"s3://{bucket}")[0] == 0
 
@@ -228,7 +234,7 @@ def make_key(name):
     return f"sha256:{done.stdout.split()[0]}"
 
 
-def test_publish_ends_in_five_lines(run, checkout, aws_environment, bucket):
+def test_publish_ends_in_five_lines(run, checkout, aws_environment, s3, bucket):
     code, out, _ = run("publish", f"s3://{bucket}/quilt")
     assert (code, out.splitlines()) == (
         0,
@@ -237,33 +243,24 @@ def test_publish_ends_in_five_lines(run, checkout, aws_environment, bucket):
             f"  at s3://{bucket}/quilt: 6 files written and compared; {PRODUCT}/{LATEST} names 1.10.0",
             "This run signed nothing: nobody vouches for a version without a signature. Add it with --sign FILE.",
             f"To check it: quilt-cfn verify s3://{bucket}/quilt",
-            "The launch links are in published/launch-links-1.10.0.html",
+            f"To launch it: https://{bucket}.s3.us-east-1.amazonaws.com/quilt/{PRODUCT}/1.10.0/launch.html",
         ],
     )
-    text = (checkout / "published/launch-links-1.10.0.html").read_text(encoding="utf-8")
-    assert "nobody vouches for a version without a signature" in text
+    key = f"quilt/{PRODUCT}/1.10.0/launch.html"
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == NEW.contents["launch.html"]
+    assert sorted(path.name for path in checkout.iterdir()) == ["templates"], "no other file is left in the checkout"
 
 
-def test_a_signed_version_names_the_key_and_both_commands_that_check_it_work(
+def test_a_signed_version_names_the_key_and_the_command_that_checks_it_works(
     run, checkout, aws_environment, s3, bucket
 ):
     fingerprint = make_key("key")
-    code, out, _ = run("publish", "--sign", "key.pem", "--links", "links.html", f"s3://{bucket}/quilt", "copy")
+    code, out, _ = run("publish", "--sign", "key.pem", f"s3://{bucket}/quilt", "copy")
     assert (code, f"Signed with the key {fingerprint}." in out) == (0, True)
-    assert "The launch links are in links.html" in out
     assert not (checkout / "published").exists()
     (command,) = re.findall(r"^To check it .*: quilt-cfn (.*)$", out, re.MULTILINE)
     code, checked, _ = run(*shlex.split(command))
     assert (code, f"signed with key.pub ({fingerprint})" in checked) == (0, True)
-    text = html.unescape((checkout / "links.html").read_text(encoding="utf-8"))
-    assert fingerprint in text
-    (command,) = re.findall(r"<pre><code>(.*)</code></pre>", text)
-    for name in ("SHA256SUMS", "SHA256SUMS.sig"):
-        assert f"https://{bucket}.s3.us-east-1.amazonaws.com/quilt/{PRODUCT}/1.10.0/{name}" in command
-    shutil.copy("key.pub", f"copy/{PRODUCT}/1.10.0")
-    downloads, _, checks = command.partition(" && ")
-    assert downloads.startswith("curl ")
-    subprocess.run(checks, shell=True, check=True, cwd=f"copy/{PRODUCT}/1.10.0", stdout=subprocess.DEVNULL)
 
 
 def test_a_published_version_is_signed_later_and_not_published_unsigned_again(run, checkout):
@@ -315,7 +312,8 @@ def test_a_draft_is_published_to_a_folder_when_it_is_named_and_latest_stays(run,
     code, checked, _ = run(*command.split())
     assert (code, f"quilt-registry {draft} of commit" in checked) == (0, True)
     assert f"quilt-registry {draft} of commit" in run("verify", f"published/{PRODUCT}/{draft}")[1]
-    assert "There are no launch links" in out
+    assert f"To launch it: published/{PRODUCT}/{draft}/launch.html" in out
+    assert (checkout / "published" / PRODUCT / draft / "launch.html").is_file()
     assert "1.10.0 is published" in run("publish")[1]
     code, out, _ = run("publish", "--version", draft)
     assert (code, f"{PRODUCT}/{LATEST} names 1.10.0" in out) == (0, True)
@@ -354,18 +352,6 @@ def test_a_dry_run_says_how_a_run_would_end_and_writes_no_page(run, checkout, aw
     assert planned[-6:] == ["Without --dry-run this would be the result:", *ended]
 
 
-def test_a_page_that_can_not_be_written_is_an_error_and_the_version_is_published(
-    run, checkout, aws_environment, bucket
-):
-    (checkout / "folder").mkdir()
-    code, out, err = run("publish", "--links", "folder", f"s3://{bucket}")
-    assert (code, out, "folder is a folder." in err) == (2, "", True)
-    (checkout / "file").touch()
-    code, out, err = run("publish", "--links", "file/links.html", f"s3://{bucket}")
-    assert (code, "1.10.0 is published with" in out) == (2, True)
-    assert "file/links.html could not be written" in err
-
-
 def test_a_bucket_is_checked_without_a_write_call(run, proxied_environment, proxy, bucket):
     code, out, _ = run("publish", "--check-bucket", f"s3://{bucket}/quilt")
     assert code == 1
@@ -386,10 +372,10 @@ def test_verify_takes_the_address_of_a_version_or_of_a_file_as_well(run, end):
 
 def test_verify_prints_each_difference_and_exits_with_1(run, checkout):
     run("publish")
-    (checkout / "published" / PRODUCT / "1.10.0" / "guide.md").write_text("better")
+    (checkout / "published" / PRODUCT / "1.10.0" / "launch.html").write_text("better")
     code, out, _ = run("verify")
     assert code == 1
-    assert out.splitlines()[0] == "published: error V02 [quilt-cfn] guide.md is not what was released."
+    assert out.splitlines()[0] == "published: error V02 [quilt-cfn] launch.html is not what was released."
 
 
 def test_a_withdrawn_version_is_not_published_and_the_newest_other_one_is(run, checkout):

@@ -108,9 +108,9 @@ def test_a_version_that_is_added_lost_edited_exchanged_or_withdrawn_is_found(che
     withdraw(checkout, "1.2.3")
     assert list(differences(checkout, listed)) == ["1.2.3 is listed, and was withdrawn."]
     (checkout / "CHANGELOG.md").unlink()
-    (checkout / RELEASES / "1.2.3/guide.md").write_text("better")
+    (checkout / RELEASES / "1.2.3/launch.html").write_text("better")
     (found,) = differences(checkout, listed)
-    assert "1.2.3 is not as it was released: guide.md" in found
+    assert "1.2.3 is not as it was released: launch.html" in found
 
 
 def test_a_draft_is_not_listed_and_git_ignores_it(checkout):
@@ -136,11 +136,11 @@ def test_a_folder_of_a_withdrawn_version_is_found(checkout):
 
 def test_a_commit_that_changes_or_removes_a_released_file_is_found_and_one_that_adds_a_version_is_not(checkout):
     assert changes_in_history(checkout) == []
-    (checkout / RELEASES / "1.2.3/guide.md").write_text("better")
+    (checkout / RELEASES / "1.2.3/launch.html").write_text("better")
     commit(checkout)
     shutil.rmtree(checkout / RELEASES / "1.2.30")
     commit(checkout)
-    found = {f"{RELEASES}/1.2.3/guide.md", *(f"{RELEASES}/1.2.30/{name}" for name in artifact().everything)}
+    found = {f"{RELEASES}/1.2.3/launch.html", *(f"{RELEASES}/1.2.30/{name}" for name in artifact().everything)}
     assert set(changes_in_history(checkout)) == found
     git(checkout, "revert", "--no-edit", "HEAD", "HEAD~1")
     assert set(changes_in_history(checkout)) == found, "what a version was meanwhile may have been published"
@@ -148,7 +148,7 @@ def test_a_commit_that_changes_or_removes_a_released_file_is_found_and_one_that_
 
 def test_what_happens_to_a_withdrawn_version_is_ignored_and_nothing_else(checkout):
     shutil.rmtree(checkout / RELEASES / "1.2.3")
-    (checkout / RELEASES / "1.2.30/guide.md").write_text("better")
+    (checkout / RELEASES / "1.2.30/launch.html").write_text("better")
     withdraw(checkout, "1.2.3")
     commit(checkout)
-    assert changes_in_history(checkout) == [f"{RELEASES}/1.2.30/guide.md"]
+    assert changes_in_history(checkout) == [f"{RELEASES}/1.2.30/launch.html"]

@@ -19,7 +19,7 @@ from tests.delivery.publish.servers import Reply, aws_variables
 from tests.delivery.publish.web import Endless, WebServer
 
 OURS = artifact(big=600)
-KEY = version_key("1.0.0", "guide.md")
+KEY = version_key("1.0.0", "launch.html")
 
 
 @pytest.fixture

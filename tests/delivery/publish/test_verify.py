@@ -306,8 +306,8 @@ def test_a_signed_version_without_its_sums_is_not_believed(signed, public_key):
 
 
 def test_a_right_signature_does_not_excuse_a_changed_file(signed, public_key):
-    signed.put(key("guide.md"), b"changed")
-    assert findings(signed, None, public_key) == [changed("guide.md")]
+    signed.put(key("launch.html"), b"changed")
+    assert findings(signed, None, public_key) == [changed("launch.html")]
     assert "signed with" not in str(verify(signed, None, public_key, POOL))
 
 
@@ -411,7 +411,7 @@ def test_no_more_of_a_file_is_asked_for_than_it_may_have(store):
     }
 
 
-@pytest.mark.parametrize("name", [latest_key(), key(MANIFEST), key("guide.md"), f"{PRODUCT}/1.0.0"])
+@pytest.mark.parametrize("name", [latest_key(), key(MANIFEST), key("launch.html"), f"{PRODUCT}/1.0.0"])
 def test_a_source_that_does_not_answer_holds_nobody_beyond_the_deadline(store, name):
     answers = Event()
     store.before = lambda verb, about: answers.wait(10) if about == name else None
@@ -432,13 +432,13 @@ def test_a_process_ends_although_a_read_does_not():
 
 
 def test_every_finding_is_printed_in_a_line_with_the_location_and_the_rule(store):
-    del store.held[key("guide.md")]
+    del store.held[key("launch.html")]
     store.put(key("diagram.png"), b"")
     verification = verify(store, None, None, POOL)
     assert verification.findings[0] == Finding("memory", 0, "quilt-cfn", "V02", "error", "", changed("diagram.png")[1])
     assert str(verification).splitlines() == [
         "memory: error V02 [quilt-cfn] diagram.png is not what was released.",
-        "memory: error V01 [quilt-cfn] guide.md is missing.",
+        "memory: error V01 [quilt-cfn] launch.html is missing.",
         "quilt-registry 1.0.0 of commit 0123456789abcdef0123456789abcdef01234567 is not to be trusted.",
     ]
 

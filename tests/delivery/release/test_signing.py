@@ -29,12 +29,10 @@ from quilt_cfn.delivery.release.signing import (
     read_private_key,
     read_public_key,
     refuse_other_key,
-    verification_command,
     verifies,
 )
 from quilt_cfn.errors import UserError
 from tests.delivery.publish.artifacts import artifact, facts, flip
-from tests.delivery.publish.servers import Handler, Reply, Server
 
 ROOT = Path(__file__).parents[3]
 KEY = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -52,7 +50,6 @@ except UserError as error:
 """
 
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
-needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 
 
 def private(
@@ -114,42 +111,14 @@ def test_a_key_that_openssl_makes_signs_and_its_public_half_verifies(tmp_path):
 
 
 @needs_openssl
-@pytest.mark.parametrize("end", ["", "/"])
-def test_a_customer_verifies_with_openssl_alone(published, end):
+def test_a_customer_verifies_with_openssl_alone(published):
     folder, customer = published
-    command = ["bash", "-c", verification_command(f"{folder}{end}")]
-    done = subprocess.run(command, cwd=customer, capture_output=True, text=True, check=False)
+    arguments = ("-verify", "-pubin", "-inkey", customer / "key.pub", "-rawin", "-in", folder / SUMS)
+    command = ["openssl", "pkeyutl", *arguments, "-sigfile", folder / SIGNATURE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "Signature Verified Successfully\n"), done.stderr
     (folder / SUMS).write_bytes(flip(CONTENT, 7))
-    assert subprocess.run(command, cwd=customer, capture_output=True, check=False).returncode != 0
-
-
-@needs_openssl
-@needs_curl
-def test_a_customer_verifies_what_is_on_the_web(published):
-    folder, customer = published
-    files = {f"/the%201.0.0/{path.name}": path.read_bytes() for path in folder.iterdir()}
-
-    class Web(Handler):
-        def answer(self, body: bytes) -> Reply:
-            return Reply(200, [], files[self.path]) if self.path in files else Reply(404, [])
-
-    with Server(Web) as server:
-        command = ["bash", "-c", verification_command(f"{server.url}/the%201.0.0")]
-        environment = {**os.environ, "no_proxy": "127.0.0.1"}
-        done = subprocess.run(command, cwd=customer, env=environment, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout) == (0, "Signature Verified Successfully\n"), done.stderr
-        del files[f"/the%201.0.0/{SIGNATURE}"]
-        assert subprocess.run(command, cwd=customer, env=environment, capture_output=True, check=False).returncode != 0
-
-
-def test_the_verification_command_downloads_the_two_files_and_checks_them():
-    assert verification_command("https://b.example/quilt-registry/1.0.0/") == (
-        "curl --fail --silent --show-error --remote-name-all "
-        "https://b.example/quilt-registry/1.0.0/SHA256SUMS "
-        "https://b.example/quilt-registry/1.0.0/SHA256SUMS.sig && "
-        "openssl pkeyutl -verify -pubin -inkey key.pub -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig"
-    )
+    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o610, 0o601, 0o620, 0o777])

@@ -35,10 +35,12 @@ _RETRIED = {"ConditionalRequestConflict", "OperationAborted", "BadDigest"}
 _CONDITION_FAILED = {"PreconditionFailed", "NoSuchKey"}
 _NOT_FOUND = {"NoSuchKey", "404"}
 
+# What people read with a browser is shown and not downloaded: of text/markdown not every browser knows that it is text.
 _TYPES = {
+    "html": "text/html; charset=utf-8",
+    "svg": "image/svg+xml",
     "yaml": "application/yaml",  # RFC 9512
     "json": "application/json",
-    "md": "text/markdown; charset=utf-8",
     "png": "image/png",
     "sig": "application/octet-stream",
 }
