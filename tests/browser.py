@@ -57,7 +57,7 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
     itself and what ``allowed``, a function of a URL, says. With ``content``, that is what the URL has, whoever's it is.
     """
     contexts: list[Any] = []
-    faults: list[str] = []
+    recorded: list[list[str]] = []
 
     def open_it(
         url: str | Path,
@@ -69,15 +69,7 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
         contexts.append(context)
         page: Page = context.new_page()
         address = url.resolve().as_uri() if isinstance(url, Path) else url
-
-        def look_at(request: Request) -> None:
-            itself = request.url.partition("#")[0] == address.partition("#")[0]
-            if not (itself or request.url.startswith(LOCAL) or allowed(request.url)):
-                faults.append(f"requested {request.url}")
-
-        context.on("request", look_at)
-        page.on("console", lambda entry: faults.append(entry.text) if entry.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: faults.append(str(error)))
+        recorded.append(record_faults(page, address, allowed))
         if content is not None:
             context.route("**/*", lambda route: route.fulfill(body=content, content_type="text/html"))
         page.goto(address)
@@ -86,7 +78,24 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
     yield open_it
     for context in contexts:
         context.close()
-    assert faults == []
+    assert [fault for faults in recorded for fault in faults] == []
+
+
+def record_faults(page: Page, address: str, allowed: Callable[[str], bool] = lambda url: False) -> list[str]:
+    """A list that grows by every error and warning that a page logs or does not catch, and by every request for
+    something but its own address and what is ``allowed``.
+    """
+    faults: list[str] = []
+
+    def look_at(request: Request) -> None:
+        itself = request.url.partition("#")[0] == address.partition("#")[0]
+        if not (itself or request.url.startswith(LOCAL) or allowed(request.url)):
+            faults.append(f"requested {request.url}")
+
+    page.context.on("request", look_at)
+    page.on("console", lambda entry: faults.append(entry.text) if entry.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    return faults
 
 
 @cache

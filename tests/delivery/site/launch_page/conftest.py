@@ -10,7 +10,7 @@ import pytest
 
 from quilt_cfn.delivery.site.launch_page.page import launch_page
 from quilt_cfn.inputs.contract import read_contract
-from tests.browser import OpenPage
+from tests.browser import OpenPage, record_faults
 from tests.delivery.site.launch_page.filling import PUBLISHED
 
 if TYPE_CHECKING:
@@ -32,6 +32,38 @@ def functions(chromium: Browser, launch_html: str) -> Iterator[Page]:
         yield page
 
 
+@pytest.fixture(scope="session")
+def page_and_faults(chromium: Browser, launch_html: str) -> Iterator[tuple[Page, list[str]]]:
+    """A page that is opened once, and what it has complained of or requested since."""
+    with chromium.new_context() as context:
+        context.route("**/*", lambda route: route.fulfill(body=launch_html, content_type="text/html"))
+        page = context.new_page()
+        faults = record_faults(page, PUBLISHED)
+        page.goto(PUBLISHED)
+        assert faults == []
+        yield page, faults
+
+
+@pytest.fixture
+def page(page_and_faults: tuple[Page, list[str]]) -> Iterator[Page]:
+    """A page as it is when it was just opened; the test fails if it complains of something or makes a request."""
+    page, faults = page_and_faults
+    faults.clear()
+    page.evaluate(
+        """() => {
+            byId("form").reset();
+            touched.clear();
+            for (const each of all("details")) each.open = false;
+            document.activeElement.blur();
+            byId("region").value = here.region;
+            byId("load-result").textContent = "";
+            update();
+        }"""
+    )
+    yield page
+    assert faults == []
+
+
 @pytest.fixture
 def open_launch_page(open_page: OpenPage, launch_html: str) -> Callable[..., Page]:
     """Opens the page, at ``PUBLISHED`` unless another URL is given; it takes the options of a browser's context."""
@@ -40,8 +72,3 @@ def open_launch_page(open_page: OpenPage, launch_html: str) -> Callable[..., Pag
 
 def _open(open_page: OpenPage, html: str, url: str = PUBLISHED, **options: object) -> Page:
     return open_page(url, content=html, **options)
-
-
-@pytest.fixture
-def page(open_launch_page: Callable[..., Page]) -> Page:
-    return open_launch_page()

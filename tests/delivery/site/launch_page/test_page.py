@@ -334,7 +334,8 @@ def test_copying_says_so_and_copies_the_whole(open_launch_page):
     expect(page.locator("#announcements")).to_have_text("Commands copied.")
 
 
-def test_a_browser_that_does_not_copy_selects_the_text(page):
+def test_a_browser_that_does_not_copy_selects_the_text(open_launch_page):
+    page = open_launch_page()
     fill_in(page, EXAMPLE)
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('denied')) }")
     page.locator("[data-copies=file]").click()
