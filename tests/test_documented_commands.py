@@ -7,6 +7,7 @@ stand-ins for AWS. What stands before a command there, and what a reader fills i
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import shlex
@@ -95,7 +96,7 @@ EXECUTED: Mapping[str, Mapping[str, str]] = {
         "quilt-cfn publish --check-bucket": "tests/delivery/publish/test_publish.py::"
         "test_a_bucket_is_checked_without_a_write_call",
         "quilt-cfn verify": "tests/delivery/publish/test_publish.py::"
-        "test_a_signed_version_names_the_key_and_both_commands_that_check_it_work",
+        "test_a_signed_version_names_the_key_and_the_command_that_checks_it_works",
         "quilt-cfn marketplace plan": "tests/delivery/marketplace/test_commands.py::"
         "test_a_plan_is_the_request_as_json_and_calls_nobody",
         "quilt-cfn marketplace submit": "tests/delivery/marketplace/test_commands.py::"
@@ -455,6 +456,8 @@ def world(aws: str, templates: dict[str, dict[str, Any]]) -> World:
     rules = template["Resources"]["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
     rule = {{"MaxAge": "MaxAgeSeconds"}.get(name, name): value for name, value in rules[0].items()}
     s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [rule]})
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Resource": f"arn:aws:s3:::{BUCKET}/*"}]}
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(policy))
     for key in ("objs/alice/kept", "objs/alice/deleted", "objs/alice/deleted-too"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"content")
     for key in ("objs/alice/deleted", "objs/alice/deleted-too"):
@@ -588,6 +591,8 @@ def the_backup_page(executed: Executed) -> None:
     assert s3.get_bucket_versioning(Bucket=copy)["Status"] == "Enabled"
     assert s3.get_bucket_cors(Bucket=copy)["CORSRules"] == s3.get_bucket_cors(Bucket=BUCKET)["CORSRules"]
     assert all(s3.get_public_access_block(Bucket=copy)["PublicAccessBlockConfiguration"].values())
+    policy = json.loads(s3.get_bucket_policy(Bucket=copy)["Policy"])
+    assert policy["Statement"] == [{"Effect": "Deny", "Resource": f"arn:aws:s3:::{copy}/*"}]
     (rule,) = s3.get_bucket_replication(Bucket=BUCKET)["ReplicationConfiguration"]["Rules"]
     assert rule["Destination"] == {"Bucket": f"arn:aws:s3:::{copy}"}
     iam = executed.world.client("iam")
