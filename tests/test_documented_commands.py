@@ -456,7 +456,9 @@ def world(aws: str, templates: dict[str, dict[str, Any]]) -> World:
     rules = template["Resources"]["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
     rule = {{"MaxAge": "MaxAgeSeconds"}.get(name, name): value for name, value in rules[0].items()}
     s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [rule]})
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement(BUCKET)]}))
+    s3.put_bucket_policy(
+        Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [bucket_statement(BUCKET)]})
+    )
     for key in ("objs/alice/kept", "objs/alice/deleted", "objs/alice/deleted-too"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"content")
     for key in ("objs/alice/deleted", "objs/alice/deleted-too"):
@@ -493,7 +495,7 @@ def world(aws: str, templates: dict[str, dict[str, Any]]) -> World:
     return World(aws, Stack(ids, outputs, dict.fromkeys(sorted(names), "value")))
 
 
-def statement(bucket: str) -> dict[str, str]:
+def bucket_statement(bucket: str) -> dict[str, str]:
     """One of a bucket's policy; moto, which knows no conditions, refuses by it what no page does."""
     return {
         "Effect": "Deny",
@@ -600,7 +602,7 @@ def the_backup_page(executed: Executed) -> None:
     assert s3.get_bucket_versioning(Bucket=copy)["Status"] == "Enabled"
     assert s3.get_bucket_cors(Bucket=copy)["CORSRules"] == s3.get_bucket_cors(Bucket=BUCKET)["CORSRules"]
     assert all(s3.get_public_access_block(Bucket=copy)["PublicAccessBlockConfiguration"].values())
-    assert json.loads(s3.get_bucket_policy(Bucket=copy)["Policy"])["Statement"] == [statement(copy)]
+    assert json.loads(s3.get_bucket_policy(Bucket=copy)["Policy"])["Statement"] == [bucket_statement(copy)]
     (rule,) = s3.get_bucket_replication(Bucket=BUCKET)["ReplicationConfiguration"]["Rules"]
     assert rule["Destination"] == {"Bucket": f"arn:aws:s3:::{copy}"}
     iam = executed.world.client("iam")
