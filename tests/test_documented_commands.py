@@ -13,6 +13,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -538,6 +539,7 @@ def shell(sites: Sites) -> str:
     return f"""set -u -o pipefail
 sleep() {{ :; }}
 curl() {{ command curl --silent "${{@/%:443/:{sites.port}}}" {here}; }}
+quilt-cfn() {{ PYTHONPATH={ROOT} {sys.executable} -m quilt_cfn "$@"; }}
 """
 
 
