@@ -1,7 +1,7 @@
 """What a diagram shows of a launch: cards, where they lie in the network, and who connects to or uses whom.
 
-Flows are those of the reachability analysis. A use is a reference, also by way of what only configures: an instance uses
-the secret that the policy of its role names.
+Flows are those of the reachability analysis. A use is a reference, also by way of what only configures: an instance
+uses the secret that the policy of its role names.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from quilt_cfn.cloudformation.analysis.instances import instances
 from quilt_cfn.cloudformation.analysis.network import INTERNET, NetworkResource, network_of
 from quilt_cfn.cloudformation.analysis.traffic import connections
-from quilt_cfn.cloudformation.describe.diagram.kinds import AREAS, Kind, kind_of
+from quilt_cfn.cloudformation.describe.diagram.kinds import Kind, kind_of
 from quilt_cfn.cloudformation.launch import Contract, Launch, is_known, origins_of
-from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty
+from quilt_cfn.cloudformation.template.coerce import as_text
 
 PUBLIC, PRIVATE, ISOLATED, ELSEWHERE = "public", "private", "isolated", "elsewhere"
 """Zones of a network, in the order of their rows; ELSEWHERE is a subnet that the template only gets as a value."""
@@ -72,6 +72,13 @@ class Edge(NamedTuple):
     """The ports of a flow; none for a use."""
 
 
+def label_of(edge: Edge) -> str:
+    """The ports of a flow; more than four are counted."""
+    shown = [str(port) for port in edge.ports[:4]]
+    more = len(edge.ports) - len(shown)
+    return ", ".join([*shown, f"{more} more"] if more else shown)
+
+
 class Zone(NamedTuple):
     """A row of the network."""
 
@@ -84,7 +91,7 @@ class Graph(NamedTuple):
 
     title: str
     region: str
-    count: str
+    size: str
     """How many resources there are, in words."""
     network: str | None
     """The title of the network; None without one."""
@@ -111,7 +118,7 @@ def graph_of(launch: Launch, contract: Contract, title: str = "") -> Graph:
     rows = tuple(_zones(launch, {node.zone for node in nodes.values()}))
     drawn = {member for node in nodes.values() for member in node.members}
     return Graph(
-        title or as_text(launch.template.get("Description") or "Architecture"),
+        title or _first_sentence(as_text(launch.template.get("Description") or "Architecture")),
         launch.region,
         _counted(len(launch.resources), "resource"),
         _network_title(launch) if rows else None,
@@ -120,6 +127,10 @@ def graph_of(launch: Launch, contract: Contract, title: str = "") -> Graph:
         tuple(_merged([*edges, *uses[:MOST_USES]])),
         _note(launch, drawn, len(uses) - MOST_USES),
     )
+
+
+def _first_sentence(words: str) -> str:
+    return " ".join(words.split()).partition(". ")[0].rstrip(".")
 
 
 def _counted(number: int, noun: str) -> str:
@@ -178,7 +189,7 @@ def _nodes(
                 yield name, Node(name, name, _detail(launch, name, kind), kind, key[1], (name,))
         else:
             others = len(names) - 1
-            detail = names[0] if not others else f"{names[0]} and {others} more"
+            detail = names[0] if not others else f"{names[0]}\nand {others} more"
             yield " ".join(key), Node(" ".join(key), kind.of(len(names)), detail, kind, key[1], tuple(names))
 
 
@@ -197,7 +208,9 @@ def _detail(launch: Launch, name: str, kind: Kind) -> str:
     """What kind of resource it is, with its size where that is known."""
     properties = launch.properties(name)
     type_ = launch.type_of(name)
-    size = properties.get("DBInstanceClass", properties.get("CacheNodeType", properties.get("ReplicationInstanceClass")))
+    size = properties.get(
+        "DBInstanceClass", properties.get("CacheNodeType", properties.get("ReplicationInstanceClass"))
+    )
     if kind.area == "compute":
         size = next((each.settings.get("InstanceType") for each in instances(launch) if each.name == name), size)
     label = kind.label
@@ -241,11 +254,13 @@ def _subnets(launch: Launch, name: str) -> set[str]:
     return {each for each in found if launch.type_of(each) == _SUBNET}
 
 
+_VPC_KEYS = ("VpcConfig", "VpcId", "VPCZoneIdentifier")
+
+
 def _names_subnets(value: Any) -> bool:
     """Whether properties have one about subnets or a VPC."""
     if isinstance(value, dict):
-        keys = ("SubnetId", "SubnetIds", "Subnets", "VpcConfig", "VpcId", "VPCZoneIdentifier")
-        return any(key in keys or _names_subnets(member) for key, member in value.items())
+        return any("Subnet" in key or key in _VPC_KEYS or _names_subnets(member) for key, member in value.items())
     return isinstance(value, list) and any(map(_names_subnets, value))
 
 
@@ -276,13 +291,13 @@ def _zones(launch: Launch, used: set[str]) -> Iterator[Zone]:
             subnets = f"{title} subnet" if number == 1 else f"{title} subnets ({number})"
             yield Zone(zone, subnets + (", no route to the internet" if zone == ISOLATED else ""))
     if ELSEWHERE in used:
-        yield Zone(ELSEWHERE, "Subnets from outside of the template")
+        yield Zone(ELSEWHERE, "Existing subnets")
 
 
 def _network_title(launch: Launch) -> str:
     vpcs = launch.of_type("AWS::EC2::VPC")
     if len(vpcs) != 1:
-        return f"{len(vpcs)} VPCs" if vpcs else "VPC from outside of the template"
+        return f"{len(vpcs)} VPCs" if vpcs else "Existing VPC"
     cidr = next(iter(vpcs.values())).get("CidrBlock")
     return f"VPC {as_text(cidr)}" if cidr and is_known(cidr) else "VPC"
 
@@ -312,7 +327,18 @@ def _uses(launch: Launch, card: dict[str, str], nodes: dict[str, Node]) -> list[
     return sorted(pairs_found, key=lambda edge: AREAS_IN_ORDER.index(nodes[edge.source].kind.area))
 
 
-AREAS_IN_ORDER = ["compute", "entry", "workflow", "storage", "data", "balancer", "identity", "network", "monitoring", "other"]
+AREAS_IN_ORDER = [
+    "compute",
+    "entry",
+    "workflow",
+    "storage",
+    "data",
+    "balancer",
+    "identity",
+    "network",
+    "monitoring",
+    "other",
+]
 """The areas whose uses are drawn first, where there are too many."""
 
 
@@ -320,7 +346,7 @@ def _is_use(launch: Launch, source: Node, destination: Node) -> bool:
     """Whether a reference says something about data, and not only about permissions, keys or what is watched."""
     watched = source.kind.area == "monitoring" and destination.kind.label != "SNS topic"
     roles = {source.kind.label, destination.kind.label} & {"IAM role", "managed policy", "IAM group", "certificate"}
-    return not watched and not roles and source.kind.label not in ("secret", "SSM parameter", "KMS key")
+    return not watched and not roles and source.kind.label not in ("secret", "parameter", "KMS key")
 
 
 def _named(launch: Launch, value: Any) -> list[str]:

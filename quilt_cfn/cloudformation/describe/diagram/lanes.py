@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from quilt_cfn.cloudformation.describe.diagram import text
-from quilt_cfn.cloudformation.describe.diagram.graph import Edge
-from quilt_cfn.cloudformation.describe.diagram.layout import UNIT, Layout, Rectangle
+from quilt_cfn.cloudformation.describe.diagram.graph import Edge, label_of
+from quilt_cfn.cloudformation.describe.diagram.layout import LABEL_SIZE, UNIT, Layout, Rectangle
 
-LABEL_SIZE = 12
 LABEL_HEIGHT = 16
-_BEND, _CROSSING, _BESIDE = 4.0, 5.0, 0.6
+_BEND, _CROSSING, _BESIDE, _BORDER = 4.0, 5.0, 0.6, 1.5
+"""What a bend, a crossing, and a step close to another edge or to a border cost, in steps."""
 _DIRECTIONS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
 Point = tuple[int, int]
@@ -43,6 +44,11 @@ class _Lattice:
         self.crossed: dict[Point, int] = {}
         """Point -> 1 where a horizontal line passes, 2 for a vertical one, 3 for both or a bend."""
         self.near: dict[Point, int] = {}
+        self.frames = [frame.area for frame in layout.frames]
+        self.borders: dict[Point, int] = {}
+        """Point -> 1 if a horizontal line there would run close to a border, 2 for a vertical one."""
+        for frame in self.frames:
+            self._mark_borders(frame)
         for card in layout.cards.values():
             self._block(card.grown(19, 9))
         for each in texts:
@@ -53,6 +59,16 @@ class _Lattice:
             for y in range(int(area.y // UNIT) + 1, -int(-area.bottom // UNIT)):
                 self.blocked.add((x, y))
 
+    def _mark_borders(self, frame: Rectangle) -> None:
+        columns = [round((x + off) / UNIT) for x in (frame.x, frame.right) for off in (-4.9, 4.9)]
+        rows = [round((y + off) / UNIT) for y in (frame.y, frame.bottom) for off in (-4.9, 4.9)]
+        for x in columns:
+            for y in range(min(rows), max(rows) + 1):
+                self.borders[x, y] = self.borders.get((x, y), 0) | 2
+        for y in rows:
+            for x in range(min(columns), max(columns) + 1):
+                self.borders[x, y] = self.borders.get((x, y), 0) | 1
+
     def is_free(self, point: Point) -> bool:
         x, y = point
         return 0 < x < self.columns and 0 < y < self.rows and point not in self.blocked
@@ -61,12 +77,16 @@ class _Lattice:
         """Reserve a way: all its points, with the directions in which it passes them."""
         for index, point in enumerate(points):
             ends = points[max(0, index - 1) : index + 2]
-            ways = {1 if one[1] == other[1] else 2 for one, other in zip(ends, ends[1:], strict=False)}
+            ways = {1 if one[1] == other[1] else 2 for one, other in pairwise(ends)}
             taken = sum(ways) if 0 < index < len(points) - 1 else 3
             self.crossed[point] = self.crossed.get(point, 0) | taken
             for dx, dy in _DIRECTIONS:
                 beside = (point[0] + dx, point[1] + dy)
                 self.near[beside] = self.near.get(beside, 0) | taken
+
+    def is_on_border(self, area: Rectangle) -> bool:
+        """Whether an area lies across the border of a zone."""
+        return any(frame.meets(area) and not frame.contains(area) for frame in self.frames)
 
     def take_label(self, place: Rectangle) -> None:
         self._block(place.grown(2, 2))
@@ -85,13 +105,6 @@ def lanes(layout: Layout, edges: Sequence[Edge], texts: Iterable[Rectangle]) -> 
 
     order = sorted(edges, key=lambda edge: (not edge.ports, distance(edge), edge.source, edge.destination))
     return tuple(lane for edge in order if (lane := _lane(lattice, layout, edge)))
-
-
-def label_of(edge: Edge) -> str:
-    """The ports of a flow; more than four are counted."""
-    shown = [str(port) for port in edge.ports[:4]]
-    more = len(edge.ports) - len(shown)
-    return ", ".join([*shown, f"{more} more"] if more else shown)
 
 
 def _lane(lattice: _Lattice, layout: Layout, edge: Edge) -> Lane | None:
@@ -187,6 +200,7 @@ def _way(lattice: _Lattice, starts: Sequence[_Port], goals: Sequence[_Port]) -> 
             if not lattice.is_free(following) or taken & axis:
                 continue
             beside = _BESIDE if lattice.near.get(following, 0) & axis else 0
+            beside += _BORDER if lattice.borders.get(following, 0) & axis else 0
             price = cost + 1 + (_BEND if turn else 0) + (_CROSSING if taken else 0) + beside
             if price < best.get((following, after), price + 1):
                 best[following, after], came[following, after] = price, key
@@ -222,7 +236,7 @@ def _place(lattice: _Lattice, way: Sequence[Point], label: str) -> Rectangle | N
     """Where a label fits on a horizontal part of a way; on a vertical one if there is no such part."""
     size = text.width(label, LABEL_SIZE, text.BOLD) + 8
     corners = list(_corners(way))
-    parts = sorted(zip(corners, corners[1:], strict=False), key=lambda part: -_length(part))
+    parts = sorted(pairwise(corners), key=lambda part: -_length(part))
     candidates = []
     for part in parts:
         (x1, y1), (x2, y2) = part
@@ -230,9 +244,9 @@ def _place(lattice: _Lattice, way: Sequence[Point], label: str) -> Rectangle | N
             x, y = (x1 + (x2 - x1) * share) * UNIT, (y1 + (y2 - y1) * share) * UNIT
             area = Rectangle(x - size / 2, y - LABEL_HEIGHT / 2, size, LABEL_HEIGHT)
             room = _length(part) * UNIT - (size if y1 == y2 else LABEL_HEIGHT)
-            candidates.append((y1 != y2, room < 24, abs(share - 0.5), area))
+            candidates.append((lattice.is_on_border(area), y1 != y2, room < 24, abs(share - 0.5), area))
     own = set(way)
-    for _, _, _, area in sorted(candidates):
+    for *_, area in sorted(candidates):
         if _is_clear(lattice, area, own):
             return area
     return None

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from quilt_cfn.cloudformation.describe.diagram.graph import BESIDE, OUTSIDE, Edge, Graph, Node
+from quilt_cfn.cloudformation.describe.diagram import text
+from quilt_cfn.cloudformation.describe.diagram.graph import BESIDE, OUTSIDE, Edge, Graph, Node, label_of
 from quilt_cfn.cloudformation.describe.diagram.kinds import AREAS
 
 UNIT = 10
@@ -21,9 +22,11 @@ MARGIN = 20
 HEADER, FOOTER = 70, 40
 TITLE = 30
 """The height of the strip with a zone's title."""
-LEAST_HEIGHT = 400
-WIDE, HIGH = 1.85, 1.57
-"""The picture's width is at most and at least so many times its height; Marketplace's are 1.571 and 1.777."""
+LEAST_WIDTH, LEAST_HEIGHT = 700, 400
+WIDE, BEST, HIGH = 1.72, 1.64, 1.56
+"""The picture's width is at most, best and at least so many times its height; Marketplace's are 1.571 and 1.777."""
+LABEL_SIZE = 12
+"""Of the ports on an edge."""
 
 _TIERS = 3
 _STACK = 6
@@ -84,48 +87,80 @@ class _Block(NamedTuple):
 
     @property
     def height(self) -> int:
-        return (TITLE if self.title else 0) + len(self.nodes) * (CARD_HEIGHT + 20)
+        return (TITLE + 20 if self.title else 0) + len(self.nodes) * (CARD_HEIGHT + 20)
+
+
+class _Sizes(NamedTuple):
+    """What a choice of columns needs at least, and where its parts begin."""
+
+    columns: list[list[_Block]]
+    left: int
+    """Of the Region."""
+    network: int
+    """The width of the network, with its borders; 0 without one."""
+    width: int
+    height: int
+
+    @property
+    def misfit(self) -> float:
+        """How far the proportions are from the best ones."""
+        ratio = self.width / self.height / BEST
+        return max(ratio, 1 / ratio)
 
 
 def layout(graph: Graph) -> Layout:
-    """The layout of a graph."""
-    if not graph.nodes and not graph.zones:
-        return Layout(800, LEAST_HEIGHT, {}, ())
-    tiers = _tiers(graph)
-    columns = _columns(graph)
-    outside = graph.in_zone(OUTSIDE)
-    left = MARGIN + (CARD_WIDTH + GAP if outside else 0)
-    x = left + 2 * UNIT
-    network_left = x
-    if graph.zones:
-        count = max(1, *(len(row) for row in tiers.values()))
-        x += 3 * UNIT + count * CARD_WIDTH + (count - 1) * GAP + 3 * UNIT
-        network_right = x - UNIT
-        x += GAP - 2 * UNIT if columns else 0
-    services_left = x + (0 if graph.zones else UNIT)
-    x = services_left + len(columns) * CARD_WIDTH + max(0, len(columns) - 1) * GAP
-    width = int(max(x + 2 * UNIT + (UNIT if columns else 0) + MARGIN, 700))
-    needed = [LEAST_HEIGHT, HEADER + FOOTER + _network_height(tiers, graph), int(width / WIDE)]
-    needed += [HEADER + FOOTER + TITLE + 20 + sum(block.height for block in column) for column in columns]
-    height = -(-max(needed) // UNIT) * UNIT
-    width = max(width, -(-int(height * HIGH) // UNIT) * UNIT)
-    top, bottom = HEADER, height - FOOTER
+    """The layout of a graph: of the choices of columns, the one whose proportions are best."""
+    tiers, gap = _tiers(graph), _network_gap(graph)
+    sizes = min((_sizes(graph, tiers, gap, columns) for columns in _choices(graph)), key=lambda each: each.misfit)
+    height = max(sizes.height, _on_lattice(sizes.width / WIDE))
+    width = max(sizes.width, LEAST_WIDTH, _on_lattice(height * HIGH))
+    top, bottom, spare = HEADER, height - FOOTER, width - sizes.width
     cards: dict[str, Rectangle] = {}
-    frames = [Frame("region", f"AWS Region {graph.region}", _rectangle(left + 5, top - 5, width - MARGIN + 5, bottom + 5))]
-    spare = width - (x + 2 * UNIT + (UNIT if columns else 0) + MARGIN)
-    shift = int(spare / 2 // UNIT * UNIT)
+    frames = [
+        Frame("region", f"AWS Region {graph.region}", _rectangle(sizes.left - 5, top - 5, width - 15, bottom + 5))
+    ]
+    x = sizes.left + UNIT
+    columns, between = sizes.columns, GAP
     if graph.zones:
-        wider = int(spare // UNIT * UNIT) if not columns else int(spare / 2 // UNIT * UNIT)
-        network = _rectangle(network_left - 5, top + TITLE - 5, network_right + wider - 5, bottom - UNIT + 5)
+        filled = any(column for row in tiers.values() for column in row)
+        share = _on_lattice(spare / 2) if columns and filled else 0 if columns else spare
+        natural = _network_height(tiers, graph)
+        high = min(bottom - top - TITLE - UNIT, natural * 3 / 2)
+        y = top + TITLE + _on_lattice((bottom - UNIT - top - TITLE - high) / 2)
+        network = Rectangle(x - 5, y - 5, sizes.network + share - UNIT, _on_lattice(high) + 10)
         frames.append(Frame("network", graph.network or "", network))
         frames += _rows(graph, tiers, network, cards)
-        services_left, shift = services_left + wider, 0
-    gap = GAP + (int(spare / 2 / max(1, len(columns) - 1) // UNIT * UNIT) if graph.zones and len(columns) > 1 else 0)
+        x += sizes.network + share + (GAP - 2 * UNIT)
+        spare -= share
+    else:
+        x += 2 * UNIT
+    if columns:
+        between += _on_lattice(min(spare / len(columns), 80)) if len(columns) > 1 else 0
+        x += _on_lattice((spare - (between - GAP) * (len(columns) - 1)) / 2)
     for index, column in enumerate(columns):
-        place = services_left + shift + index * (CARD_WIDTH + gap)
-        frames += _stack(column, place, top + TITLE, bottom - UNIT, cards)
-    _place_outside(graph, outside, cards, top, bottom)
+        frames += _stack(column, x + index * (CARD_WIDTH + between), top + TITLE, bottom - UNIT, cards)
+    _place_outside(graph, graph.in_zone(OUTSIDE), cards, top, bottom)
     return Layout(width, height, cards, tuple(frames))
+
+
+def _sizes(graph: Graph, tiers: dict[str, list[list[Node]]], gap: int, columns: list[list[_Block]]) -> _Sizes:
+    left = MARGIN + (CARD_WIDTH + gap - UNIT if graph.in_zone(OUTSIDE) else 0)
+    count = max((len(row) for row in tiers.values()), default=0)
+    titles = [text.width(text.drawable(zone.title), LABEL_SIZE + 1, text.BOLD) + 60 for zone in graph.zones]
+    cards = 6 * UNIT + count * CARD_WIDTH + (count - 1) * gap
+    network = -(-int(max(cards, *titles)) // UNIT) * UNIT if graph.zones else 0
+    services = len(columns) * CARD_WIDTH + (len(columns) - 1) * GAP if columns else 0
+    joint = GAP - 2 * UNIT if network and services else 2 * UNIT if services else 0
+    width = left + UNIT + network + joint + services + (3 * UNIT if services else UNIT) + MARGIN
+    needed = [LEAST_HEIGHT, HEADER + FOOTER + TITLE + UNIT + _network_height(tiers, graph)]
+    needed += [HEADER + FOOTER + TITLE + 2 * UNIT + sum(block.height for block in column) for column in columns]
+    return _Sizes(columns, left, network, width, max(needed))
+
+
+def _network_gap(graph: Graph) -> int:
+    """Between two columns of the network: as wide as the widest label of a flow needs."""
+    labels = [text.width(label_of(edge), LABEL_SIZE, text.BOLD) for edge in graph.edges if edge.ports]
+    return max(GAP, -(-int(max(labels, default=0) + 44) // UNIT) * UNIT)
 
 
 def _rectangle(left: float, top: float, right: float, bottom: float) -> Rectangle:
@@ -176,12 +211,12 @@ def _levels(names: Sequence[str], edges: Iterable[Edge], rows: dict[str, str]) -
 
 def _row_height(columns: Sequence[Sequence[Node]]) -> int:
     cards = max((len(each) for each in columns), default=0)
-    return TITLE + 30 + cards * (CARD_HEIGHT + 30)
+    return TITLE + 10 + cards * (CARD_HEIGHT + 30) if cards else TITLE + 20
 
 
 def _network_height(tiers: dict[str, list[list[Node]]], graph: Graph) -> int:
     rows = [_row_height(tiers[zone.id]) for zone in graph.zones]
-    return 2 * TITLE + sum(rows) + 20 * len(rows) if rows else 0
+    return TITLE + sum(rows) + 20 * len(rows) if rows else 0
 
 
 def _rows(
@@ -190,45 +225,54 @@ def _rows(
     """The rows of the network; each gets its part of the height, and its cards stand in the middle of it."""
     count = len(next(iter(tiers.values())))
     natural = {zone.id: _row_height(tiers[zone.id]) for zone in graph.zones}
-    spare = network.height - TITLE - 10 - sum(natural.values()) - 20 * len(natural)
+    spare = network.height - TITLE - 20 * len(natural) - sum(natural.values())
     growing = [zone for zone in natural if any(tiers[zone])] or list(natural)
     y = network.y + TITLE
-    step = (network.width - 60 - CARD_WIDTH) / max(1, count - 1) if count > 1 else 0
+    step = (network.width - 50 - CARD_WIDTH) / (count - 1) if count > 1 else 0
+    left = network.x + 25 if count > 1 else network.x + (network.width - CARD_WIDTH) / 2
     for zone in graph.zones:
         height = _on_lattice(natural[zone.id] + (spare / len(growing) if zone.id in growing else 0))
+        if zone is graph.zones[-1]:
+            height = int(network.bottom - 10 - y)
         area = Rectangle(network.x + 10, y, network.width - 20, height)
         yield Frame(zone.id, zone.title, area)
         for index, column in enumerate(tiers[zone.id]):
-            x = _on_lattice(network.x + 30 + index * step) if count > 1 else network.x + (network.width - CARD_WIDTH) / 2
             pitch = (height - TITLE) / max(1, len(column))
             for place, node in enumerate(column):
-                middle = y + TITLE + pitch * (place + 0.5)
-                cards[node.id] = Rectangle(
-                    _on_lattice(x), _on_lattice(middle - CARD_HEIGHT / 2 - 5), CARD_WIDTH, CARD_HEIGHT
-                )
+                middle = y + TITLE + pitch * (place + 0.5) - 5
+                at = _on_lattice(left + index * step), _on_lattice(middle - CARD_HEIGHT / 2)
+                cards[node.id] = Rectangle(*at, CARD_WIDTH, CARD_HEIGHT)
         y += height + 20
 
 
 # Services
 
 
-def _columns(graph: Graph) -> list[list[_Block]]:
-    """The columns of what lies in no network: by tiers if that is all there is, and in groups beside a network."""
+def _choices(graph: Graph) -> Iterator[list[list[_Block]]]:
+    """What columns there may be of what lies in no network: by tiers if that is all there is, and in groups."""
     beside = graph.in_zone(BESIDE)
-    joined = {end for edge in graph.edges for end in (edge.source, edge.destination)}
-    if graph.zones:
-        return _balanced(_groups(beside))
-    connected = [node for node in beside if node.id in joined]
-    level = _levels([node.id for node in connected], graph.edges, dict.fromkeys((node.id for node in connected), ""))
-    most = 5 if not graph.in_zone(OUTSIDE) else 4
+    flowing: list[list[_Block]] = []
+    if not graph.zones:
+        joined = {end for edge in graph.edges for end in (edge.source, edge.destination)}
+        flowing = list(_flowing(graph, [node for node in beside if node.id in joined]))
+        beside = [node for node in beside if node.id not in joined]
+    blocks = _groups(beside)
+    for count in range(1, min(len(blocks), 4) + 1):
+        yield [*flowing, *_balanced(blocks, count)]
+    if not blocks:
+        yield flowing
+
+
+def _flowing(graph: Graph, nodes: Sequence[Node]) -> Iterator[list[_Block]]:
+    """Columns of cards that are joined: each stands to the right of those that use it."""
+    level = _levels([node.id for node in nodes], graph.edges, dict.fromkeys((node.id for node in nodes), ""))
+    most = 4 if graph.in_zone(OUTSIDE) else 5
     columns: list[list[Node]] = [[] for _ in range(most)]
-    for node in connected:
+    for node in nodes:
         columns[min(level[node.id], most - 1)].append(node)
-    flowing = [
-        [_Block("", part)] for each in columns if each for part in _parts(_by_neighbours(each, columns, graph.edges))
-    ]
-    others = _groups([node for node in beside if node.id not in joined])
-    return [*flowing, *_balanced(others)] if flowing else _balanced(others, wide=True)
+    for column in columns:
+        for part in _parts(_by_neighbours(column, columns, graph.edges)) if column else ():
+            yield [_Block("", part)]
 
 
 def _by_neighbours(column: list[Node], columns: list[list[Node]], edges: Iterable[Edge]) -> list[Node]:
@@ -259,53 +303,57 @@ def _groups(nodes: Sequence[Node]) -> list[_Block]:
     return blocks
 
 
-def _balanced(blocks: list[_Block], wide: bool = False) -> list[list[_Block]]:
-    """The blocks in as few columns as are no higher than a stack, each next one in the column that is lowest."""
-    if not blocks:
-        return []
-    total = sum(block.height + 20 for block in blocks)
-    count = min(len(blocks), max(-(-total // 640), 3 if wide else 1))
+def _balanced(blocks: list[_Block], count: int) -> list[list[_Block]]:
+    """The blocks in so many columns, each next one in the column that is lowest; then in the order of their groups."""
     columns: list[list[_Block]] = [[] for _ in range(count)]
-    for block in sorted(blocks, key=lambda block: -block.height):
-        min(columns, key=lambda column: sum(each.height + 20 for each in column)).append(block)
     order = {id(block): place for place, block in enumerate(blocks)}
+    for block in sorted(blocks, key=lambda block: -block.height):
+        min(columns, key=lambda column: sum(each.height for each in column)).append(block)
     for column in columns:
         column.sort(key=lambda block: order[id(block)])
     return sorted(columns, key=lambda column: order[id(column[0])])
 
 
-def _stack(
-    column: Sequence[_Block], x: int, top: float, bottom: float, cards: dict[str, Rectangle]
-) -> Iterator[Frame]:
-    """One column of blocks between two heights, with what is left of the height between its cards."""
-    spaces = sum(len(block.nodes) for block in column) + 1
-    room = bottom - top - 10 - sum(block.height for block in column)
-    extra = max(0, int(min(room / spaces, 40) // UNIT * UNIT))
-    used = sum(block.height + len(block.nodes) * extra for block in column)
-    y = _on_lattice(top + max(0.0, bottom - top - used) / 2) if not column[0].title else _on_lattice(top)
-    gap = (bottom - top - used) / max(1, len(column)) if column[0].title else 0
+def _stack(column: Sequence[_Block], x: int, top: int, bottom: int, cards: dict[str, Rectangle]) -> Iterator[Frame]:
+    """One column of blocks between two heights; what is left of the height is shared by the spaces in it."""
+    room = bottom - top - sum(block.height for block in column)
+    spaces = sum(len(block.nodes) for block in column)
+    extra = max(0, min(room // max(1, spaces), 30) // UNIT * UNIT)
+    room -= extra * spaces
+    gap = max(0, min(room // max(1, len(column)), 40) // UNIT * UNIT)
+    room -= gap * (len(column) - 1)
+    y = top + max(0, _on_lattice(room / 2))
     for block in column:
-        height = block.height + len(block.nodes) * extra + (min(gap, 60) // UNIT * UNIT if column[-1] is not block else 0)
+        inner = len(block.nodes) * (CARD_HEIGHT + 20 + extra)
+        place = y + 10 + extra // 2 // UNIT * UNIT
         if block.title:
-            yield Frame("group", block.title, Rectangle(x - 5, y, CARD_WIDTH + 10, TITLE - 5))
-        place = y + (TITLE if block.title else (10 + extra) // 2 // UNIT * UNIT)
+            yield Frame("group", block.title, Rectangle(x - 15, y - 5, CARD_WIDTH + 30, TITLE + inner - extra))
+            place = y + TITLE
         for node in block.nodes:
-            cards[node.id] = Rectangle(x, _on_lattice(place), CARD_WIDTH, CARD_HEIGHT)
+            cards[node.id] = Rectangle(x, place, CARD_WIDTH, CARD_HEIGHT)
             place += CARD_HEIGHT + 20 + extra
-        y = _on_lattice(y + height)
+        y += block.height + len(block.nodes) * extra + gap
 
 
 def _place_outside(
     graph: Graph, outside: Sequence[Node], cards: dict[str, Rectangle], top: float, bottom: float
 ) -> None:
     """What is outside stands at the left, near the height of what it connects to."""
+
     def wanted(node: Node) -> float:
-        ends = [edge.source if edge.destination == node.id else edge.destination for edge in graph.edges if node.id in edge[:2]]
+        ends = [
+            edge.source if edge.destination == node.id else edge.destination
+            for edge in graph.edges
+            if node.id in edge[:2]
+        ]
         heights = [cards[end].y for end in ends if end in cards]
         return sum(heights) / len(heights) if heights else top
 
     order = sorted(outside, key=lambda node: (node.id.startswith("to "), wanted(node)))
-    pitch = (bottom - top) / max(1, len(order))
+    step = CARD_HEIGHT + 60
+    lowest = bottom - CARD_HEIGHT - 20 - step * (len(order) - 1)
+    y = top + 20.0
     for index, node in enumerate(order):
-        y = wanted(node) if len(order) == 1 else top + pitch * (index + 0.5) - CARD_HEIGHT / 2
+        y = max(y, min(wanted(node), lowest + step * index))
         cards[node.id] = Rectangle(MARGIN, _on_lattice(y), CARD_WIDTH, CARD_HEIGHT)
+        y += step

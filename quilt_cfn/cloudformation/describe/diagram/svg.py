@@ -10,10 +10,11 @@ from xml.sax.saxutils import escape
 from quilt_cfn.cloudformation.describe.diagram import text
 from quilt_cfn.cloudformation.describe.diagram.graph import BESIDE, OUTSIDE, Edge, Graph, Node
 from quilt_cfn.cloudformation.describe.diagram.kinds import icon
-from quilt_cfn.cloudformation.describe.diagram.lanes import LABEL_SIZE, Lane, label_of, lanes
+from quilt_cfn.cloudformation.describe.diagram.lanes import Lane, lanes
 from quilt_cfn.cloudformation.describe.diagram.layout import (
     FOOTER,
     HEADER,
+    LABEL_SIZE,
     MARGIN,
     Frame,
     Layout,
@@ -24,9 +25,11 @@ from quilt_cfn.cloudformation.describe.diagram.text import BOLD, REGULAR
 from quilt_cfn.cloudformation.describe.diagram.themes import Theme
 
 FAMILY = "Quilt Diagram"
-TITLE_SIZE, NAME_SIZE, DETAIL_SIZE, FRAME_SIZE = 20, 13, 11.5, 12.5
-ICON = 40
+TITLE_SIZES = (20, 18, 16)
+NAME_SIZE, DETAIL_SIZE, FRAME_SIZE = 13, 11.5, 12.5
+ICON = 36
 _ARROW = 8
+_FRAME_LINES = {"region": ' stroke-width="1.5" stroke-dasharray="6 4"', "group": ""}
 
 
 class Label(NamedTuple):
@@ -63,12 +66,12 @@ class Scene(NamedTuple):
 def scene(graph: Graph) -> Scene:
     """All that is drawn of a graph."""
     placed = layout(graph)
-    titles = [_frame_title(frame, placed) for frame in placed.frames if frame.title]
+    titles = [_frame_title(frame) for frame in placed.frames if frame.title]
     texts = [label.area.grown(2, 2) for label in titles]
     texts.append(Rectangle(0, 0, placed.width, HEADER - 10))
     texts.append(Rectangle(0, placed.height - FOOTER + 5, placed.width, FOOTER))
     drawn = lanes(placed, graph.edges, texts)
-    icons = {name: Rectangle(card.x + 10, card.y + 10, ICON, ICON) for name, card in placed.cards.items()}
+    icons = {name: Rectangle(card.x + 8, card.y + 12, ICON, ICON) for name, card in placed.cards.items()}
     inside = [label for name, card in placed.cards.items() for label in _card_labels(graph.nodes[name], card)]
     ports = [_port_label(lane) for lane in drawn if lane.place]
     missing = len(graph.edges) - len(drawn)
@@ -76,21 +79,18 @@ def scene(graph: Graph) -> Scene:
     return Scene(graph, placed, drawn, (*titles, *inside, *ports, *surroundings), icons)
 
 
-def _frame_title(frame: Frame, placed: Layout) -> Label:
+def _frame_title(frame: Frame) -> Label:
     area = frame.area
-    left = area.x + (5 if frame.kind == "group" else 12)
-    room = (placed.width - MARGIN if frame.kind == "group" else area.right) - left - 10
-    room = min(room, area.width - 10) if frame.kind != "group" else area.width - 5
-    words = text.shortened(text.drawable(frame.title), room, FRAME_SIZE, BOLD)
-    return Label(words, left, area.y + 18, FRAME_SIZE, BOLD, area, frame.kind)
+    words = text.shortened(text.drawable(frame.title), area.width - 24, FRAME_SIZE, BOLD)
+    return Label(words, area.x + 12, area.y + 19, FRAME_SIZE, BOLD, area, frame.kind)
 
 
 def _card_labels(node: Node, card: Rectangle) -> Iterator[Label]:
     """The name in one line or two, and what it is, in the middle of the card's right part."""
-    box = Rectangle(card.x + 10 + ICON + 8, card.y + 4, card.width - ICON - 24, card.height - 8)
-    names = text.lines(text.drawable(node.name), box.width, NAME_SIZE, BOLD)
-    details = text.lines(text.drawable(node.detail), box.width, DETAIL_SIZE, REGULAR, 3 - len(names))
-    rows = [(words, NAME_SIZE, BOLD, "text") for words in names]
+    box = Rectangle(card.x + 8 + ICON + 8, card.y + 4, card.width - ICON - 21, card.height - 8)
+    names = text.lines(node.name, box.width, NAME_SIZE, BOLD)
+    details = text.lines(node.detail, box.width, DETAIL_SIZE, REGULAR, 3 - len(names))
+    rows: list[tuple[str, float, int, str]] = [(words, NAME_SIZE, BOLD, "text") for words in names]
     rows += [(words, DETAIL_SIZE, REGULAR, "muted") for words in details]
     height = 16.0
     y = card.y + card.height / 2 - height * len(rows) / 2
@@ -107,14 +107,17 @@ def _port_label(lane: Lane) -> Label:
 def _surroundings(graph: Graph, placed: Layout, missing: int) -> Iterator[Label]:
     """Title, subtitle and the line below the picture."""
     head = Rectangle(MARGIN, 10, placed.width - 2 * MARGIN, HEADER - 10)
-    title = text.shortened(text.drawable(graph.title), head.width, TITLE_SIZE, BOLD)
-    yield Label(title, head.x, 38, TITLE_SIZE, BOLD, head, "text")
+    words = text.drawable(graph.title)
+    size = next((each for each in TITLE_SIZES if text.width(words, each, BOLD) <= head.width), TITLE_SIZES[-1])
+    rows = text.lines(words, head.width, size, BOLD)
+    for index, row in enumerate(rows):
+        yield Label(row, head.x, (38, 27)[len(rows) - 1] + 22 * index, size, BOLD, head, "text")
     foot = Rectangle(MARGIN, placed.height - 30, placed.width - 2 * MARGIN, 24)
-    words = f"{graph.count[0].upper()}{graph.count[1:]}. {graph.note}".strip()
+    words = f"{graph.size[0].upper()}{graph.size[1:]}. {graph.note}".strip()
     if missing:
         words += f" {missing} arrows have no room."
     x = foot.x
-    for kind, meaning in _legend(graph):
+    for _, meaning in _legend(graph):
         yield Label(meaning, x + 34, placed.height - 14, DETAIL_SIZE, REGULAR, foot, "muted")
         x += 34 + text.width(meaning, DETAIL_SIZE) + 24
     room = foot.right - x
@@ -148,10 +151,9 @@ def _svg(drawing: Scene, theme: Theme, prefix: str) -> Iterator[str]:
     yield from _definitions(drawing, theme, prefix)
     yield f'<rect width="{placed.width}" height="{placed.height}" fill="{theme.background}"/>'
     for frame in placed.frames:
-        if frame.kind != "group":
-            border, inside, _ = theme.frames[frame.kind]
-            dash = ' stroke-dasharray="6 4"' if frame.kind == "region" else ""
-            yield f'<rect {_at(frame.area)} rx="6" fill="{inside}" stroke="{border}" stroke-width="1.5"{dash}/>'
+        border, inside, _ = theme.frames[frame.kind]
+        line = _FRAME_LINES.get(frame.kind, ' stroke-width="1.5"')
+        yield f'<rect {_at(frame.area)} rx="6" fill="{inside}" stroke="{border}"{line}/>'
     for lane in reversed(drawing.lanes):
         yield _lane(lane, graph, theme, prefix)
     for name, card in placed.cards.items():
@@ -167,7 +169,7 @@ def _svg(drawing: Scene, theme: Theme, prefix: str) -> Iterator[str]:
 
 def _behind(area: Rectangle, frames: Sequence[Frame], theme: Theme) -> str:
     """The colour on which a label stands: that of the innermost frame around it, or the background."""
-    around = [frame for frame in frames if frame.kind != "group" and frame.area.meets(area)]
+    around = [frame for frame in frames if frame.area.meets(area)]
     return theme.frames[around[-1].kind][1] if around else theme.background
 
 
@@ -175,9 +177,8 @@ def _faces() -> str:
     faces = []
     for weight, file in text.FILES.items():
         data = base64.b64encode((text.FONTS / f"{file}.woff2").read_bytes()).decode()
-        faces.append(
-            f"@font-face{{font-family:'{FAMILY}';font-weight:{weight};src:url(data:font/woff2;base64,{data}) format('woff2')}}"
-        )
+        source = f"url(data:font/woff2;base64,{data}) format('woff2')"
+        faces.append(f"@font-face{{font-family:'{FAMILY}';font-weight:{weight};src:{source}}}")
     return "".join(faces)
 
 
@@ -259,7 +260,7 @@ def _words(label: Label, theme: Theme) -> str:
 
 def _samples(drawing: Scene, theme: Theme, prefix: str) -> Iterator[str]:
     """The lines of the legend."""
-    x, y = MARGIN, drawing.layout.height - 18
+    x, y = float(MARGIN), drawing.layout.height - 18
     for kind, meaning in _legend(drawing.graph):
         line = f'stroke="{theme.flow}" stroke-width="1.8"' if kind == "flow" else _use(theme)
         yield f'<path d="M{x:g} {y}H{x + 26:g}" fill="none" {line} marker-end="url(#{prefix}{kind})"/>'
@@ -276,7 +277,7 @@ def sentence(graph: Graph, edge: Edge) -> str:
 
 def description(graph: Graph) -> str:
     """The whole diagram in sentences, for those who don't see it."""
-    parts = [f"{graph.count[0].upper()}{graph.count[1:]} in {graph.region}."]
+    parts = [f"{graph.size[0].upper()}{graph.size[1:]} in {graph.region}."]
     places = [(zone.id, f"{graph.network}, {zone.title}") for zone in graph.zones]
     for zone, title in ((OUTSIDE, "Outside"), *places, (BESIDE, "Services of the Region")):
         names = [f"{node.name} ({node.detail})" for node in graph.in_zone(zone)]
@@ -284,5 +285,3 @@ def description(graph: Graph) -> str:
             parts.append(f"{title}: {', '.join(names)}.")
     parts += [f"{sentence(graph, edge)}." for edge in graph.edges]
     return text.drawable(" ".join(parts))
-
-

@@ -16,7 +16,8 @@ REGULAR, BOLD = 400, 600
 FILES = {REGULAR: "regular", BOLD: "semibold"}
 """Weight -> name of the font's file, without its ending."""
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")
+_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")
+"""The parts of a name such as ``DBPasswordSecret``, between which a line may end."""
 
 
 @lru_cache(maxsize=2)
@@ -29,11 +30,12 @@ def _advances(weight: int) -> dict[str, float]:
     count = struct.unpack_from(">H", data, 4)[0]
     records = (struct.unpack_from(">4sLLL", data, 12 + 16 * index) for index in range(count))
     tables = {tag: offset for tag, _, offset, _ in records}
-    em = struct.unpack_from(">H", data, tables[b"head"] + 18)[0]
+    em: int = struct.unpack_from(">H", data, tables[b"head"] + 18)[0]
     metrics = struct.unpack_from(">H", data, tables[b"hhea"] + 34)[0]
 
     def advance(glyph: int) -> float:
-        return float(struct.unpack_from(">H", data, tables[b"hmtx"] + 4 * min(glyph, metrics - 1))[0]) / em
+        (units,) = struct.unpack_from(">H", data, tables[b"hmtx"] + 4 * min(glyph, metrics - 1))
+        return float(units / em)
 
     return {chr(code): advance(glyph) for code, glyph in _glyphs(data, tables[b"cmap"]).items()}
 
@@ -81,11 +83,18 @@ def shortened(text: str, room: float, size: float, weight: int = REGULAR) -> str
 
 
 def lines(text: str, room: float, size: float, weight: int = REGULAR, most: int = 2) -> Sequence[str]:
-    """The text in at most so many lines, broken between words, and names between their capitalised parts."""
+    """The text in at most so many lines, broken between words.
+
+    A single word is taken as a name, and broken between its parts; a line end in the text ends a line, if all fit.
+    """
+    given = [drawable(each) for each in text.split("\n")]
+    if len(given) > 1:
+        return [shortened(each, room, size, weight) for each in (given if len(given) <= most else [", ".join(given)])]
+    words = [f"{word} " for word in given[0].split()]
+    parts = words if len(words) > 1 else _NAME.findall(given[0])
     made = [""]
-    for word in _WORDS.findall(text):
-        if made[-1] and len(made) < most and width((made[-1] + word).rstrip(), size, weight) > room:
-            made[-1] = made[-1].rstrip()
+    for part in parts:
+        if made[-1] and len(made) < most and width((made[-1] + part).rstrip(), size, weight) > room:
             made.append("")
-        made[-1] += word.lstrip() if not made[-1] else word
+        made[-1] += part
     return [shortened(each.rstrip(), room, size, weight) for each in made if each.strip()]
