@@ -62,6 +62,7 @@ def pages(templates: Path) -> dict[str, str]:
     """Path of a page -> its text, from the templates in a folder."""
     from quilt_cfn.cloudformation.describe import rules
     from quilt_cfn.cloudformation.template.read import read_template
+    from quilt_cfn.commands.diagram import pictures
     from quilt_cfn.commands.explanations import FAMILIES
     from quilt_cfn.delivery.marketplace.usage import usage_instructions
 
@@ -73,6 +74,7 @@ def pages(templates: Path) -> dict[str, str]:
         "docs/guide/lifecycle.md": _lifecycle(editions),
         "docs/guide/monitoring.md": _monitoring(editions),
         "marketplace/usage-instructions.txt": f"{usage_instructions(editions[MARKETPLACE.name])}\n",
+        **dict(pictures(templates)),
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from quilt_cfn.commands.docs import pages, write_pages
 from quilt_cfn.commands.explanations import EXPLANATIONS, FAMILIES
+from quilt_cfn.editions import TEMPLATE_FILES
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +25,7 @@ PAGES = [
     "docs/guide/monitoring.md",
     "docs/rules.md",
     "marketplace/usage-instructions.txt",
+    *(f"docs/guide/pictures/{name}-{theme}.svg" for name in TEMPLATE_FILES for theme in ("light", "dark")),
 ]
 
 

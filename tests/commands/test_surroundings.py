@@ -40,6 +40,7 @@ EXIT_CODES = {
     "build": 0,
     "check": 1,
     "check-image": 1,  # the checkout is no image
+    "diagram": 0,
     "docs": 0,
     "images": 2,  # it takes a step
     "images check": 1,  # none of this checkout's images is confirmed, so no registry is asked

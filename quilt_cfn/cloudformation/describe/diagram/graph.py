@@ -91,15 +91,13 @@ class Graph(NamedTuple):
 
     title: str
     region: str
-    size: str
-    """How many resources there are, in words."""
     network: str | None
     """The title of the network; None without one."""
     zones: tuple[Zone, ...]
     nodes: dict[str, Node]
     edges: tuple[Edge, ...]
     note: str
-    """What is not drawn: a sentence, or empty."""
+    """How many resources there are, and what is not drawn; without a stop."""
 
     def in_zone(self, zone: str) -> list[Node]:
         return [node for node in self.nodes.values() if node.zone == zone]
@@ -120,7 +118,6 @@ def graph_of(launch: Launch, contract: Contract, title: str = "") -> Graph:
     return Graph(
         title or _first_sentence(as_text(launch.template.get("Description") or "Architecture")),
         launch.region,
-        _counted(len(launch.resources), "resource"),
         _network_title(launch) if rows else None,
         rows,
         nodes,
@@ -133,16 +130,16 @@ def _first_sentence(words: str) -> str:
     return " ".join(words.split()).partition(". ")[0].rstrip(".")
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
-
-
 def _note(launch: Launch, drawn: set[str], left_out: int) -> str:
+    """How many resources there are, and what is not drawn."""
     rest = len(set(launch.resources) - drawn)
-    parts = [f"{_counted(rest, 'resource')} that only configure or join these"] if rest else []
+    total = len(launch.resources)
+    words = "1 resource" if total == 1 else f"{total or 'no'} resources"
+    if rest:
+        words += f"; {rest} that only configure others {'is' if rest == 1 else 'are'} not drawn"
     if left_out > 0:
-        parts.append(f"{_counted(left_out, 'use')} more")
-    return f"Not drawn: {' and '.join(parts)}." if parts else ""
+        words += f", and {left_out} more uses"
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def _merged(edges: Iterable[Edge]) -> Iterator[Edge]:

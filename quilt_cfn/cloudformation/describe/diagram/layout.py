@@ -125,7 +125,7 @@ def layout(graph: Graph) -> Layout:
         filled = any(column for row in tiers.values() for column in row)
         share = _on_lattice(spare / 2) if columns and filled else 0 if columns else spare
         natural = _network_height(tiers, graph)
-        high = min(bottom - top - TITLE - UNIT, natural * 3 / 2)
+        high = min(bottom - top - TITLE - UNIT, natural * (1.5 if len(graph.zones) == 1 else 1.9))
         y = top + TITLE + _on_lattice((bottom - UNIT - top - TITLE - high) / 2)
         network = Rectangle(x - 5, y - 5, sizes.network + share - UNIT, _on_lattice(high) + 10)
         frames.append(Frame("network", graph.network or "", network))

@@ -113,9 +113,7 @@ def _surroundings(graph: Graph, placed: Layout, missing: int) -> Iterator[Label]
     for index, row in enumerate(rows):
         yield Label(row, head.x, (38, 27)[len(rows) - 1] + 22 * index, size, BOLD, head, "text")
     foot = Rectangle(MARGIN, placed.height - 30, placed.width - 2 * MARGIN, 24)
-    words = f"{graph.size[0].upper()}{graph.size[1:]}. {graph.note}".strip()
-    if missing:
-        words += f" {missing} arrows have no room."
+    words = graph.note + (f"; {missing} arrows have no room" if missing else "")
     x = foot.x
     for _, meaning in _legend(graph):
         yield Label(meaning, x + 34, placed.height - 14, DETAIL_SIZE, REGULAR, foot, "muted")
@@ -128,9 +126,9 @@ def _surroundings(graph: Graph, placed: Layout, missing: int) -> Iterator[Label]
 
 def _legend(graph: Graph) -> Iterator[tuple[str, str]]:
     if any(edge.ports for edge in graph.edges):
-        yield "flow", "opens connections, with TCP ports"
+        yield "flow", "connects, with TCP ports"
     if any(not edge.ports for edge in graph.edges):
-        yield "use", "uses or refers to"
+        yield "use", "uses"
 
 
 def svg(drawing: Scene, theme: Theme, prefix: str) -> str:
@@ -277,7 +275,7 @@ def sentence(graph: Graph, edge: Edge) -> str:
 
 def description(graph: Graph) -> str:
     """The whole diagram in sentences, for those who don't see it."""
-    parts = [f"{graph.size[0].upper()}{graph.size[1:]} in {graph.region}."]
+    parts = [f"{graph.note}. In {graph.region}."]
     places = [(zone.id, f"{graph.network}, {zone.title}") for zone in graph.zones]
     for zone, title in ((OUTSIDE, "Outside"), *places, (BESIDE, "Services of the Region")):
         names = [f"{node.name} ({node.detail})" for node in graph.in_zone(zone)]
