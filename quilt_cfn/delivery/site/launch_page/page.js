@@ -250,7 +250,7 @@ function update() {
   showFields(wrong);
   const complete = showSummary(wrong);
   showResults(complete);
-  showEstimates(edition(), openValues(), region());
+  showEstimates(openValues());
 }
 
 // What people do.
@@ -336,6 +336,7 @@ document.addEventListener("click", (event) => {
   if (button?.dataset.reveals) reveal(button);
   if (button?.id === "check") checkAll();
 });
+dark.addEventListener("change", update);
 byId("load").addEventListener("change", (event) => load(event.target));
 byId("form").addEventListener("submit", (event) => event.preventDefault());
 

@@ -17,13 +17,12 @@ from typing import Any
 from quilt_cfn.cloudformation.facts import availability, partitions
 from quilt_cfn.cloudformation.launch.contract import Contract
 from quilt_cfn.cloudformation.template.coerce import map_at
-from quilt_cfn.delivery.release.artifact import PRODUCT
+from quilt_cfn.delivery.product import GUIDE, LAUNCH_PAGE, PRODUCT
 from quilt_cfn.delivery.site.launch_page.form import FormField, form
+from quilt_cfn.delivery.site.launch_page.pictures import SHAPING, pictures
 from quilt_cfn.editions import EDITIONS, MachineImage
 from quilt_cfn.inputs.release import DRAFT, Release
 
-FILE = "launch.html"
-"""The name of the page in the folder of a release."""
 IMAGE_REGION = "us-east-1"
 """Where the machine images of the product are: https://docs.aws.amazon.com/marketplace/latest/userguide/product-and-ami-policies.html"""
 
@@ -61,8 +60,10 @@ def launch_page(release: Release, templates: Mapping[str, Mapping[str, Any]], co
         style=style,
         script=script,
         policy=_policy(style, script),
-        data=embedded(_data(release, templates, fields)),
+        data=embedded(_data(release, templates, contract, fields)),
         product=PRODUCT,
+        guide=GUIDE,
+        launch_page=LAUNCH_PAGE,
     )
 
 
@@ -84,13 +85,18 @@ def embedded(document: Any) -> str:
     return json.dumps(document, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _data(release: Release, templates: Mapping[str, Mapping[str, Any]], fields: list[FormField]) -> dict[str, Any]:
+def _data(
+    release: Release, templates: Mapping[str, Mapping[str, Any]], contract: Contract, fields: list[FormField]
+) -> dict[str, Any]:
     """What the page's script reads."""
+    contracts = {name: contract.for_template(EDITIONS[name].file) for name in templates}
+    drawn = pictures(templates, contracts)
     return {
         "version": release.version,
         "regions": _regions(),
         "labels": {field.name: field.label for field in fields},
         "editions": {name: _edition(name, template, fields) for name, template in templates.items()},
+        "pictures": {"shaping": [*SHAPING], **drawn._asdict()},
     }
 
 

@@ -102,6 +102,13 @@ def test_lists_are_judged_member_by_member(functions):
         assert got == refusal_of("L", declared, value)
 
 
+def test_lengths_count_characters(functions):
+    declared = {"Type": "String", "MinLength": 2, "MaxLength": 3}
+    for value in ("\U0001f600", "\U0001f600" * 2, "\U0001f600" * 3, "\U0001f600" * 4):
+        got = functions.evaluate("([declared, value]) => refusalOf('S', declared, value)", [declared, value])
+        assert got == refusal_of("S", declared, value)
+
+
 def test_a_pattern_that_browsers_do_not_know_refuses_nothing(functions):
     for pattern in ("a++", "(", r"\p{IsAlphabetic}"):
         assert (
