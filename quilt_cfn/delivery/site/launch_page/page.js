@@ -172,6 +172,7 @@ function showSummary(wrong) {
   });
   byId("problems").replaceChildren(...links);
   byId("progress").textContent = done ? "complete" : parts.join(", ");
+  byId("check").textContent = done ? "Go to the launch" : "Check the form";
   announce(done ? "The form is complete." : `${parts.join(", ")}.`);
   return done;
 }
@@ -182,6 +183,16 @@ function goTo(id) {
   byId(id).focus();
 }
 
+/** An item of a list: the link to another Region, without the values that belong to this one, or why there is none. */
+function linkElsewhere(where, template, stackName, values) {
+  const movable = Object.fromEntries(Object.entries(values).filter(([, value]) => !misplaced(value, where.id)));
+  const everything = Object.fromEntries(names().map((name) => [name, entered(name)]));
+  const [refusal] = ruleRefusals(edition().rules, { ...everything, "AWS::Region": where.id });
+  if (refusal) return make("li", {}, `${where.name}: ${refusal.sentence}`);
+  const { url } = consoleLink(where.id, where.console, template, stackName, movable);
+  return make("li", {}, make("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, where.name));
+}
+
 function showConsole(secrets, values) {
   const place = published();
   const template = `${place.folder}${edition().file}`;
@@ -190,6 +201,7 @@ function showConsole(secrets, values) {
   const link = consoleLink(here.id, here.console, template, stackName, values);
   byId("open").href = link.url;
   byId("open").textContent = `Open the console in ${here.name}`;
+  byId("open").classList.toggle("secondary", edition().region !== null);
   const byHand = [...secrets, ...link.left].map(labelOf).join(", ");
   const forPublisher = edition().region
     ? "Only the publisher's own account can use this link: others have no access to the machine image outside of AWS Marketplace. "
@@ -198,15 +210,8 @@ function showConsole(secrets, values) {
     `${forPublisher}The form opens with these values. Enter there what no link may carry: ${byHand}. ` +
     "Nothing is created before you acknowledge the IAM resources and create the stack.";
   const others = edition().region ? [] : regionsInReach().filter((each) => each !== here);
-  byId("links").parentElement.hidden = others.length === 0;
-  byId("links").replaceChildren(
-    ...others.map((each) => {
-      const [problem] = problems(each.id);
-      if (problem) return make("li", {}, `${each.name}: ${labelOf(problem.id)}: ${problem.sentence}`);
-      const url = consoleLink(each.id, each.console, template, stackName, values).url;
-      return make("li", {}, make("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, each.name));
-    }),
-  );
+  byId("other-regions").hidden = others.length === 0;
+  byId("links").replaceChildren(...others.map((each) => linkElsewhere(each, template, stackName, values)));
   const asked = secrets.map((name) => [name, labelOf(name)]);
   byId("commands").textContent = launchCommands(here.id, template, stackName, values, asked, edition().capabilities);
 }

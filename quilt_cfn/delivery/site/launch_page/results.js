@@ -47,17 +47,22 @@ function consoleLink(region, console_, template, stackName, values) {
 }
 
 /** A value as JSON in ASCII, which programs read alike whatever encoding they expect. */
-function asciiJson(value, space) {
-  return JSON.stringify(value, null, space).replace(
+function asciiJson(value) {
+  return JSON.stringify(value).replace(
     /[^\x00-\x7e]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
 
+/** An entry of a list of parameters; the value is JSON, or what a shell replaces by that. */
+function parameterEntry(name, json) {
+  return `{"ParameterKey": "${name}", "ParameterValue": ${json}}`;
+}
+
 /** Values as the AWS CLI, `aws cloudformation`, and `quilt-cfn check --parameters` read them. */
 function parametersFile(values) {
-  const list = Object.entries(values).map(([ParameterKey, ParameterValue]) => ({ ParameterKey, ParameterValue }));
-  return `${asciiJson(list, 2)}\n`;
+  const entries = Object.entries(values).map(([name, value]) => `  ${parameterEntry(name, asciiJson(value))}`);
+  return `[\n${entries.join(",\n")}\n]\n`;
 }
 
 /** The values in a file of parameters: name -> text. Throws an Error, with a sentence, for anything else. */
@@ -90,9 +95,8 @@ function shellWord(text) {
  * its own, because the standard input is the terminal, and works in every shell of today from which it is started.
  */
 function launchCommands(region, template, stackName, values, secrets, capabilities) {
-  const entry = (name, json) => `{"ParameterKey": "${name}", "ParameterValue": ${json}}`;
-  const entries = Object.entries(values).map(([name, value]) => shellWord(entry(name, asciiJson(value))));
-  const asked = secrets.map(([name]) => `"${entry(name, `$${name}`).replaceAll('"', '\\"')}"`);
+  const entries = Object.entries(values).map(([name, value]) => shellWord(parameterEntry(name, asciiJson(value))));
+  const asked = secrets.map(([name]) => `"${parameterEntry(name, `$${name}`).replaceAll('"', '\\"')}"`);
   const lines = [...entries, ...asked].map((each, index, all) => {
     const comma = index + 1 < all.length ? each.replace(/(.)$/, ",$1") : each;
     return `    ${comma} \\`;

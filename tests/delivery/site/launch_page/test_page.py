@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from quilt_cfn.cloudformation.facts import availability, partitions
+from quilt_cfn.cloudformation.facts.regional_gaps import REGIONS_WITH_SES_SMTP
 from quilt_cfn.delivery.publish.stores.locations import object_url
 from quilt_cfn.delivery.site.launch_page.form import form
 from quilt_cfn.delivery.site.launch_page.page import capabilities, embedded, launch_page
@@ -215,12 +216,19 @@ def test_a_secret_is_in_nothing_that_the_page_shows_downloads_copies_or_keeps(op
             assert not [text[:80] for text in texts if form_ in text]
 
 
-def test_every_other_region_has_its_link_or_a_reason(page):
-    fill_in(page)
-    rows = page.locator("#links li").all_text_contents()
-    inside = [each for each in availability.regions() if partitions.partition(each) == "aws"]
-    assert len(rows) == len(inside) - 1
-    assert all("Certificate: This is in eu-west-1" in row for row in rows)
+def test_every_other_region_has_a_link_without_what_belongs_to_this_one_or_a_reason(page):
+    fill_in(page, {**EXAMPLE, "AvailabilityZone1": "eu-west-1a", "AvailabilityZone2": "eu-west-1b", "DBStorage": "300"})
+    inside = [each for each in availability.regions() if partitions.partition(each) == "aws" and each != REGION]
+    rows = page.evaluate("[...byId('links').children].map((each) => [each.textContent, each.querySelector('a')?.href])")
+    assert len(rows) == len(inside)
+    links = [urlsplit(url) for _, url in rows if url]
+    reasons = {text.partition(": ")[2] for text, url in rows if not url}
+    assert reasons == {"Amazon SES takes no mail by SMTP in this Region: fill in the mail server of another service."}
+    assert {(url.hostname or "").partition(".")[0] for url in links} == {*inside} & {*REGIONS_WITH_SES_SMTP}
+    for url in links:
+        given = dict(parse_qsl(url.fragment.partition("?")[2], strict_parsing=True))
+        assert given["param_DBStorage"] == "300"
+        assert not {"param_CertificateArn", "param_AvailabilityZone1", "param_AvailabilityZone2"} & {*given}
 
 
 @pytest.mark.exhaustive
@@ -271,7 +279,7 @@ def test_the_marketplace_edition_is_launched_there_and_by_its_publisher_in_one_r
     )
     assert rows["Team name"] == "Example Data Science"
     assert not {"SMTP password", "Database password", "Machine image"} & {*rows}
-    assert page.locator("#links").is_hidden()
+    assert page.locator("#other-regions").is_hidden()
 
 
 def test_a_copy_of_the_page_asks_where_it_was_published(open_launch_page, open_page, launch_html, tmp_path):
