@@ -7,14 +7,14 @@ uses the secret that the policy of its role names.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 from quilt_cfn.cloudformation.analysis.instances import instances
 from quilt_cfn.cloudformation.analysis.network import INTERNET, NetworkResource, network_of
 from quilt_cfn.cloudformation.analysis.traffic import connections
-from quilt_cfn.cloudformation.describe.diagram.kinds import Kind, kind_of
+from quilt_cfn.cloudformation.describe.diagram.kinds import AREAS, Kind, kind_of
 from quilt_cfn.cloudformation.launch import Contract, Launch, is_known, origins_of
 from quilt_cfn.cloudformation.template.coerce import as_text
 
@@ -178,16 +178,39 @@ def _nodes(
         if len(groups[largest]) == 1:
             break
         single.remove(largest)
-    for key in list(groups)[:]:
-        names = groups[key]
+    others: dict[str, Node] = {}
+    for area in sorted(AREAS, key=lambda area: -sum(drawn[names[0]].area == area for names in groups.values())):
+        if len(groups) <= MOST_CARDS:
+            break
+        others |= _others(area, groups, drawn, in_flows)
+    for key, names in groups.items():
         kind = drawn[names[0]]
         if key in single:
             for name in names:
                 yield name, Node(name, name, _detail(launch, name, kind), kind, key[1], (name,))
         else:
-            others = len(names) - 1
-            detail = names[0] if not others else f"{names[0]}\nand {others} more"
-            yield " ".join(key), Node(" ".join(key), kind.of(len(names)), detail, kind, key[1], tuple(names))
+            identity = " ".join(key)
+            yield identity, Node(identity, kind.of(len(names)), _first_of(names), kind, key[1], tuple(names))
+    yield from others.items()
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]}\nand {len(names) - 1} more"
+
+
+def _others(
+    area: str, groups: dict[tuple[str, str], list[str]], drawn: dict[str, Kind], in_flows: set[str]
+) -> dict[str, Node]:
+    """One card for the last types of an area beside the network, which are taken out of the groups."""
+    keys = [key for key, names in groups.items() if key[1] == BESIDE and drawn[names[0]].area == area]
+    keys = [key for key in keys if not in_flows.intersection(groups[key])]
+    excess = min(len(groups) - MOST_CARDS + 1, len(keys) - 2)
+    if excess < 2:
+        return {}
+    names = [name for key in keys[-excess:] for name in groups.pop(key)]
+    kind = kind_of("anything")._replace(area=area, label="other")
+    identity = f"others of {area}"
+    return {identity: Node(identity, kind.of(len(names)), _first_of(names), kind, BESIDE, tuple(names))}
 
 
 def _outside(end: str) -> Node:
@@ -271,9 +294,8 @@ def _zone_of_subnet(launch: Launch, subnet: str) -> str:
     zone = ISOLATED
     for route in launch.of_type("AWS::EC2::Route").values():
         if launch.referenced_resource(route.get("RouteTableId")) in tables:
-            if route.get("GatewayId") is not None and "Vpn" not in launch.type_of(
-                launch.referenced_resource(route["GatewayId"])
-            ):
+            gateway = launch.type_of(launch.referenced_resource(route.get("GatewayId")))
+            if route.get("GatewayId") is not None and gateway in ("", "AWS::EC2::InternetGateway"):
                 return PUBLIC
             zone = PRIVATE
     return zone
@@ -289,6 +311,8 @@ def _zones(launch: Launch, used: set[str]) -> Iterator[Zone]:
             yield Zone(zone, subnets + (", no route to the internet" if zone == ISOLATED else ""))
     if ELSEWHERE in used:
         yield Zone(ELSEWHERE, "Existing subnets")
+    elif not used.intersection(titles) and not count and launch.of_type("AWS::EC2::VPC"):
+        yield Zone(ISOLATED, "No subnets")
 
 
 def _network_title(launch: Launch) -> str:

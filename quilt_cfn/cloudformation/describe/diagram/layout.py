@@ -22,8 +22,8 @@ MARGIN = 20
 HEADER, FOOTER = 70, 40
 TITLE = 30
 """The height of the strip with a zone's title."""
-LEAST_WIDTH, LEAST_HEIGHT = 700, 400
-WIDE, BEST, HIGH = 1.72, 1.64, 1.56
+LEAST_WIDTH, LEAST_HEIGHT = 700, 360
+WIDE, BEST, HIGH = 2.0, 1.64, 1.56
 """The picture's width is at most, best and at least so many times its height; Marketplace's are 1.571 and 1.777."""
 LABEL_SIZE = 12
 """Of the ports on an edge."""

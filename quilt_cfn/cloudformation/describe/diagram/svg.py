@@ -75,7 +75,7 @@ def scene(graph: Graph) -> Scene:
     inside = [label for name, card in placed.cards.items() for label in _card_labels(graph.nodes[name], card)]
     ports = [_port_label(lane) for lane in drawn if lane.place]
     missing = len(graph.edges) - len(drawn)
-    surroundings = _surroundings(graph, placed, missing)
+    surroundings = [*_surroundings(graph, placed, missing), *_nothing(graph, placed)]
     return Scene(graph, placed, drawn, (*titles, *inside, *ports, *surroundings), icons)
 
 
@@ -87,15 +87,15 @@ def _frame_title(frame: Frame) -> Label:
 
 def _card_labels(node: Node, card: Rectangle) -> Iterator[Label]:
     """The name in one line or two, and what it is, in the middle of the card's right part."""
-    box = Rectangle(card.x + 8 + ICON + 8, card.y + 4, card.width - ICON - 21, card.height - 8)
+    box = Rectangle(card.x + 8 + ICON + 8, card.y + 3, card.width - ICON - 21, card.height - 6)
     names = text.lines(node.name, box.width, NAME_SIZE, BOLD)
-    details = text.lines(node.detail, box.width, DETAIL_SIZE, REGULAR, 3 - len(names))
+    details = text.lines(node.detail, box.width, DETAIL_SIZE, REGULAR, max(3 - len(names), 1 + node.detail.count("\n")))
     rows: list[tuple[str, float, int, str]] = [(words, NAME_SIZE, BOLD, "text") for words in names]
     rows += [(words, DETAIL_SIZE, REGULAR, "muted") for words in details]
-    height = 16.0
-    y = card.y + card.height / 2 - height * len(rows) / 2
+    height, first = (16.0, 12.0) if len(rows) < 4 else (13.0, 10.5)
+    y = card.y + (card.height - height * len(rows)) / 2
     for words, size, weight, ink in rows:
-        yield Label(words, box.x, y + 12, size, weight, box, ink)
+        yield Label(words, box.x, y + first, size, weight, box, ink)
         y += height
 
 
@@ -122,6 +122,15 @@ def _surroundings(graph: Graph, placed: Layout, missing: int) -> Iterator[Label]
     words = text.shortened(text.drawable(words), room, DETAIL_SIZE)
     place = foot.right - text.width(words, DETAIL_SIZE)
     yield Label(words, place, placed.height - 14, DETAIL_SIZE, REGULAR, foot, "muted")
+
+
+def _nothing(graph: Graph, placed: Layout) -> Iterator[Label]:
+    """What stands where cards would, if there are none."""
+    if not graph.nodes and not graph.zones:
+        words = "Nothing here is drawn by itself." if graph.note[0].isdigit() else "The template creates nothing."
+        box = Rectangle(MARGIN, HEADER + 40, placed.width - 2 * MARGIN, placed.height - HEADER - FOOTER - 50)
+        middle = box.x + (box.width - text.width(words, NAME_SIZE)) / 2
+        yield Label(words, middle, box.y + box.height / 2, NAME_SIZE, REGULAR, box, "muted")
 
 
 def _legend(graph: Graph) -> Iterator[tuple[str, str]]:
