@@ -1,18 +1,19 @@
-"""Fills the HTML around the guide's text: the list of pages, the style, and the policy that forbids every request."""
+"""Fills the HTML of what people read: styles, scripts, and the policy that forbids every request."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 _FOLDER = Path(__file__).parent
-_STYLES = ("style.css", "guide.css")
+_GUIDE = ("style.css", "guide.css")
 
 
-def fill(template: str, **values: Any) -> str:
-    """The HTML of a template of this folder."""
+def fill(template: str, styles: Sequence[str] = _GUIDE, scripts: Sequence[str] = (), **values: Any) -> str:
+    """The HTML of a template of this folder, with styles and scripts out of files of this folder."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # late: 0.1 s, which only pages need
 
     environment = Environment(
@@ -23,14 +24,22 @@ def fill(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _STYLES)
-    return environment.get_template(template).render(style=style, policy=_policy(style), **values)
+    style, script = (
+        "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in each) for each in (styles, scripts)
+    )
+    return environment.get_template(template).render(
+        style=style, script=script, policy=_policy(style, script), **values
+    )
 
 
-def _policy(style: str) -> str:
-    """The Content-Security-Policy: nothing is loaded, no script runs, and only the page's own style counts.
+def _policy(style: str, script: str) -> str:
+    """The Content-Security-Policy: nothing is loaded, and only the page's own style and script count.
 
     https://www.w3.org/TR/CSP3/#framework-directive-source-list
     """
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    own = f" script-src '{_hash(script)}';" if script else ""
+    return f"default-src 'none'; style-src '{_hash(style)}';{own} img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -33,6 +33,21 @@ function showPicture(editionName, values) {
   byId("picture-words").textContent = wordsOf(svg);
 }
 
+// Amounts are US dollars: AWS's price lists of the partition aws have no other currency.
+const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
+const amounts = new Intl.NumberFormat("en-US", { maximumFractionDigits: 4 });
+
+/** Seconds as people say them: 45 s, 12 min. */
+function spoken(seconds) {
+  return seconds < 100 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+/** A row of a table: its first cell is a header, and numbers stand at the right. */
+function tableRow(first, ...others) {
+  const cells = others.map((each) => make("td", typeof each === "string" ? {} : { class: "number" }, String(each)));
+  return make("tr", {}, make("th", { scope: "row" }, first), ...cells);
+}
+
 /** Show what follows from the values that are accepted: for others, from their defaults. */
 function showEstimates(values) {
   const { parameters } = edition();

@@ -7,17 +7,15 @@ its own address. What it computes about a launch, it computes from the templates
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from quilt_cfn.cloudformation.facts import availability, partitions
 from quilt_cfn.cloudformation.launch.contract import Contract
 from quilt_cfn.cloudformation.template.coerce import map_at
 from quilt_cfn.delivery.product import GUIDE, LAUNCH_PAGE, PRODUCT
+from quilt_cfn.delivery.site.frame import fill
 from quilt_cfn.delivery.site.launch_page.form import FormField, form
 from quilt_cfn.delivery.site.launch_page.pictures import SHAPING, pictures
 from quilt_cfn.editions import EDITIONS, MachineImage
@@ -26,9 +24,8 @@ from quilt_cfn.inputs.release import DRAFT, Release
 IMAGE_REGION = "us-east-1"
 """Where the machine images of the product are: https://docs.aws.amazon.com/marketplace/latest/userguide/product-and-ami-policies.html"""
 
-_FOLDER = Path(__file__).parent
-_STYLES = (_FOLDER.parent / "style.css", _FOLDER / "page.css")
-_SCRIPTS = ("parameters.js", "rules.js", "results.js", "estimates.js", "page.js")
+_STYLES = ("style.css", "launch_page/page.css")
+_SCRIPTS = tuple(f"launch_page/{name}.js" for name in ("parameters", "rules", "results", "estimates", "page"))
 
 
 def launch_page(release: Release, templates: Mapping[str, Mapping[str, Any]], contract: Contract) -> str:
@@ -36,46 +33,22 @@ def launch_page(release: Release, templates: Mapping[str, Mapping[str, Any]], co
 
     ``contract`` says which connections the picture shows.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # late: 0.1 s, which only a release needs
-
     groups = form(templates)
-    style = "\n".join(file.read_text(encoding="utf-8") for file in _STYLES)
-    script = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     fields = [field for group in groups for field in group.fields]
-    return environment.get_template("page.html").render(
+    return fill(
+        "launch_page/page.html",
+        _STYLES,
+        _SCRIPTS,
         release=release,
         draft=bool(DRAFT.fullmatch(release.version)),
         groups=groups,
         editions=[EDITIONS[name] for name in templates],
         regions=_regions(),
         capabilities=" ".join(sorted({each for template in templates.values() for each in capabilities(template)})),
-        style=style,
-        script=script,
-        policy=_policy(style, script),
         data=embedded(_data(release, templates, contract, fields)),
         product=PRODUCT,
         guide=GUIDE,
         launch_page=LAUNCH_PAGE,
-    )
-
-
-def _policy(style: str, script: str) -> str:
-    """The Content-Security-Policy: nothing is loaded, and only the page's own style and script count.
-
-    https://www.w3.org/TR/CSP3/#framework-directive-source-list
-    """
-    hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in (style, script)]
-    return (
-        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
     )
 
 
