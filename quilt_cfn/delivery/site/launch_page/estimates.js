@@ -33,19 +33,80 @@ function showPicture(editionName, values) {
   byId("picture-words").textContent = wordsOf(svg);
 }
 
-// Amounts are US dollars: AWS's price lists of the partition aws have no other currency.
+/**
+ * The row of a table for what was chosen; undefined if there is none. models.py says what a table is.
+ *
+ * `values` has name -> value of parameters and of AWS::Region.
+ */
+function rowFor({ by, rows }, values) {
+  const key = by.map((name) => (name.endsWith("?") ? (values[name.slice(0, -1)] ? "yes" : "no") : values[name]));
+  return rows[key.join("|")] ?? rows[["*", ...key.slice(1)].join("|")];
+}
+
+/** What a month costs, as {items, total, unknown}: of the items with a price, and how many have none. */
+function costOf(model, values) {
+  const items = model.items.flatMap((item) => {
+    const row = rowFor(item, values);
+    if (!row) return [];
+    const quantity = row.quantity * (item.times ? Number(values[item.times]) : 1);
+    return [{ ...row, part: item.part, unit: item.unit, quantity, amount: row.price === null ? null : quantity * row.price }];
+  });
+  const known = items.filter(({ amount }) => amount !== null);
+  const total = known.reduce((sum, { amount }) => sum + amount, 0);
+  return { items, total, unknown: items.length - known.length };
+}
+
+// The price lists of the partition aws are in US dollars.
 const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
-const amounts = new Intl.NumberFormat("en-US", { maximumFractionDigits: 4 });
+const numbers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 4 });
 
 /** Seconds as people say them: 45 s, 12 min. */
 function spoken(seconds) {
   return seconds < 100 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }
 
-/** A row of a table: its first cell is a header, and numbers stand at the right. */
-function tableRow(first, ...others) {
-  const cells = others.map((each) => make("td", typeof each === "string" ? {} : { class: "number" }, String(each)));
-  return make("tr", {}, make("th", { scope: "row" }, first), ...cells);
+function showCost(model, values) {
+  byId("cost").hidden = byId("cost-summary").hidden = !model;
+  if (!model) return;
+  const { items, total, unknown } = costOf(model, values);
+  const missing = unknown ? `${count(unknown, "price")} unknown in ${region().name}` : "";
+  byId("cost-figure").replaceChildren(`${dollars.format(total)} a month`, make("small", {}, missing));
+  byId("cost-text").textContent = unknown
+    ? `${dollars.format(total)} a month for what has a known price. ${missing}: quilt-cfn cost --refresh asks AWS.`
+    : `${dollars.format(total)} a month in ${region().name}, before taxes and discounts.`;
+  const rows = items.map(({ part, what, quantity, unit, amount, grade }) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, part),
+      make("td", {}, what),
+      make("td", { class: "number" }, `${numbers.format(quantity)} ${unit}`),
+      make("td", { class: "number" }, amount === null ? "unknown" : dollars.format(amount)),
+      make("td", {}, grade),
+    ),
+  );
+  byId("cost-rows").replaceChildren(...rows);
+  const sources = new Set(items.filter(({ price }) => price !== null).map(({ source, date }) => `${source}, ${date}`));
+  const grades = Object.entries(model.grades).map(([grade, meaning]) => `${grade}: ${meaning}`);
+  byId("cost-sources").replaceChildren(...[...grades, ...sources].map((text) => make("li", {}, text)));
+  byId("cost-excluded").replaceChildren(...model.excluded.map((text) => make("li", {}, text)));
+}
+
+function showDuration(model, values) {
+  const row = model && rowFor(model, values);
+  byId("duration").hidden = byId("duration-summary").hidden = !row;
+  if (!row) return;
+  const range = `${spoken(row.low)} to ${spoken(row.high)}`;
+  byId("duration-figure").replaceChildren(`about ${spoken(row.typical)}`, make("small", {}, range));
+  byId("duration-text").textContent = `About ${spoken(row.typical)}, ${range}. ${model.source}`;
+  const steps = row.steps.map(({ what, start, typical, low, high }) => {
+    const bar = make("span", { class: "bar", "aria-hidden": "true" }, make("span"));
+    bar.firstChild.style.setProperty("--start", `${(100 * start) / row.typical}%`);
+    bar.firstChild.style.setProperty("--length", `${(100 * typical) / row.typical}%`);
+    const time = make("span", { class: "number" }, `${spoken(typical)} (${spoken(low)} to ${spoken(high)})`);
+    return make("li", {}, make("span", {}, what), " ", time, bar);
+  });
+  byId("duration-steps").replaceChildren(...steps);
 }
 
 /** Show what follows from the values that are accepted: for others, from their defaults. */
@@ -58,5 +119,8 @@ function showEstimates(values) {
       return [name, accepted ? value : defaultOf(parameter)];
     }),
   );
-  showPicture(editionName(), { ...known, "AWS::Region": region().id });
+  const choices = { ...known, "AWS::Region": region().id };
+  showCost(data.costs[editionName()], choices);
+  showDuration(data.durations[editionName()], choices);
+  showPicture(editionName(), choices);
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from quilt_cfn.cloudformation.facts import availability, partitions
@@ -17,6 +18,7 @@ from quilt_cfn.cloudformation.template.coerce import map_at
 from quilt_cfn.delivery.product import GUIDE, LAUNCH_PAGE, PRODUCT
 from quilt_cfn.delivery.site.frame import fill
 from quilt_cfn.delivery.site.launch_page.form import FormField, form
+from quilt_cfn.delivery.site.launch_page.models import CostModel, DurationModel
 from quilt_cfn.delivery.site.launch_page.pictures import SHAPING, pictures
 from quilt_cfn.editions import EDITIONS, MachineImage
 from quilt_cfn.inputs.release import DRAFT, Release
@@ -24,14 +26,22 @@ from quilt_cfn.inputs.release import DRAFT, Release
 IMAGE_REGION = "us-east-1"
 """Where the machine images of the product are: https://docs.aws.amazon.com/marketplace/latest/userguide/product-and-ami-policies.html"""
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 _STYLES = ("style.css", "launch_page/page.css")
 _SCRIPTS = tuple(f"launch_page/{name}.js" for name in ("parameters", "rules", "results", "estimates", "page"))
 
 
-def launch_page(release: Release, templates: Mapping[str, Mapping[str, Any]], contract: Contract) -> str:
+def launch_page(
+    release: Release,
+    templates: Mapping[str, Mapping[str, Any]],
+    contract: Contract,
+    costs: Mapping[str, CostModel] = NOTHING,
+    durations: Mapping[str, DurationModel] = NOTHING,
+) -> str:
     """The page for the templates of a release: name of an edition -> its template.
 
-    ``contract`` says which connections the picture shows.
+    ``contract`` says which connections the picture shows. ``costs`` and ``durations`` are by edition as well; without
+    one, the page does not speak of it.
     """
     groups = form(templates)
     fields = [field for group in groups for field in group.fields]
@@ -45,7 +55,7 @@ def launch_page(release: Release, templates: Mapping[str, Mapping[str, Any]], co
         editions=[EDITIONS[name] for name in templates],
         regions=_regions(),
         capabilities=" ".join(sorted({each for template in templates.values() for each in capabilities(template)})),
-        data=embedded(_data(release, templates, contract, fields)),
+        data=embedded({**_data(release, templates, contract, fields), "costs": {**costs}, "durations": {**durations}}),
         product=PRODUCT,
         guide=GUIDE,
         launch_page=LAUNCH_PAGE,

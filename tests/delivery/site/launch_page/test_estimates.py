@@ -10,10 +10,12 @@ from playwright.sync_api import expect
 
 from quilt_cfn.cloudformation.describe.diagram import THEMES, picture
 from quilt_cfn.cloudformation.launch import evaluate, values_for
+from quilt_cfn.delivery.site.launch_page.page import launch_page
 from quilt_cfn.delivery.site.launch_page.pictures import SHAPING
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.inputs.contract import read_contract
-from tests.delivery.site.launch_page.filling import choose_edition, fill_in
+from tests.delivery.site.launch_page.filling import PUBLISHED, choose_edition, fill_in
+from tests.delivery.site.launch_page.models import COST
 from tests.launches import DOCUMENTED
 
 TEXTS = [
@@ -79,3 +81,55 @@ def test_the_picture_follows_region_scheme_and_form(open_launch_page):
     assert page.locator("#picture-words").text_content() == words, "what is refused is not drawn"
     choose_edition(page, "marketplace")
     assert "RegistryUser" not in page.locator("#picture-words").text_content()
+
+
+def cost_of(functions, values):
+    return functions.evaluate("([model, values]) => costOf(model, values)", [COST, values])
+
+
+def test_the_cost_is_the_sum_of_the_rows_of_what_was_chosen(functions):
+    chosen = {"AWS::Region": "us-east-1", "InstanceType": "m5.large", "DBStorage": "300", "HostedZoneId": "Z0123456789"}
+    cost = cost_of(functions, chosen)
+    assert [(each["part"], each["quantity"], each["amount"]) for each in cost["items"]] == [
+        ("Instance", 730, 73),
+        ("Database", 300, 37.5),
+        ("DNS", 1, 0.5),
+    ]
+    assert (cost["total"], cost["unknown"]) == (111, 0)
+    assert cost_of(functions, {**chosen, "HostedZoneId": ""})["total"] == 110.5
+    assert cost_of(functions, {**chosen, "AWS::Region": "eu-west-1"})["total"] == 184
+
+
+def test_an_unknown_price_is_no_part_of_the_sum_and_is_counted(functions):
+    chosen = {"AWS::Region": "eu-north-1", "InstanceType": "m5.large", "DBStorage": "20", "HostedZoneId": ""}
+    cost = cost_of(functions, chosen)
+    assert (cost["total"], cost["unknown"]) == (2.5, 1)
+    assert cost["items"][0]["amount"] is None
+
+
+def test_the_page_shows_cost_and_duration_of_the_choices(page):
+    assert page.locator("#cost-figure").inner_text().startswith("$31.70 a month")
+    assert page.locator("#duration-figure").inner_text().split("\n") == ["about 15 min", "10 min to 25 min"]
+    fill_in(page, {"DBStorage": "300", "DBSnapshotIdentifier": "earlier", "HostedZoneId": "Z0123456789"})
+    assert page.locator("#cost-figure").inner_text().startswith("$67.20 a month")
+    assert page.locator("#duration-figure").inner_text().startswith("about 25 min")
+    assert page.locator("#duration-steps li").count() == 3
+    assert page.locator("#cost-rows tr").all_inner_texts()[-1].split("\t") == [
+        "DNS",
+        "hosted zone",
+        "1 zones",
+        "$0.50",
+        "B",
+    ]
+    fill_in(page, {"DBStorage": "6000"})
+    assert page.locator("#cost-figure").inner_text().startswith("$32.20 a month"), "what is refused costs nothing"
+    page.locator("#region").select_option("eu-north-1")
+    assert "1 price unknown in Europe (Stockholm)" in page.locator("#cost-figure").inner_text()
+    assert "unknown" in page.locator("#cost-rows tr").first.inner_text()
+
+
+def test_without_models_the_page_does_not_speak_of_cost_and_duration(open_page, release, templates):
+    page = open_page(PUBLISHED, content=launch_page(release, templates, read_contract()))
+    for name in ("cost", "cost-summary", "duration", "duration-summary"):
+        assert page.locator(f"#{name}").is_hidden()
+    assert page.locator("#picture").is_visible()
