@@ -6,14 +6,19 @@ A fact that stands in code is not written a second time by hand; a test holds th
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quilt_cfn.commands.arguments import TEMPLATES, add_command, print_lines
 from quilt_cfn.commands.checkout import find_own_checkout
 from quilt_cfn.editions import EDITIONS, MARKETPLACE
 
+if TYPE_CHECKING:
+    from quilt_cfn.cloudformation.launch import Launch
+
+_GUIDE = Path(__file__).parents[2] / "docs" / "guide"
+"""The pages that people write, some of which have generated blocks."""
 _DECISIONS = Path(__file__).parents[1] / "stack" / "decisions.md"
 """What was decided and is no property of a resource, with references to the templates' values."""
 _MONITORING = _DECISIONS.with_name("monitoring.md")
@@ -34,8 +39,8 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write docs/guide/accepted-findings.md, docs/guide/decisions.md, docs/guide/lifecycle.md, docs/guide/monitoring.md, docs/rules.md and
-    marketplace/usage-instructions.txt from what this checkout declares and from its templates."""
+    """Write docs/rules.md, the pages and pictures of docs/guide/ that are made from the templates, the blocks in the
+    other pages there, and marketplace/usage-instructions.txt, from what this checkout declares and its templates."""
     root = find_own_checkout()
     return print_lines(_write(root, options.site))
 
@@ -61,13 +66,17 @@ def write_pages(templates: Path, root: Path) -> Iterator[str]:
 def pages(templates: Path) -> dict[str, str]:
     """Path of a page -> its text, from the templates in a folder."""
     from quilt_cfn.cloudformation.describe import rules
+    from quilt_cfn.cloudformation.describe.blocks import names, renewed
     from quilt_cfn.cloudformation.template.read import read_template
     from quilt_cfn.commands.diagram import pictures
     from quilt_cfn.commands.explanations import FAMILIES
     from quilt_cfn.delivery.marketplace.usage import usage_instructions
 
     editions = {name: read_template(templates / edition.file).data for name, edition in EDITIONS.items()}
+    blocks = _blocks(editions)
+    written = {f"docs/guide/{file.name}": file.read_text(encoding="utf-8") for file in sorted(_GUIDE.glob("*.md"))}
     return {
+        **{name: renewed(text, blocks) for name, text in written.items() if names(text)},
         "docs/guide/accepted-findings.md": _accepted_findings(editions),
         "docs/guide/decisions.md": _decisions(editions),
         "docs/rules.md": rules.page(FAMILIES),
@@ -76,6 +85,31 @@ def pages(templates: Path) -> dict[str, str]:
         "marketplace/usage-instructions.txt": f"{usage_instructions(editions[MARKETPLACE.name])}\n",
         **dict(pictures(templates)),
     }
+
+
+def _blocks(editions: dict[str, dict[str, Any]]) -> dict[str, Callable[[], str]]:
+    """The blocks of the guide's pages that are made from the templates: name -> what makes the Markdown of it."""
+    from quilt_cfn.cloudformation.describe import rules, tables
+    from quilt_cfn.commands.explanations import FAMILIES
+
+    launches = _with_every_option(editions)
+    return {
+        "parameters": lambda: tables.parameters(editions),
+        "resources": lambda: tables.resources(launches),
+        "outputs": lambda: tables.outputs(launches),
+        "ports": lambda: tables.ports(launches),
+        "policies": lambda: tables.policies(launches),
+        "checks": lambda: rules.summary(FAMILIES),
+    }
+
+
+def _with_every_option(editions: dict[str, dict[str, Any]]) -> dict[str, Launch]:
+    """A launch of each edition in which every optional part is there."""
+    from quilt_cfn.cloudformation.launch import evaluate, values_for
+    from quilt_cfn.inputs.contract import read_contract
+
+    every_option = read_contract().parameter_sets["options"]
+    return {name: evaluate(template, values_for(template, every_option)) for name, template in editions.items()}
 
 
 def _accepted_findings(editions: dict[str, dict[str, Any]]) -> str:
@@ -99,11 +133,7 @@ def _decisions(editions: dict[str, dict[str, Any]]) -> str:
 def _lifecycle(editions: dict[str, dict[str, Any]]) -> str:
     """What happens to a stack when something fails or is deleted: what is common to the editions, and what differs."""
     from quilt_cfn.cloudformation.describe.lifecycle import report
-    from quilt_cfn.cloudformation.launch import evaluate, values_for
-    from quilt_cfn.inputs.contract import read_contract
 
-    every_option = read_contract().parameter_sets["options"]
-    launches = {name: evaluate(template, values_for(template, every_option)) for name, template in editions.items()}
     return "\n".join(
         [
             "# What happens to a stack",
@@ -113,7 +143,7 @@ def _lifecycle(editions: dict[str, dict[str, Any]]) -> str:
             "with every option, in the order of events that does most harm. Names such as `Database` are logical IDs,",
             "which the console lists under Resources. Made by `quilt-cfn docs`.",
             "",
-            report(launches),
+            report(_with_every_option(editions)),
         ]
     )
 
@@ -121,11 +151,8 @@ def _lifecycle(editions: dict[str, dict[str, Any]]) -> str:
 def _monitoring(editions: dict[str, dict[str, Any]]) -> str:
     """What watches a stack, which is the same in all editions."""
     from quilt_cfn.cloudformation.describe.monitoring import page
-    from quilt_cfn.cloudformation.launch import evaluate, values_for
-    from quilt_cfn.inputs.contract import read_contract
 
-    every_option = read_contract().parameter_sets["options"]
     text = _MONITORING.read_text(encoding="utf-8")
-    made = {page(text, evaluate(template, values_for(template, every_option))) for template in editions.values()}
+    made = {page(text, launch) for launch in _with_every_option(editions).values()}
     (one,) = made
     return one

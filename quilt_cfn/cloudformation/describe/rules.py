@@ -28,3 +28,12 @@ def page(families: Iterable[Family]) -> str:
             text = re.sub("(?m)^(Why it is bad|Use instead):", r"**\1**:", rule.explanation)
             lines += [f"### {rule.id}", "", f"**{rule.sentence}**", "", text, "", f"<{rule.link}>", ""]
     return "\n".join(lines)
+
+
+def summary(families: Iterable[Family]) -> str:
+    """A table of the families: what each is about, and how many rules it has."""
+    lines = ["| What is checked | Rules |", "|---|---|"]
+    return "\n".join(
+        lines
+        + [f"| {family.title.partition(': ')[2] or family.title} | {len(family.explanations)} |" for family in families]
+    )
