@@ -224,6 +224,15 @@ def _outside(end: str) -> Node:
     return Node(end, name, detail, kind_of(kind), OUTSIDE, (end,))
 
 
+_ENGINES = {
+    "postgres": "PostgreSQL",
+    "mysql": "MySQL",
+    "mariadb": "MariaDB",
+    "aurora-postgresql": "Aurora PostgreSQL",
+    "aurora-mysql": "Aurora MySQL",
+}
+
+
 def _detail(launch: Launch, name: str, kind: Kind) -> str:
     """What kind of resource it is, with its size where that is known."""
     properties = launch.properties(name)
@@ -234,8 +243,10 @@ def _detail(launch: Launch, name: str, kind: Kind) -> str:
     if kind.area == "compute":
         size = next((each.settings.get("InstanceType") for each in instances(launch) if each.name == name), size)
     label = kind.label
-    if type_.startswith("AWS::RDS") and is_known(properties.get("Engine")) and properties.get("Engine"):
-        label = f"RDS {as_text(properties['Engine'])}" if type_.endswith("Instance") else as_text(properties["Engine"])
+    engine = properties.get("Engine")
+    if type_.startswith("AWS::RDS") and engine and is_known(engine):
+        label = _ENGINES.get(as_text(engine), as_text(engine))
+        label = label if label.startswith("Aurora") else f"RDS {label}"
     if type_ == "AWS::ElasticLoadBalancingV2::LoadBalancer" and is_known(properties.get("Type")):
         label = f"{as_text(properties.get('Type') or 'application').capitalize()} Load Balancer"
     return f"{label}, {as_text(size)}" if size and isinstance(size, str) and is_known(size) else label

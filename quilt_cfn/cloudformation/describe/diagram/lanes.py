@@ -18,6 +18,8 @@ from quilt_cfn.cloudformation.describe.diagram.layout import LABEL_SIZE, UNIT, L
 LABEL_HEIGHT = 16
 _BEND, _CROSSING, _BESIDE, _BORDER = 4.0, 5.0, 0.6, 1.5
 """What a bend, a crossing, and a step close to another edge or to a border cost, in steps."""
+_APART = 4.0
+"""What a step close to another edge costs an edge with a label, which needs room."""
 _DIRECTIONS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
 Point = tuple[int, int]
@@ -47,11 +49,14 @@ class _Lattice:
         self.frames = [frame.area for frame in layout.frames]
         self.borders: dict[Point, int] = {}
         """Point -> 1 if a horizontal line there would run close to a border, 2 for a vertical one."""
-        for frame in self.frames:
-            self._mark_borders(frame)
+        for frame in layout.frames:
+            if frame.kind != "group":  # their borders are faint
+                self._mark_borders(frame.area)
+        self.occupied = [*layout.cards.values(), *texts]
+        """Cards and texts, labels among them."""
         for card in layout.cards.values():
             self._block(card.grown(19, 9))
-        for each in texts:
+        for each in self.occupied[len(layout.cards) :]:
             self._block(each.grown(2, 2))
 
     def _block(self, area: Rectangle) -> None:
@@ -89,6 +94,7 @@ class _Lattice:
         return any(frame.meets(area) and not frame.contains(area) for frame in self.frames)
 
     def take_label(self, place: Rectangle) -> None:
+        self.occupied.append(place)
         self._block(place.grown(2, 2))
 
 
@@ -111,7 +117,7 @@ def _lane(lattice: _Lattice, layout: Layout, edge: Edge) -> Lane | None:
     starts = list(_ports(layout.cards[edge.source]))
     goals = list(_ports(layout.cards[edge.destination]))
     label = label_of(edge)
-    way = _way(lattice, starts, goals)
+    way = _way(lattice, starts, goals, _APART if label else _BESIDE)
     if not way:
         return None
     place = _place(lattice, way, label) if label else None
@@ -154,8 +160,13 @@ def _stub(lattice: _Lattice, port: _Port) -> list[Point] | None:
     return points if not lattice.crossed.get(points[-1], 0) & (1 if dx else 2) else None
 
 
-def _way(lattice: _Lattice, starts: Sequence[_Port], goals: Sequence[_Port]) -> list[Point] | None:
-    """The cheapest way from one of the ports to another one's, as all its points; None if there is none."""
+def _way(
+    lattice: _Lattice, starts: Sequence[_Port], goals: Sequence[_Port], beside_others: float
+) -> list[Point] | None:
+    """The cheapest way from one of the ports to another one's, as all its points; None if there is none.
+
+    ``beside_others`` is what a step close to another edge costs.
+    """
     ends: dict[tuple[Point, int], tuple[float, list[Point]]] = {}
     for goal in goals:
         stub = _stub(lattice, goal)
@@ -199,7 +210,7 @@ def _way(lattice: _Lattice, starts: Sequence[_Port], goals: Sequence[_Port]) -> 
             taken = lattice.crossed.get(following, 0)
             if not lattice.is_free(following) or taken & axis:
                 continue
-            beside = _BESIDE if lattice.near.get(following, 0) & axis else 0
+            beside = beside_others if lattice.near.get(following, 0) & axis else 0
             beside += _BORDER if lattice.borders.get(following, 0) & axis else 0
             price = cost + 1 + (_BEND if turn else 0) + (_CROSSING if taken else 0) + beside
             if price < best.get((following, after), price + 1):
@@ -240,14 +251,13 @@ def _place(lattice: _Lattice, way: Sequence[Point], label: str) -> Rectangle | N
     candidates = []
     for part in parts:
         (x1, y1), (x2, y2) = part
-        for share in (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8):
+        for share in (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9):
             x, y = (x1 + (x2 - x1) * share) * UNIT, (y1 + (y2 - y1) * share) * UNIT
             area = Rectangle(x - size / 2, y - LABEL_HEIGHT / 2, size, LABEL_HEIGHT)
             room = _length(part) * UNIT - (size if y1 == y2 else LABEL_HEIGHT)
             candidates.append((lattice.is_on_border(area), y1 != y2, room < 24, abs(share - 0.5), area))
-    own = set(way)
     for *_, area in sorted(candidates):
-        if _is_clear(lattice, area, own):
+        if _is_clear(lattice, area):
             return area
     return None
 
@@ -256,11 +266,11 @@ def _length(part: tuple[Point, Point]) -> int:
     return abs(part[0][0] - part[1][0]) + abs(part[0][1] - part[1][1])
 
 
-def _is_clear(lattice: _Lattice, area: Rectangle, own: set[Point]) -> bool:
-    """Whether no text, card or edge of others is in an area, and no part of the own way but where the label stands."""
-    wide = area.grown(3, 3)
-    for x in range(int(wide.x // UNIT) + 1, -int(-wide.right // UNIT)):
-        for y in range(int(wide.y // UNIT) + 1, -int(-wide.bottom // UNIT)):
-            if (x, y) in lattice.crossed or ((x, y) in lattice.blocked and (x, y) not in own):
-                return False
-    return True
+def _is_clear(lattice: _Lattice, area: Rectangle) -> bool:
+    """Whether no text, card or edge of others is in an area."""
+    wide = area.grown(3, 1)
+    return not any(wide.meets(each) for each in lattice.occupied) and not any(
+        (x, y) in lattice.crossed
+        for x in range(int(wide.x // UNIT) + 1, -int(-wide.right // UNIT))
+        for y in range(int(wide.y // UNIT) + 1, -int(-wide.bottom // UNIT))
+    )
