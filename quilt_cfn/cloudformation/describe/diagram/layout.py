@@ -108,13 +108,10 @@ class _Sizes(NamedTuple):
         return max(ratio, 1 / ratio)
 
 
-def layout(graph: Graph, room: int = 0) -> Layout:
-    """The layout of a graph: of the choices of columns, the one whose proportions are best.
-
-    ``room`` is how much wider and higher than usual the spaces between cards are.
-    """
-    tiers, gap = _tiers(graph), _network_gap(graph) + room
-    sizes = min((_sizes(graph, tiers, gap, columns, room) for columns in _choices(graph)), key=lambda each: each.misfit)
+def layout(graph: Graph) -> Layout:
+    """The layout of a graph: of the choices of columns, the one whose proportions are best."""
+    tiers, gap = _tiers(graph), _network_gap(graph)
+    sizes = min((_sizes(graph, tiers, gap, columns) for columns in _choices(graph)), key=lambda each: each.misfit)
     height = max(sizes.height, _on_lattice(sizes.width / WIDE))
     width = max(sizes.width, LEAST_WIDTH, _on_lattice(height * HIGH))
     top, bottom, spare = HEADER, height - FOOTER, width - sizes.width
@@ -123,12 +120,11 @@ def layout(graph: Graph, room: int = 0) -> Layout:
         Frame("region", f"AWS Region {graph.region}", _rectangle(sizes.left - 5, top - 5, width - 15, bottom + 5))
     ]
     x = sizes.left + UNIT
-    columns, usual = sizes.columns, GAP + room
-    between = usual
+    columns, between = sizes.columns, GAP
     if graph.zones:
         filled = any(column for row in tiers.values() for column in row)
         share = _on_lattice(spare / 2) if columns and filled else 0 if columns else spare
-        natural = _network_height(tiers, graph, room)
+        natural = _network_height(tiers, graph)
         high = min(bottom - top - TITLE - UNIT, natural * (1.5 if len(graph.zones) == 1 else 1.9))
         y = top + TITLE + _on_lattice((bottom - UNIT - top - TITLE - high) / 2)
         network = Rectangle(x - 5, y - 5, sizes.network + share - UNIT, _on_lattice(high) + 10)
@@ -140,29 +136,27 @@ def layout(graph: Graph, room: int = 0) -> Layout:
         x += 2 * UNIT
     if columns:
         between += _on_lattice(min(spare / len(columns), 80)) if len(columns) > 1 else 0
-        x += _on_lattice((spare - (between - usual) * (len(columns) - 1)) / 2)
+        x += _on_lattice((spare - (between - GAP) * (len(columns) - 1)) / 2)
     for index, column in enumerate(columns):
         frames += _stack(column, x + index * (CARD_WIDTH + between), top + TITLE, bottom - UNIT, cards)
     _place_outside(graph, graph.in_zone(OUTSIDE), cards, top, bottom)
     return Layout(width, height, cards, tuple(frames))
 
 
-def _sizes(
-    graph: Graph, tiers: dict[str, list[list[Node]]], gap: int, columns: list[list[_Block]], room: int
-) -> _Sizes:
+def _sizes(graph: Graph, tiers: dict[str, list[list[Node]]], gap: int, columns: list[list[_Block]]) -> _Sizes:
     left = MARGIN + (CARD_WIDTH + gap - UNIT if graph.in_zone(OUTSIDE) else 0)
     count = max((len(row) for row in tiers.values()), default=0)
     titles = [text.width(text.drawable(zone.title), LABEL_SIZE + 1, text.BOLD) + 60 for zone in graph.zones]
     cards = 6 * UNIT + count * CARD_WIDTH + (count - 1) * gap
     network = -(-int(max(cards, *titles)) // UNIT) * UNIT if graph.zones else 0
-    services = len(columns) * CARD_WIDTH + (len(columns) - 1) * (GAP + room) if columns else 0
+    services = len(columns) * CARD_WIDTH + (len(columns) - 1) * GAP if columns else 0
     joint = GAP - 2 * UNIT if network and services else 2 * UNIT if services else 0
     width = left + UNIT + network + joint + services + (3 * UNIT if services else UNIT) + MARGIN
-    outside = len(graph.in_zone(OUTSIDE)) * (CARD_HEIGHT + 30 + room)
+    outside = len(graph.in_zone(OUTSIDE)) * (CARD_HEIGHT + 30)
     needed = [
         LEAST_HEIGHT,
         HEADER + FOOTER + outside,
-        HEADER + FOOTER + TITLE + UNIT + _network_height(tiers, graph, room),
+        HEADER + FOOTER + TITLE + UNIT + _network_height(tiers, graph),
     ]
     needed += [HEADER + FOOTER + TITLE + 2 * UNIT + sum(block.height for block in column) for column in columns]
     return _Sizes(columns, left, network, width, max(needed))
@@ -234,13 +228,13 @@ def _after(following: dict[str, set[str]], name: str) -> set[str]:
     return found
 
 
-def _row_height(columns: Sequence[Sequence[Node]], room: int = 0) -> int:
+def _row_height(columns: Sequence[Sequence[Node]]) -> int:
     cards = max((len(each) for each in columns), default=0)
-    return TITLE + 10 + cards * (CARD_HEIGHT + 30 + room) if cards else TITLE + 20
+    return TITLE + 10 + cards * (CARD_HEIGHT + 30) if cards else TITLE + 20
 
 
-def _network_height(tiers: dict[str, list[list[Node]]], graph: Graph, room: int) -> int:
-    rows = [_row_height(tiers[zone.id], room) for zone in graph.zones]
+def _network_height(tiers: dict[str, list[list[Node]]], graph: Graph) -> int:
+    rows = [_row_height(tiers[zone.id]) for zone in graph.zones]
     return TITLE + sum(rows) + 20 * len(rows) if rows else 0
 
 

@@ -29,8 +29,6 @@ TITLE_SIZES = (20, 18, 16)
 NAME_SIZE, DETAIL_SIZE, FRAME_SIZE = 13, 11.5, 12.5
 ICON = 36
 _ARROW = 8
-_ROOMS = (20, 40, 80, 120)
-"""How much more room between cards is tried, one after the other, where edges or their labels find no place."""
 _FRAME_LINES = {"region": ' stroke-width="1.5" stroke-dasharray="6 4"', "group": ""}
 
 
@@ -67,27 +65,18 @@ class Scene(NamedTuple):
 
 def scene(graph: Graph) -> Scene:
     """All that is drawn of a graph."""
-    placed, titles, drawn = _routed(graph, 0)
-    for room in _ROOMS:
-        if len(drawn) == len(graph.edges) and all(lane.place or not lane.label for lane in drawn):
-            break
-        placed, titles, drawn = _routed(graph, room)
+    placed = layout(graph)
+    titles = [_frame_title(frame) for frame in placed.frames]
+    texts = [label.area.grown(2, 2) for label in titles]
+    texts.append(Rectangle(0, 0, placed.width, HEADER - 10))
+    texts.append(Rectangle(0, placed.height - FOOTER + 5, placed.width, FOOTER))
+    drawn = lanes(placed, graph.edges, texts)
     icons = {name: Rectangle(card.x + 8, card.y + 12, ICON, ICON) for name, card in placed.cards.items()}
     inside = [label for name, card in placed.cards.items() for label in _card_labels(graph.nodes[name], card)]
     ports = [_port_label(lane) for lane in drawn if lane.place]
     missing = len(graph.edges) - len(drawn)
     surroundings = [*_surroundings(graph, placed, missing), *_nothing(graph, placed)]
     return Scene(graph, placed, drawn, (*titles, *inside, *ports, *surroundings), icons)
-
-
-def _routed(graph: Graph, room: int) -> tuple[Layout, list[Label], tuple[Lane, ...]]:
-    """The layout with so much room more than usual, the titles of its frames, and its lanes."""
-    placed = layout(graph, room)
-    titles = [_frame_title(frame) for frame in placed.frames if frame.title]
-    texts = [label.area.grown(2, 2) for label in titles]
-    texts.append(Rectangle(0, 0, placed.width, HEADER - 10))
-    texts.append(Rectangle(0, placed.height - FOOTER + 5, placed.width, FOOTER))
-    return placed, titles, lanes(placed, graph.edges, texts)
 
 
 def _frame_title(frame: Frame) -> Label:
