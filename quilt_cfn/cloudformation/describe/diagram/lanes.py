@@ -16,7 +16,7 @@ from quilt_cfn.cloudformation.describe.diagram.graph import Edge, label_of
 from quilt_cfn.cloudformation.describe.diagram.layout import LABEL_SIZE, UNIT, Layout, Rectangle
 
 LABEL_HEIGHT = 16
-_BEND, _CROSSING, _BESIDE, _BORDER = 4.0, 5.0, 0.6, 1.5
+_BEND, _CROSSING, _BESIDE, _BORDER, _FAINT = 4.0, 5.0, 0.6, 1.5, 0.4
 """What a bend, a crossing, and a step close to another edge or to a border cost, in steps."""
 _APART = 4.0
 """What a step close to another edge costs an edge with a label, which needs room."""
@@ -49,9 +49,10 @@ class _Lattice:
         self.frames = [frame.area for frame in layout.frames]
         self.borders: dict[Point, int] = {}
         """Point -> 1 if a horizontal line there would run close to a border, 2 for a vertical one."""
+        self.faint: dict[Point, int] = {}
+        """The same about the borders of groups, which are hardly seen."""
         for frame in layout.frames:
-            if frame.kind != "group":  # their borders are faint
-                self._mark_borders(frame.area)
+            self._mark_borders(frame.area, self.faint if frame.kind == "group" else self.borders)
         self.occupied = [*layout.cards.values(), *texts]
         """Cards and texts, labels among them."""
         for card in layout.cards.values():
@@ -64,15 +65,15 @@ class _Lattice:
             for y in range(int(area.y // UNIT) + 1, -int(-area.bottom // UNIT)):
                 self.blocked.add((x, y))
 
-    def _mark_borders(self, frame: Rectangle) -> None:
+    def _mark_borders(self, frame: Rectangle, borders: dict[Point, int]) -> None:
         columns = [round((x + off) / UNIT) for x in (frame.x, frame.right) for off in (-4.9, 4.9)]
         rows = [round((y + off) / UNIT) for y in (frame.y, frame.bottom) for off in (-4.9, 4.9)]
         for x in columns:
             for y in range(min(rows), max(rows) + 1):
-                self.borders[x, y] = self.borders.get((x, y), 0) | 2
+                borders[x, y] = borders.get((x, y), 0) | 2
         for y in rows:
             for x in range(min(columns), max(columns) + 1):
-                self.borders[x, y] = self.borders.get((x, y), 0) | 1
+                borders[x, y] = borders.get((x, y), 0) | 1
 
     def is_free(self, point: Point) -> bool:
         x, y = point
@@ -212,6 +213,7 @@ def _way(
                 continue
             beside = beside_others if lattice.near.get(following, 0) & axis else 0
             beside += _BORDER if lattice.borders.get(following, 0) & axis else 0
+            beside += _FAINT if lattice.faint.get(following, 0) & axis else 0
             price = cost + 1 + (_BEND if turn else 0) + (_CROSSING if taken else 0) + beside
             if price < best.get((following, after), price + 1):
                 best[following, after], came[following, after] = price, key
