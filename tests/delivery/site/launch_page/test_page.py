@@ -101,6 +101,15 @@ def test_a_region_that_lacks_something_is_refused_by_the_rules(page):
     )
 
 
+def test_a_size_that_the_region_lacks_is_refused_as_soon_as_it_is_chosen(page):
+    page.locator("#region").select_option("eu-north-1")
+    page.evaluate("document.getElementById('InstanceType').closest('details').open = true")
+    page.locator("#InstanceType").select_option("t2.small")
+    assert error_of(page, "InstanceType") == "This Region does not offer t2: choose another type, for example t3.small."
+    page.locator("#InstanceType").select_option("t3.small")
+    assert error_of(page, "InstanceType") == ""
+
+
 def test_a_certificate_of_another_region_is_noticed(page):
     fill_in(page, {**EXAMPLE, "CertificateArn": EXAMPLE["CertificateArn"].replace(REGION, "us-east-1")})
     assert error_of(page, "CertificateArn") == "This is in us-east-1, and the stack would be in eu-west-1."
