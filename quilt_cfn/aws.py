@@ -27,13 +27,13 @@ CONNECTIONS = 32
 LARGEST_ANSWERS = {
     "s3": 2 * 1024 * 1024,
     "marketplace-catalog": 16 * 1024 * 1024,
-    **dict.fromkeys(("sts", "cloudformation", "rds", "ec2", "autoscaling", "logs"), 2 * 1024 * 1024),
+    **dict.fromkeys(("sts", "cloudformation", "rds", "ec2", "autoscaling", "logs", "pricing"), 2 * 1024 * 1024),
 }
 """Service -> the most bytes of an answer, beside the files that are read as a stream.
 
 The largest that are asked for are a page with a thousand of our keys and the document of a product with a hundred
 versions: half of that. In memory an answer of S3 takes up to forty times as much as its XML. Of the others, the largest
-is a page with a hundred events of a stack: a tenth."""
+is a page with a hundred events of a stack, or with a hundred products of the price list: a fifth."""
 
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
 """The codes of the errors that say that the credentials lack a permission; S3 answers HEAD with the status alone."""

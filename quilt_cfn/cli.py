@@ -18,6 +18,7 @@ from quilt_cfn.commands import (
     build,
     check,
     check_image,
+    cost,
     diagram,
     docs,
     images,
@@ -32,7 +33,21 @@ from quilt_cfn.commands.arguments import STANDARD_OUTPUT, Parser
 from quilt_cfn.errors import UserError
 from quilt_cfn.text import printable
 
-COMMANDS = (build, check, lint, docs, diagram, images, check_image, release, publish, verify, marketplace, rehearse)
+COMMANDS = (
+    build,
+    check,
+    lint,
+    docs,
+    diagram,
+    cost,
+    images,
+    check_image,
+    release,
+    publish,
+    verify,
+    marketplace,
+    rehearse,
+)
 
 TRACEBACK = "QUILT_CFN_TRACEBACK"
 """The environment variable with which an error that nobody foresaw is shown with its traceback, and exits with 1."""

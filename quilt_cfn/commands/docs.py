@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from quilt_cfn.commands.arguments import TEMPLATES, add_command, print_lines
 from quilt_cfn.commands.checkout import find_own_checkout
-from quilt_cfn.editions import EDITIONS, MARKETPLACE
+from quilt_cfn.editions import EDITIONS, MARKETPLACE, REGISTRY
 
 if TYPE_CHECKING:
     from quilt_cfn.cloudformation.launch import Launch
@@ -89,7 +89,7 @@ def pages(templates: Path) -> dict[str, str]:
 
 def _blocks(editions: dict[str, dict[str, Any]]) -> dict[str, Callable[[], str]]:
     """The blocks of the guide's pages that are made from the templates: name -> what makes the Markdown of it."""
-    from quilt_cfn.cloudformation.describe import rules, tables
+    from quilt_cfn.cloudformation.describe import cost, rules, tables
     from quilt_cfn.commands.explanations import FAMILIES
 
     launches = _with_every_option(editions)
@@ -100,6 +100,7 @@ def _blocks(editions: dict[str, dict[str, Any]]) -> dict[str, Callable[[], str]]
         "ports": lambda: tables.ports(launches),
         "policies": lambda: tables.policies(launches),
         "checks": lambda: rules.summary(FAMILIES),
+        "cost": lambda: cost.table(_sizes(editions)),
     }
 
 
@@ -110,6 +111,16 @@ def _with_every_option(editions: dict[str, dict[str, Any]]) -> dict[str, Launch]
 
     every_option = read_contract().parameter_sets["options"]
     return {name: evaluate(template, values_for(template, every_option)) for name, template in editions.items()}
+
+
+def _sizes(editions: dict[str, dict[str, Any]]) -> dict[str, Launch]:
+    """A launch of the edition that is documented in the sizes that it has: small and large."""
+    from quilt_cfn.cloudformation.launch import evaluate, values_for
+    from quilt_cfn.inputs.contract import read_contract
+
+    template, sets = editions[REGISTRY.name], read_contract().parameter_sets
+    sizes = {"small": sets["documented"], "large": sets["documented-large"]}
+    return {size: evaluate(template, values_for(template, values)) for size, values in sizes.items()}
 
 
 def _accepted_findings(editions: dict[str, dict[str, Any]]) -> str:

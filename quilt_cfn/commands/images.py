@@ -69,8 +69,8 @@ def _try(options: argparse.Namespace) -> int:
     """Run the registry's images on this computer, with the stack's own variables, files and options.
 
     PostgreSQL, S3, a mail service and a load balancer run beside them. Each line of what images have to offer in
-    docs/guide/open-source.md is tried; exits with 1 when one does not fit. All that was made is removed at the end, and when
-    it is interrupted.
+    docs/guide/open-source.md is tried; exits with 1 when one does not fit. All that was made is removed at the end, and
+    when it is interrupted.
     """
     from quilt_cfn.delivery.images.trial import POSTGRES, try_images
     from quilt_cfn.inputs.contract import read_contract

@@ -20,6 +20,7 @@ def made():
 
 PAGES = [
     "docs/guide/accepted-findings.md",
+    "docs/guide/cost.md",
     "docs/guide/decisions.md",
     "docs/guide/lifecycle.md",
     "docs/guide/monitoring.md",

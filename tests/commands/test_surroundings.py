@@ -40,6 +40,7 @@ EXIT_CODES = {
     "build": 0,
     "check": 1,
     "check-image": 1,  # the checkout is no image
+    "cost": 0,
     "diagram": 0,
     "docs": 0,
     "images": 2,  # it takes a step

@@ -1,0 +1,185 @@
+"""Asking AWS's price list: what it answers is looked at before it becomes a price."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from quilt_cfn import aws
+from quilt_cfn.cloudformation.facts.prices import prices, read, written
+from quilt_cfn.delivery.prices.refresh import FILE, query, refresh
+from quilt_cfn.errors import UserError
+from tests.delivery.prices.answers import product
+
+OLD = read("""\
+key,region,unit,usd,date,grade,source
+ec2/t3.small,us-east-1,hour,0.0200,2024-07-01,D,https://example.com/old
+""")
+
+
+class PriceList(ThreadingHTTPServer):
+    """An AWS Price List API on this computer; ``pages`` are what it answers, one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.pages: list[Any] = []
+        self.asked: list[dict[str, Any]] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: PriceList
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        self.server.asked.append(json.loads(self.rfile.read(length)))
+        page = self.server.pages.pop(0) if len(self.server.pages) > 1 else self.server.pages[0]
+        status, body = (200, page) if not isinstance(page, tuple) else page
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing is printed."""
+
+
+@pytest.fixture
+def price_list(monkeypatch) -> Iterator[PriceList]:
+    with PriceList() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_PRICING", f"http://127.0.0.1:{server.server_address[1]}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        aws._session.cache_clear()  # a session keeps the credentials that it has found
+        yield server
+        aws._session.cache_clear()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    (tmp_path / FILE).parent.mkdir(parents=True)
+    (tmp_path / FILE).write_text(written(OLD), encoding="utf-8")
+    return tmp_path
+
+
+def refreshed(checkout) -> tuple[list[str], Any]:
+    lines = [*refresh(checkout)]
+    (price,) = read((checkout / FILE).read_text(encoding="utf-8"))
+    return lines, price
+
+
+def answer(*products: dict[str, Any], **more: str) -> dict[str, Any]:
+    return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(each) for each in products], **more}
+
+
+def test_a_price_gets_the_figure_of_aws_with_todays_date(price_list, checkout):
+    price_list.pages = [answer(product())]
+    lines, price = refreshed(checkout)
+    assert lines[0] == "ec2/t3.small in us-east-1: was 0.02, is 0.0208"
+    assert (price.usd, price.grade, price.source) == (0.0208, "A", "AWS Price List API")
+    assert price.date > "2026-11-27"
+
+
+def test_it_is_asked_for_this_thing_in_this_region(price_list, checkout):
+    price_list.pages = [answer(product())]
+    refreshed(checkout)
+    (asked,) = price_list.asked
+    assert asked["ServiceCode"] == "AmazonEC2"
+    wanted = {each["Field"]: each["Value"] for each in asked["Filters"]}
+    assert wanted == {
+        "instanceType": "t3.small",
+        "operatingSystem": "Linux",
+        "tenancy": "Shared",
+        "preInstalledSw": "NA",
+        "capacitystatus": "Used",
+        "regionCode": "us-east-1",
+    }
+
+
+def test_the_answer_may_be_on_a_later_page(price_list, checkout):
+    price_list.pages = [answer(NextToken="more"), answer(product())]
+    assert refreshed(checkout)[1].usd == 0.0208
+    assert price_list.asked[1]["NextToken"] == "more"
+
+
+def test_of_several_tiers_the_first_that_is_not_free_counts(price_list, checkout):
+    price_list.pages = [answer(product(tiers={"0": "0.0", "10": "0.0208", "1000": "0.01"}))]
+    assert refreshed(checkout)[1].usd == 0.0208
+
+
+REFUSED = {
+    "nothing": ([answer()], "has no such thing there"),
+    "another usage type": ([answer(product(usagetype="UnusedBox:t3.small"))], "has no such thing there"),
+    "another Region": ([answer(product(regionCode="eu-west-1"))], "has no such thing there"),
+    "Windows": ([answer(product(operatingSystem="Windows"))], "has no such thing there"),
+    "only reserved": ([answer({**product(), "terms": {"Reserved": product()["terms"]["OnDemand"]}})], "no such thing"),
+    "two prices": ([answer(product(), product(tiers={"0": "0.03"}))], "has 2 prices for it"),
+    "another unit": ([answer(product(unit="Quantity"))], "is for Quantity, not for Hrs"),
+    "another currency": ([answer(product(currency="CNY"))], "in another currency"),
+    "free": ([answer(product(tiers={"0": "0.0000000000"}))], "says that it is free"),
+    "far from the old one": ([answer(product(tiers={"0": "2.5"}))], "too far from it"),
+    "no JSON": ([{"PriceList": ["{"]}], "has no such thing there"),
+    "another shape": ([{"PriceList": ["[]", "3", json.dumps({"product": [], "terms": 3})]}], "has no such thing there"),
+    "endless": ([answer(NextToken="more")], "more than 20 pages"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_what_was_asked_for_changes_nothing(price_list, checkout, name):
+    price_list.pages, why = REFUSED[name]
+    lines, price = refreshed(checkout)
+    assert lines[0].startswith("ec2/t3.small in us-east-1: stays 0.02 of 2024-07-01, because ")
+    assert why in lines[0]
+    assert price == OLD[0]
+    assert lines[1].endswith("prices.csv: unchanged")
+
+
+FAULTS = {
+    "throttled": (400, {"__type": "ThrottlingException", "message": "Rate exceeded"}),
+    "denied": (400, {"__type": "AccessDeniedException", "message": "no pricing:GetProducts"}),
+    "a page of HTML": (200, b"<html>"),
+    "cut off": (200, b'{"PriceList": ["'),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_is_no_answer_is_one_sentence_and_nothing_is_written(price_list, checkout, name):
+    price_list.pages = [FAULTS[name]]
+    before = (checkout / FILE).read_bytes()
+    with pytest.raises(UserError, match=r"AWS's price list could not be asked for ec2/t3\.small in us-east-1"):
+        list(refresh(checkout))
+    assert (checkout / FILE).read_bytes() == before
+
+
+def test_without_credentials_it_says_so(price_list, checkout, monkeypatch, tmp_path):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    price_list.pages = [answer(product())]
+    with pytest.raises(UserError) as error:
+        list(refresh(checkout))
+    assert "credentials" in error.value.what.lower() + error.value.next_step.lower()
+    assert price_list.asked == []
+
+
+def test_every_price_that_there_is_can_be_asked_for():
+    for each in prices().values():
+        assert query(each.key), each.key
+
+
+def test_a_table_that_is_none_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match=r"prices\.csv could not be read"):
+        list(refresh(tmp_path))
