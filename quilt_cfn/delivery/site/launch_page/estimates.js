@@ -65,15 +65,28 @@ function spoken(seconds) {
   return seconds < 100 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }
 
+/** An item of a list: where a price is from, and when it was true. */
+function sourceOf({ source, date }) {
+  if (!/^https:/.test(source)) return make("li", {}, `${source}, ${date}`);
+  const { host, pathname } = new URL(source);
+  const [owner, repository, ...rest] = pathname.split("/").filter(Boolean);
+  const text = [host, owner, repository].filter(Boolean).join("/");
+  const link = make("a", { href: source, target: "_blank", rel: "noopener noreferrer" }, `${text} ${rest.at(-1) ?? ""}`.trim());
+  return make("li", {}, link, `, ${date}`);
+}
+
 function showCost(model, values) {
   byId("cost").hidden = byId("cost-summary").hidden = !model;
   if (!model) return;
   const { items, total, unknown } = costOf(model, values);
-  const missing = unknown ? `${count(unknown, "price")} unknown in ${region().name}` : "";
+  const missing = unknown ? `${count(unknown, "price")} unknown` : "";
   byId("cost-figure").replaceChildren(`${dollars.format(total)} a month`, make("small", {}, missing));
-  byId("cost-text").textContent = unknown
-    ? `${dollars.format(total)} a month for what has a known price. ${missing}: quilt-cfn cost --refresh asks AWS.`
-    : `${dollars.format(total)} a month in ${region().name}, before taxes and discounts.`;
+  const calculator = { href: "https://calculator.aws/", target: "_blank", rel: "noopener noreferrer" };
+  const elsewhere = [` ${missing} in ${region().name}: see the `, make("a", calculator, "AWS Pricing Calculator"), "."];
+  byId("cost-text").replaceChildren(
+    `${dollars.format(total)} a month for what has a known price, before taxes and discounts.`,
+    ...(unknown ? elsewhere : []),
+  );
   const rows = items.map(({ part, what, quantity, unit, amount, grade }) =>
     make(
       "tr",
@@ -86,9 +99,9 @@ function showCost(model, values) {
     ),
   );
   byId("cost-rows").replaceChildren(...rows);
-  const sources = new Set(items.filter(({ price }) => price !== null).map(({ source, date }) => `${source}, ${date}`));
-  const grades = Object.entries(model.grades).map(([grade, meaning]) => `${grade}: ${meaning}`);
-  byId("cost-sources").replaceChildren(...[...grades, ...sources].map((text) => make("li", {}, text)));
+  const sources = new Map(items.filter(({ price }) => price !== null).map((item) => [item.source + item.date, item]));
+  const grades = Object.entries(model.grades).map(([grade, meaning]) => make("li", {}, `${grade}: ${meaning}`));
+  byId("cost-sources").replaceChildren(...grades, ...[...sources.values()].map(sourceOf));
   byId("cost-excluded").replaceChildren(...model.excluded.map((text) => make("li", {}, text)));
 }
 

@@ -74,5 +74,4 @@ DURATION: DurationModel = {
     "source": "Measured by nobody.",
 }
 
-COSTS = dict.fromkeys(EDITIONS, COST)
 DURATIONS = dict.fromkeys(EDITIONS, DURATION)
