@@ -27,6 +27,7 @@ from quilt_cfn.commands import (
     publish,
     rehearse,
     release,
+    timeline,
     verify,
 )
 from quilt_cfn.commands.arguments import STANDARD_OUTPUT, Parser
@@ -40,6 +41,7 @@ COMMANDS = (
     docs,
     diagram,
     cost,
+    timeline,
     images,
     check_image,
     release,

@@ -89,7 +89,7 @@ def pages(templates: Path) -> dict[str, str]:
 
 def _blocks(editions: dict[str, dict[str, Any]]) -> dict[str, Callable[[], str]]:
     """The blocks of the guide's pages that are made from the templates: name -> what makes the Markdown of it."""
-    from quilt_cfn.cloudformation.describe import cost, rules, tables
+    from quilt_cfn.cloudformation.describe import cost, rules, tables, timeline
     from quilt_cfn.commands.explanations import FAMILIES
 
     launches = _with_every_option(editions)
@@ -101,6 +101,7 @@ def _blocks(editions: dict[str, dict[str, Any]]) -> dict[str, Callable[[], str]]
         "policies": lambda: tables.policies(launches),
         "checks": lambda: rules.summary(FAMILIES),
         "cost": lambda: cost.table(_sizes(editions)),
+        "timeline": lambda: timeline.table(_documented(editions)),
     }
 
 
@@ -111,6 +112,15 @@ def _with_every_option(editions: dict[str, dict[str, Any]]) -> dict[str, Launch]
 
     every_option = read_contract().parameter_sets["options"]
     return {name: evaluate(template, values_for(template, every_option)) for name, template in editions.items()}
+
+
+def _documented(editions: dict[str, dict[str, Any]]) -> dict[str, Launch]:
+    """A launch of each edition with the values that have to be filled in, and no option."""
+    from quilt_cfn.cloudformation.launch import evaluate, values_for
+    from quilt_cfn.inputs.contract import read_contract
+
+    values = read_contract().parameter_sets["documented"]
+    return {name: evaluate(template, values_for(template, values)) for name, template in editions.items()}
 
 
 def _sizes(editions: dict[str, dict[str, Any]]) -> dict[str, Launch]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quilt_cfn.commands.arguments import TEMPLATES
 from quilt_cfn.commands.checkout import find_own_checkout
@@ -56,7 +57,7 @@ def read(options: argparse.Namespace) -> OneTemplate:
 
     Raises ``UserError`` for a file that is not a template, and for values that CloudFormation would refuse.
     """
-    from quilt_cfn.cloudformation.launch import EMPTY_CONTRACT, ValidationError, evaluate, values_for
+    from quilt_cfn.cloudformation.launch import EMPTY_CONTRACT, values_for
     from quilt_cfn.cloudformation.template.read import read_template
     from quilt_cfn.inputs import cli_parameters
     from quilt_cfn.inputs.contract import read_contract
@@ -71,12 +72,28 @@ def read(options: argparse.Namespace) -> OneTemplate:
         values = values_for(template, contract.parameter_sets[DOCUMENTED]) | values
     else:
         template, contract = read_template(_file(name)).data, EMPTY_CONTRACT
+    return OneTemplate(name, _launch(template, values, region), contract)
+
+
+def launch_again(file: Path, one: OneTemplate) -> Launch:
+    """A launch of another template with the same values, as far as it declares them. Raises ``UserError``."""
+    from quilt_cfn.cloudformation.template.coerce import map_at
+    from quilt_cfn.cloudformation.template.read import read_template
+
+    template = read_template(_file(str(file))).data
+    declared = map_at(template, "Parameters")
+    values = {name: value for name, value in one.launch.parameter_values.items() if name in declared}
+    return _launch(template, values, one.launch.region)
+
+
+def _launch(template: Mapping[str, Any], values: Mapping[str, Any], region: str) -> Launch:
+    from quilt_cfn.cloudformation.launch import ValidationError, evaluate
+
     try:
-        launch = evaluate(template, values, region, allow_missing=True)
+        return evaluate(template, values, region, allow_missing=True)
     except ValidationError as refused:
         what = f"CloudFormation would refuse this launch in {region}: {str(refused).rstrip('.')}."
         raise UserError(what, "Change the values with --parameters, or name another --region.") from None
-    return OneTemplate(name, launch, contract)
 
 
 def _file(name: str) -> Path:

@@ -19,7 +19,7 @@ from quilt_cfn.stack import (
 
 
 def immutable_properties(release: Release) -> tuple[ImmutableProperty, ...]:
-    """What must never change in any later release, each declared where its resource is made; docs/guide/decisions.md."""
+    """What must never change in a later release, each declared where its resource is made; docs/guide/decisions.md."""
     return (
         *database.immutable_properties(release),
         *storage.IMMUTABLE,

@@ -27,6 +27,7 @@ PAGES = [
     "docs/guide/parameters.md",
     "docs/guide/resources.md",
     "docs/guide/security.md",
+    "docs/guide/time.md",
     "docs/rules.md",
     "marketplace/usage-instructions.txt",
     *(f"docs/guide/pictures/{name}-{theme}.svg" for name in TEMPLATE_FILES for theme in ("light", "dark")),

@@ -57,6 +57,7 @@ EXIT_CODES = {
     "publish": 0,
     "rehearse": 0,  # which prints the plan
     "release": 2,  # this checkout has no commit
+    "timeline": 0,
     "verify": 0,
 }
 """How they exit in ordinary surroundings."""

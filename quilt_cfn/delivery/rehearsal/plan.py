@@ -51,7 +51,8 @@ STEPS = (
         "launch",
         "Executes the change set: one stack with everything that a customer gets.",
         "The stack comes up: database, boot, targets, address and signal work together. Then the stack is protected.",
-        "docs/guide/instance.md, “How an instance starts”; docs/guide/lifecycle.md, “Somebody deletes the stack by mistake”",
+        "docs/guide/instance.md, “How an instance starts”; "
+        "docs/guide/lifecycle.md, “Somebody deletes the stack by mistake”",
         typical=25,
         longest=120,
         stacks=1,
@@ -70,7 +71,8 @@ STEPS = (
         "failed-update",
         "Updates the stack to a mail server that does not exist, and waits for the rollback.",
         "The new instance fails in the step try-mail, the rollback succeeds, and the instance before it serves on.",
-        "docs/guide/lifecycle.md, “An update fails”; docs/guide/decisions.md, “One instance is an Auto Scaling group of one”",
+        "docs/guide/lifecycle.md, “An update fails”; "
+        "docs/guide/decisions.md, “One instance is an Auto Scaling group of one”",
         typical=20,
         longest=150,
         needs=("launch",),
@@ -99,8 +101,8 @@ STEPS = (
         "clear-snapshot",
         "Updates the second stack so that it no longer names the snapshot.",
         "Clearing DBSnapshotIdentifier replaces no database.",
-        "docs/guide/recovery.md, “What an update does to the fields”; docs/guide/decisions.md, “The same database with and without "
-        "a snapshot”",
+        "docs/guide/recovery.md, “What an update does to the fields”; "
+        "docs/guide/decisions.md, “The same database with and without a snapshot”",
         typical=5,
         longest=60,
         needs=("restore",),

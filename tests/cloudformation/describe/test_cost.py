@@ -79,7 +79,7 @@ def test_what_nothing_is_known_of_is_named_and_not_zero():
 def test_an_unknown_price_is_in_no_total(documented_launch):
     found = estimate(documented_launch)
     assert found.unknown == ()
-    assert found.total == pytest.approx(sum(item.usd for item in found.items))
+    assert found.total == pytest.approx(sum(item.usd or 0 for item in found.items))
     other = evaluate(documented_launch.template, documented_launch.parameter_values, "eu-central-1")
     assert estimate(other).total == 0
     assert len(estimate(other).unknown) == len(found.items)
