@@ -8,18 +8,16 @@ its own address. What it computes about a launch, it computes from the templates
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from quilt_cfn.cloudformation.describe import cost
+from quilt_cfn.cloudformation.describe import cost, timeline
 from quilt_cfn.cloudformation.facts import availability, partitions
 from quilt_cfn.cloudformation.launch.contract import Contract, values_for
 from quilt_cfn.cloudformation.template.coerce import map_at
 from quilt_cfn.delivery.product import GUIDE, LAUNCH_PAGE, PRODUCT
 from quilt_cfn.delivery.site.frame import fill
 from quilt_cfn.delivery.site.launch_page.form import FormField, form
-from quilt_cfn.delivery.site.launch_page.models import DurationModel
 from quilt_cfn.delivery.site.launch_page.pictures import SHAPING, pictures
 from quilt_cfn.editions import EDITIONS, MachineImage
 from quilt_cfn.inputs.release import DRAFT, Release
@@ -27,21 +25,14 @@ from quilt_cfn.inputs.release import DRAFT, Release
 IMAGE_REGION = "us-east-1"
 """Where the machine images of the product are: https://docs.aws.amazon.com/marketplace/latest/userguide/product-and-ami-policies.html"""
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 _STYLES = ("style.css", "launch_page/page.css")
 _SCRIPTS = tuple(f"launch_page/{name}.js" for name in ("parameters", "rules", "results", "estimates", "page"))
 
 
-def launch_page(
-    release: Release,
-    templates: Mapping[str, Mapping[str, Any]],
-    contract: Contract,
-    durations: Mapping[str, DurationModel] = NOTHING,
-) -> str:
+def launch_page(release: Release, templates: Mapping[str, Mapping[str, Any]], contract: Contract) -> str:
     """The page for the templates of a release: name of an edition -> its template.
 
-    ``contract`` says which connections the picture shows, and has the values with which cost is computed.
-    ``durations`` are by edition as well; without one, the page does not speak of it.
+    ``contract`` says which connections the picture shows, and has the values with which cost and duration are computed.
     """
     groups = form(templates)
     fields = [field for group in groups for field in group.fields]
@@ -55,7 +46,7 @@ def launch_page(
         editions=[EDITIONS[name] for name in templates],
         regions=_regions(),
         capabilities=" ".join(sorted({each for template in templates.values() for each in capabilities(template)})),
-        data=embedded({**_data(release, templates, contract, fields), "durations": {**durations}}),
+        data=embedded(_data(release, templates, contract, fields)),
         product=PRODUCT,
         guide=GUIDE,
         launch_page=LAUNCH_PAGE,
@@ -79,18 +70,26 @@ def _data(
         "regions": _regions(),
         "labels": {field.name: field.label for field in fields},
         "editions": {name: _edition(name, template, fields) for name, template in templates.items()},
-        "costs": {name: _cost(template, contracts[name]) for name, template in templates.items()},
+        "costs": _models(cost.model, templates, contracts),
+        "durations": _models(timeline.model, templates, contracts),
         "pictures": {"shaping": [*SHAPING], **drawn._asdict()},
     }
 
 
-def _cost(template: Mapping[str, Any], contract: Contract) -> dict[str, Any]:
-    """What launches of a template cost, as ``CostModel`` says; the contract has a value for all that may be empty."""
-    sets = contract.parameter_sets
-    optional = [name for name, declared in map_at(template, "Parameters").items() if declared.get("Default") == ""]
-    given = {name: value for each in sets.values() for name, value in values_for(template, each).items()}
-    filled_in = {name: given[name] for name in optional if name in given}
-    return cost.model(template, values_for(template, sets.get("documented", {})), filled_in)
+def _models(
+    model: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], dict[str, Any]],
+    templates: Mapping[str, Mapping[str, Any]],
+    contracts: Mapping[str, Contract],
+) -> dict[str, dict[str, Any]]:
+    """Edition -> a model of its launches, as ``models`` describes it; the contracts fill in what may be empty."""
+    found = {}
+    for name, template in templates.items():
+        sets = contracts[name].parameter_sets
+        given = {key: value for each in sets.values() for key, value in values_for(template, each).items()}
+        declared = map_at(template, "Parameters")
+        filled_in = {key: value for key, value in given.items() if map_at(declared, key).get("Default") == ""}
+        found[name] = model(template, values_for(template, sets.get("documented", {})), filled_in)
+    return found
 
 
 def _edition(name: str, template: Mapping[str, Any], fields: list[FormField]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from quilt_cfn.delivery.site.launch_page.page import launch_page
 from quilt_cfn.inputs.contract import read_contract
 from tests.browser import OpenPage, record_faults
 from tests.delivery.site.launch_page.filling import PUBLISHED
-from tests.delivery.site.launch_page.models import DURATIONS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def launch_html(release, templates) -> str:
-    return launch_page(release, templates, read_contract(), DURATIONS)
+    return launch_page(release, templates, read_contract())
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,8 @@
-"""Models of cost and duration that have one of everything that a model may have; their figures are nobody's."""
+"""A model of cost that has one of everything that such a model may have; its figures are nobody's."""
 
 from __future__ import annotations
 
-from quilt_cfn.delivery.site.launch_page.models import CostModel, CostRow, DurationModel, DurationRow
-from quilt_cfn.editions import EDITIONS
+from quilt_cfn.delivery.site.launch_page.models import CostModel, CostRow
 
 SIZES = {"t3.small": 0.02, "t3.medium": 0.04, "t3.large": 0.08, "t2.small": 0.02, "m5.large": 0.1, "m6i.large": 0.1}
 
@@ -53,25 +52,3 @@ COST: CostModel = {
     "grades": {"B": "a public file that was generated from AWS's price list"},
     "excluded": ["Taxes and support.", "What people download from the registry."],
 }
-
-
-def launch(low: float, typical: float, high: float) -> DurationRow:
-    return {
-        "low": low,
-        "typical": typical,
-        "high": high,
-        "steps": [
-            {"what": "Network", "start": 0, "low": 20, "typical": 30, "high": 60},
-            {"what": "Database", "start": 30, "low": low - 100, "typical": typical - 120, "high": high - 160},
-            {"what": "First boot", "start": typical - 90, "low": 80, "typical": 90, "high": 100},
-        ],
-    }
-
-
-DURATION: DurationModel = {
-    "by": ["DBSnapshotIdentifier?"],
-    "rows": {"no": launch(600, 900, 1500), "yes": launch(900, 1500, 3000)},
-    "source": "Measured by nobody.",
-}
-
-DURATIONS = dict.fromkeys(EDITIONS, DURATION)

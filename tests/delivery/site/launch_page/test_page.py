@@ -31,7 +31,6 @@ from tests.delivery.site.launch_page.filling import (
     fill_in,
     title,
 )
-from tests.delivery.site.launch_page.models import DURATIONS
 
 TYPED = {"DBPassword": "Zw3i&Un-d'\\fuenf", "SmtpPassword": 'S3chs"und<7>{acht}\\'}
 
@@ -490,7 +489,7 @@ def test_without_javascript_the_parameters_are_explained_and_the_commands_shown(
 
 
 def test_the_same_release_gives_the_same_bytes(release, templates, launch_html):
-    assert launch_page(release, templates, read_contract(), DURATIONS) == launch_html
+    assert launch_page(release, templates, read_contract()) == launch_html
 
 
 def test_nothing_in_the_file_loads_or_sends_anything(launch_html):
