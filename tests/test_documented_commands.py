@@ -149,6 +149,8 @@ PREPARED: Mapping[str, str] = {
     "openssl pkeyutl -sign -inkey quilt.key -rawin -in SHA256SUMS -out SHA256SUMS.sig",
     "docs/guide/rotation.md": "certificate=arn:aws:acm:us-east-1:111122223333:certificate/example\n"
     "touch certificate.pem key.pem chain.pem",
+    "docs/guide/time.md": f"cp {ROOT}/templates/quilt-registry.yaml old.yaml\n"
+    "sed 's/VolumeSize: 20/VolumeSize: 30/' old.yaml >new.yaml",
     "docs/guide/upgrade.md": "template=https://example-artifacts.s3.us-east-1.amazonaws.com/template.yaml",
 }
 """Page -> what its reader has or fills in, as commands."""
