@@ -19,6 +19,8 @@ from tests.documents import GUIDE, ROOT, Page, guide, pages
 OFFICIAL = {
     "aws.amazon.com",
     "calculator.aws",
+    "console.aws.amazon.com",
+    "console.aws.amazon.com",
     "docs.aws.amazon.com",
     "repost.aws",  # AWS's own knowledge center
 }
