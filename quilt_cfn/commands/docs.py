@@ -96,6 +96,7 @@ def _blocks(editions: dict[str, dict[str, Any]]) -> dict[str, Callable[[], str]]
     return {
         "parameters": lambda: tables.parameters(editions),
         "resources": lambda: tables.resources(launches),
+        "bucket": lambda: tables.properties(editions, "Bucket"),
         "outputs": lambda: tables.outputs(launches),
         "ports": lambda: tables.ports(launches),
         "policies": lambda: tables.policies(launches),

@@ -96,6 +96,14 @@ def _resources(launch: Launch) -> Iterator[tuple[str, str, str]]:
         yield launch.type_of(name), name, _STAYS.get(as_text(resource.get("DeletionPolicy", "")), "")
 
 
+def properties(templates: Templates, name: str) -> str:
+    """The properties of one resource, as the templates have them."""
+    return "\n\n".join(
+        f"{only and f'{only}as follows.'}\n\n```yaml\n{text}```"
+        for text, only in _shared(templates, lambda each: [to_yaml(map_at(each, "Resources", name, "Properties"))])
+    )
+
+
 def outputs(launches: Launches) -> str:
     """Every output in its order."""
     rows = [(f"`{name}`", f"{only}{text}") for (name, text), only in _shared(launches, _outputs)]

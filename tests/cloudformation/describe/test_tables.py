@@ -89,6 +89,10 @@ def test_what_only_one_edition_has_says_so_and_what_stays_too():
     assert "| `EC2::SecurityGroup` | 1 | `Shop` |" in tables.resources(LAUNCHES).splitlines()
 
 
+def test_the_properties_of_a_resource_are_those_of_the_template():
+    assert "GroupDescription: Shop\n" in tables.properties(TEMPLATES, "Shop")
+
+
 def test_every_output_is_there():
     assert tables.outputs(LAUNCHES).splitlines()[2:] == ["| `Door` | Where to go in |"]
 
