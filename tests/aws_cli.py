@@ -116,7 +116,8 @@ def example(shape: Any, seen: tuple[str, ...] = ()) -> Any:
         return {name: example(each, inside) for name, each in shape.members.items() if not _MORE.fullmatch(name)}
     if shape.type_name == "list":
         return [example(shape.member, inside)]
-    return {"string": "text", "boolean": True, "timestamp": "2027-01-01"}.get(shape.type_name, 1)
+    text = "text".ljust(shape.metadata.get("min", 0), "x")  # the CLI looks at the length of what it is given again
+    return {"string": text, "boolean": True, "timestamp": "2027-01-01"}.get(shape.type_name, 1)
 
 
 _MORE = re.compile("(Next|Pagination|Continuation)?(Token|Marker)|IsTruncated")

@@ -113,6 +113,20 @@ EXECUTED: Mapping[str, Mapping[str, str]] = {
         "aws ": HERE,
     },
     "docs/releasing.md": {"": RELEASING},
+    "docs/guide/dns.md": {"dig ": "takes a public name server and records"},
+    "docs/guide/first-administrator.md": {
+        "sudo ": "tests/boot/test_boot.py executes it as ec2-user",
+        "./create_admin.sh": "tests/boot/test_boot.py",
+        "aws ssm start-session ": "takes an instance, and the plugin of Session Manager",
+        "ssh ": "takes an instance",
+    },
+    "docs/guide/launch.md": {
+        "quilt-cfn check ": "tests/commands/test_check.py::test_any_template_is_checked_as_one_launch",
+    },
+    "docs/guide/mail.md": {
+        "openssl s_client ": "takes Amazon SES; tests/boot/test_mail.py speaks to a mail service so"
+    },
+    "docs/guide/people.md": {"quilt ": "takes the quilt command and a registry", "pip ": "takes PyPI"},
     "docs/guide/instance.md": {"docker rm ": BY_HAND, "./start.sh": BY_HAND},
     "docs/guide/rotation.md": {
         "docker rm ": BY_HAND,
@@ -144,6 +158,7 @@ EXECUTED: Mapping[str, Mapping[str, str]] = {
 PREPARED: Mapping[str, str] = {
     "docs/guide/decisions.md": "aws rds create-db-instance --db-instance-identifier NAME --engine postgres "
     "--db-instance-class db.t3.small --allocated-storage 20 --master-username x --master-user-password password",
+    "docs/guide/launch.md": "read() { printf -v \"${!#}\" %s 'a-secret'; }\necho '[]' >parameters.json",
     "docs/guide/provenance.md": "openssl genpkey -algorithm ed25519 -out quilt.key\n"
     "openssl pkey -in quilt.key -pubout -out quilt.pub\nsha256sum quilt.pub >SHA256SUMS\n"
     "openssl pkeyutl -sign -inkey quilt.key -rawin -in SHA256SUMS -out SHA256SUMS.sig",
@@ -360,7 +375,7 @@ def check(words: list[str], whole: bool = True) -> None:
     if "--query" in given:
         query = words[words.index("--query") + 1]
         # A filter by a value finds nothing in an example.
-        shown = jmespath.search(re.sub(r"\[\?.*?\]", "[]", query), example(model.output_shape))
+        shown = jmespath.search(re.sub(r"\[\?(?:[^\[\]]|\[[^\[\]]*\])*\]", "[]", query), example(model.output_shape))
         assert shown not in (None, []), query
         assert not re.search(r"\bNone\b", str(shown)), query
 
@@ -557,8 +572,8 @@ def execute(name: str, world: World, cli: Cli, sites: Sites, folder: Path) -> Ex
     work = folder / "work"
     work.mkdir()
     done = subprocess.run(
-        ["bash"],
-        input="\n".join(script),
+        ["bash", "-c", "\n".join(script)],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         cwd=work,

@@ -20,7 +20,6 @@ OFFICIAL = {
     "aws.amazon.com",
     "calculator.aws",
     "console.aws.amazon.com",
-    "console.aws.amazon.com",
     "docs.aws.amazon.com",
     "repost.aws",  # AWS's own knowledge center
 }
