@@ -15,8 +15,11 @@ from quilt_cfn.delivery.marketplace.notes import release_notes
 from quilt_cfn.delivery.marketplace.refusals import Draft, refusals
 from quilt_cfn.delivery.marketplace.submission import Submission
 from quilt_cfn.delivery.marketplace.usage import usage_instructions
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix, object_url
-from quilt_cfn.delivery.release.artifact import PRODUCT, read_released
+from quilt_cfn.delivery.release.artifact import (
+    read_released,
+)
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.changelog import read_changelog
 from quilt_cfn.inputs.listing import LISTING, Listing, read_listing

@@ -11,7 +11,7 @@ from typing import Any
 
 from quilt_cfn.cloudformation.facts import partitions
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text
-from quilt_cfn.delivery.release.artifact import PRODUCT
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.errors import UserError
 
 READ = "EverybodyReadsPublishedFiles"

@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish import pointer
 from quilt_cfn.delivery.publish.pointer import Latest
 from quilt_cfn.delivery.publish.stores.protocols import Source
@@ -20,7 +21,6 @@ from quilt_cfn.delivery.release.artifact import (
     LARGEST_SIGNATURE,
     LATEST,
     MANIFEST,
-    PRODUCT,
     PROVENANCE,
     SIGNATURE,
     SUMS,

@@ -13,7 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from quilt_cfn.delivery.release.artifact import LARGEST_LATEST, MANIFEST, PRODUCT, SHA256, Manifest
+from quilt_cfn.delivery.product import PRODUCT
+from quilt_cfn.delivery.release.artifact import (
+    LARGEST_LATEST,
+    MANIFEST,
+    SHA256,
+    Manifest,
+)
 from quilt_cfn.delivery.release.envelope import opened, seal
 from quilt_cfn.delivery.release.signing import fingerprint
 from quilt_cfn.errors import UserError

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from quilt_cfn.delivery.product import LAUNCH_PAGE, PRODUCT
 from quilt_cfn.delivery.progress import waiting_for
 from quilt_cfn.delivery.publish.execute import execute
 from quilt_cfn.delivery.publish.plan import Pointer, PublishPlan, latest_key, plan_publication, version_key
@@ -22,7 +23,11 @@ from quilt_cfn.delivery.publish.stores.locations import refuse_credentials
 from quilt_cfn.delivery.publish.stores.protocols import Store
 from quilt_cfn.delivery.publish.verify import SECONDS, Verification, verify
 from quilt_cfn.delivery.release import signing
-from quilt_cfn.delivery.release.artifact import LATEST, LAUNCH_PAGE, PRODUCT, Artifact, Manifest
+from quilt_cfn.delivery.release.artifact import (
+    LATEST,
+    Artifact,
+    Manifest,
+)
 from quilt_cfn.errors import UserError
 from quilt_cfn.finding import Finding, counted
 from quilt_cfn.inputs.release import DRAFT, VERSION

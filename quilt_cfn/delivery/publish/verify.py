@@ -14,6 +14,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish import pointer
 from quilt_cfn.delivery.publish.plan import latest_key, version_key
 from quilt_cfn.delivery.publish.pointer import Latest
@@ -27,7 +28,6 @@ from quilt_cfn.delivery.release.artifact import (
     LARGEST_SIGNATURE,
     LARGEST_SUMS,
     MANIFEST,
-    PRODUCT,
     PROVENANCE,
     SIGNATURE,
     SUMS,

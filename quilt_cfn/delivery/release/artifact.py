@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.changelog import CHANGELOG, day, read_changelog, withdrawn_versions
 from quilt_cfn.inputs.release import DIGEST, DRAFT, VERSION, precedence
 
-PRODUCT = "quilt-registry"
-"""The name of the product, and of its folder in every store."""
 RELEASES = Path("templates/releases")
 """The folder of the released versions, seen from the top folder of a checkout."""
 
@@ -29,9 +28,6 @@ SIGNATURE = "SHA256SUMS.sig"
 PROVENANCE = "provenance.intoto.jsonl"
 """From what the version was made, signed: ``provenance`` makes it, and docs/guide/provenance.md explains it."""
 LATEST = "latest.json"
-
-GUIDE, LAUNCH_PAGE = "guide.html", "launch.html"
-"""What people read, with a browser, in the folder of a version."""
 
 # Whoever reads what was published reads no more than this, whatever a server sends. LARGEST_... are numbers of bytes.
 MOST_FILES = 64

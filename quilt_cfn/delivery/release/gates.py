@@ -20,26 +20,13 @@ from typing import NamedTuple
 from quilt_cfn.delivery.release.artifact import MANIFEST, RELEASES, read_manifest, released_versions
 from quilt_cfn.delivery.release.checkout import git, last_line, read
 from quilt_cfn.delivery.release.diagram import DIAGRAM, diagram_fault, diagram_remedy
+from quilt_cfn.delivery.site.navigation import GUIDE
+from quilt_cfn.delivery.site.pages import read_pages
 from quilt_cfn.editions import LARGEST_TEMPLATE, TEMPLATE_FILES
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.changelog import changelog_entry, withdrawn_versions
 from quilt_cfn.inputs.release import IN_CHECKOUT, Release, precedence
 
-DOCUMENTS = tuple(
-    f"docs/guide/{name}.md"
-    for name in (
-        "instance",
-        "monitoring",
-        "lifecycle",
-        "recovery",
-        "cost",
-        "decisions",
-        "accepted-findings",
-        "provenance",
-        "open-source",
-    )
-)
-"""What customers read; a release contains all of it, and a draft what there is."""
 PYTEST = ("-m", "pytest", "--quiet", "--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 """The arguments with which Python runs the tests of a checkout, as ``make test`` does."""
 MACHINE_IMAGE = "docs/releasing.md, “The machine image”"
@@ -60,8 +47,8 @@ class Candidate(NamedTuple):
     """Name -> content of each template that the code builds of ``release``."""
     templates: Mapping[str, bytes]
     """The same of what would be released, which for a draft has another version."""
-    documents: Mapping[str, bytes]
-    """Name -> content of the documents and of the diagram, as far as there are any."""
+    diagram: bytes | None
+    """The content of the diagram, if there is any."""
     diagram_size: tuple[int, int]
     """The size that listing.yaml wants: width and height in pixels."""
 
@@ -75,6 +62,7 @@ def in_the_way(candidate: Candidate) -> list[UserError]:
         *_no_entry(candidate),
         *stale,
         *_large_templates(candidate),
+        *_broken_guide(candidate.root),
         *(() if stale else findings(candidate.root)),
     ]
 
@@ -85,7 +73,6 @@ def not_supplied(candidate: Candidate) -> list[UserError]:
         *_images(candidate.release),
         *_machine_image(candidate),
         *_diagram(candidate),
-        *_documents(candidate),
     ]
 
 
@@ -150,6 +137,14 @@ def _large_templates(candidate: Candidate) -> Iterator[UserError]:
             )
 
 
+def _broken_guide(root: Path) -> Iterator[UserError]:
+    """Links and pictures of the guide that lead nowhere."""
+    try:
+        read_pages(root / GUIDE)
+    except UserError as error:
+        yield error
+
+
 def findings(root: Path) -> Iterator[UserError]:
     """What ``quilt-cfn check`` finds in the templates of the checkout."""
     from quilt_cfn.cloudformation.checks.check import check  # late, with the rules; the check itself takes seconds
@@ -204,18 +199,9 @@ def _machine_image(candidate: Candidate) -> Iterator[UserError]:
 
 def _diagram(candidate: Candidate) -> Iterator[UserError]:
     size = candidate.diagram_size
-    fault = diagram_fault(candidate.documents.get(Path(DIAGRAM).name), size)
+    fault = diagram_fault(candidate.diagram, size)
     if fault:
         yield UserError(fault, f"{diagram_remedy(size)}. Commit it: git add {DIAGRAM}")
-
-
-def _documents(candidate: Candidate) -> Iterator[UserError]:
-    for file in DOCUMENTS:
-        if Path(file).name not in candidate.documents:
-            yield UserError(
-                f"There is no {file}, and a released version can't get one later.",
-                f"Make it, and commit it: git add {file}",
-            )
 
 
 def failed_tests(root: Path, python: str) -> Iterator[UserError]:

@@ -24,6 +24,7 @@ from quilt_cfn.delivery.release import gates
 from quilt_cfn.delivery.release.artifact import RELEASES, SUMS, Artifact, compose, released_versions, sha256
 from quilt_cfn.delivery.release.checkout import git, read
 from quilt_cfn.delivery.release.diagram import DIAGRAM
+from quilt_cfn.delivery.release.reading import reading
 from quilt_cfn.editions import EDITIONS, TEMPLATE_FILES
 from quilt_cfn.errors import UserError
 from quilt_cfn.files import write_to_disk
@@ -81,12 +82,14 @@ def plan_release(root: Path, draft: bool = False, python: str = sys.executable) 
     reviewed = _templates(release)
     made = release._replace(version=_next_draft(release.version, root)) if draft else release
     templates = _templates(made) if draft else reviewed
-    documents = _documents(root, made.version)
-    size = read_listing(root / LISTING).diagram
-    candidate = gates.Candidate(root, release, draft, changelog, reviewed, templates, documents, size)
+    diagram, size = read(root / DIAGRAM), read_listing(root / LISTING).diagram
+    candidate = gates.Candidate(root, release, draft, changelog, reviewed, templates, diagram, size)
     missing = gates.not_supplied(candidate)
     _refuse([*gates.in_the_way(candidate), *(() if draft else missing)], made.version, draft)
-    artifact = _artifact(made, {**templates, **documents}, commit, _date(root, changelog, release.version))
+    released = _date(root, changelog, release.version)
+    picture = {Path(DIAGRAM).name: diagram} if diagram is not None else {}
+    files = {**templates, **reading(root, made, released, templates), **picture}
+    artifact = _artifact(made, files, commit, released)
     if not draft:
         _refuse([*gates.failed_tests(root, python), *gates.uncommitted(root)], made.version, draft)
     return ReleasePlan(artifact, root / RELEASES / made.version, (*(each.what for each in missing), *_later(made)))
@@ -175,17 +178,6 @@ def _made(name: str, artifact: Artifact) -> str:
     size = len(artifact.contents[compact])
     fits = f"{'fits' if size <= TEMPLATE_INLINE else 'does not fit'} into the {TEMPLATE_INLINE:,} of --template-body"
     return f"{name}: {file} and {compact}, which has {size:,} bytes and {fits}"
-
-
-def _documents(root: Path, version: str) -> dict[str, bytes]:
-    """What there is of the documents and the diagram; the documents of a draft begin by saying that they are its."""
-    found = {Path(file).name: read(root / file) for file in (*gates.DOCUMENTS, DIAGRAM)}
-    first = f"> Of {version}, which is a draft and no release.\n\n".encode() if DRAFT.fullmatch(version) else b""
-    return {
-        name: first + content if name.endswith(".md") else content
-        for name, content in found.items()
-        if content is not None
-    }
 
 
 def _facts(release: Release, released: str, commit: str, has_diagram: bool) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from uuid import UUID, uuid5
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from quilt_cfn.delivery.release.artifact import PRODUCT
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.release import Image, Release
 

@@ -26,8 +26,8 @@ def guide(pages: Pages, version: Version | None = None) -> str:
         "guide.html",
         version=version,
         sections=pages.sections,
-        pages=[{"id": _id(page), "html": _section(page, pages)} for page in pages.pages.values()],
-        address=lambda name: f"#{_id(pages.pages[name])}",
+        pages=[{"id": page.stem, "html": _section(page, pages)} for page in pages.pages.values()],
+        address=lambda name: f"#{anchor(pages.pages[name].stem)}",
         current=None,
         headings=(),
     )
@@ -35,19 +35,18 @@ def guide(pages: Pages, version: Version | None = None) -> str:
 
 def _section(page: Page, pages: Pages) -> str:
     """A page as a section of the file, whose title is a heading of the second level."""
-    title = page.headings[0].anchor if page.headings else ""
-
-    def anchor(heading: str) -> str:
-        # No anchor of GitHub's has a dot, so no page's own name is that of a heading.
-        return _id(page) if heading == title else f"{_id(page)}.{heading}"
+    title = page.headings[0].anchor
 
     def link(target: Target) -> str:
         other = pages.pages[target.page]
-        top = not target.anchor or (other.headings and other.headings[0].anchor == target.anchor)
-        return f"#{_id(other)}" if top else f"#{_id(other)}.{target.anchor}"
+        return f"#{anchor(other.stem, '' if target.anchor == other.headings[0].anchor else target.anchor)}"
 
-    return render(page, pages, link, anchor, deeper=1)
+    return render(page, pages, link, lambda heading: anchor(page.stem, "" if heading == title else heading), deeper=1)
 
 
-def _id(page: Page) -> str:
-    return page.stem
+def anchor(page: str, heading: str = "") -> str:
+    """What stands behind ``#`` in a link to a heading of a page, such as ``cost.where-it-is-charged``, or to its title.
+
+    No anchor of GitHub's has a dot, so no page is called like a heading.
+    """
+    return f"{page}.{heading}" if heading else page

@@ -72,12 +72,17 @@ class Target(NamedTuple):
 
 
 def read_pages(folder: Path) -> Pages:
-    """The guide in a folder; raises ``UserError``, with a line for each link or picture that leads nowhere."""
+    """The guide in a folder; raises ``UserError``, with a line for each link or picture that leads nowhere.
+
+    Each page begins with a title.
+    """
     sections = read_navigation(folder)
     pages = {name: _read(folder, name, title) for section in sections for title, name in section.pages}
     pictures: dict[str, bytes] = {}
     broken: list[str] = []
     for page in pages.values():
+        if [each.level for each in page.headings[:1]] != [1]:
+            broken.append(f"{page.name} does not begin with a title")
         for target, is_picture in _links(page.tokens):
             if _is_elsewhere(target):
                 if is_picture:
@@ -96,7 +101,7 @@ def read_pages(folder: Path) -> Pages:
                     broken.append(f"{page.name} links to {target}, and {wanted.page} has no such heading")
     if broken:
         lines = "".join(f"\n  {line}" for line in dict.fromkeys(broken))
-        raise UserError(f"Links in {folder} lead nowhere:{lines}", "Correct them and run the command again.")
+        raise UserError(f"The guide in {folder} is broken:{lines}", "Correct the pages and run the command again.")
     return Pages(sections, pages, dict(sorted(pictures.items())))
 
 

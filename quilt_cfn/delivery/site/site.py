@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from quilt_cfn.delivery.release.artifact import GUIDE
+from quilt_cfn.delivery.product import GUIDE
 from quilt_cfn.delivery.site.frame import fill
 from quilt_cfn.delivery.site.guide import guide
 from quilt_cfn.delivery.site.pages import Page, Pages, Target, read_pages, render

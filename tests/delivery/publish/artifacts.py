@@ -14,6 +14,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish import pointer
 from quilt_cfn.delivery.publish.execute import execute
 from quilt_cfn.delivery.publish.plan import Pointer, latest_key, plan_publication, version_key
@@ -28,7 +29,6 @@ from quilt_cfn.delivery.publish.stores.protocols import (
 from quilt_cfn.delivery.publish.verify import verify
 from quilt_cfn.delivery.release.artifact import (
     LARGEST_FILE,
-    PRODUCT,
     PROVENANCE,
     SIGNATURE,
     Artifact,

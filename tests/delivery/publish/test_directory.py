@@ -13,11 +13,16 @@ from typing import Any
 
 import pytest
 
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish.plan import latest_key, plan_publication
 from quilt_cfn.delivery.publish.stores.directory import Directory
 from quilt_cfn.delivery.publish.stores.protocols import CHUNK, MOST_NAMES, PreconditionFailed
 from quilt_cfn.delivery.publish.verify import verify
-from quilt_cfn.delivery.release.artifact import LARGEST_FILE, PRODUCT, Artifact, sha256
+from quilt_cfn.delivery.release.artifact import (
+    LARGEST_FILE,
+    Artifact,
+    sha256,
+)
 from quilt_cfn.errors import UserError
 from tests.delivery.publish.artifacts import NOW, POOL, artifact, assert_published, publish, published
 

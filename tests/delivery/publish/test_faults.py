@@ -13,9 +13,14 @@ from typing import Any
 
 import pytest
 
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish import publish as publishing
 from quilt_cfn.delivery.publish.verify import verify
-from quilt_cfn.delivery.release.artifact import LATEST, MANIFEST, PRODUCT, SUMS
+from quilt_cfn.delivery.release.artifact import (
+    LATEST,
+    MANIFEST,
+    SUMS,
+)
 from quilt_cfn.errors import UserError
 from tests.delivery.publish import artifacts
 from tests.delivery.publish.artifacts import POOL, Memory, assert_published

@@ -17,8 +17,15 @@ from xml.sax.saxutils import escape
 
 import pytest
 
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish.plan import latest_key, version_key
-from quilt_cfn.delivery.release.artifact import LARGEST_VERSION, MANIFEST, MOST_FILES, PRODUCT, SUMS, read_manifest
+from quilt_cfn.delivery.release.artifact import (
+    LARGEST_VERSION,
+    MANIFEST,
+    MOST_FILES,
+    SUMS,
+    read_manifest,
+)
 from tests.delivery.publish.artifacts import artifact, facts, pointer_content, published
 from tests.delivery.publish.servers import Reply, aws_variables
 from tests.delivery.publish.web import Endless, WebServer

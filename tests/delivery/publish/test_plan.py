@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish.plan import PublishPlan, latest_key, plan_publication, version_key
 from quilt_cfn.delivery.publish.pointer import PAYLOAD_TYPE
 from quilt_cfn.delivery.release.artifact import (
     MANIFEST,
-    PRODUCT,
     PROVENANCE,
     SIGNATURE,
     SUMS,

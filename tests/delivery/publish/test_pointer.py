@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish import pointer
 from quilt_cfn.delivery.publish.pointer import PAYLOAD_TYPE, check, is_signed_by, names, read
-from quilt_cfn.delivery.release.artifact import LARGEST_LATEST, MANIFEST, PRODUCT
+from quilt_cfn.delivery.release.artifact import (
+    LARGEST_LATEST,
+    MANIFEST,
+)
 from quilt_cfn.delivery.release.envelope import seal
 from quilt_cfn.errors import UserError
 from tests.delivery.publish.artifacts import KEY, NOW, OTHER_KEY, artifact, flip, pointer_content

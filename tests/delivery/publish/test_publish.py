@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from quilt_cfn.cli import main
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish.verify import SECONDS
 from quilt_cfn.delivery.release.artifact import (
     LARGEST_FILE,
@@ -20,7 +21,6 @@ from quilt_cfn.delivery.release.artifact import (
     LARGEST_VERSION,
     LATEST,
     MOST_FILES,
-    PRODUCT,
     RELEASES,
     compose,
 )

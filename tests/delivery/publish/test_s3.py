@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish.plan import version_key
 from quilt_cfn.delivery.publish.stores.protocols import CHUNK
 from quilt_cfn.delivery.publish.stores.s3 import Bucket, open_bucket, open_public
 from quilt_cfn.delivery.publish.verify import verify
-from quilt_cfn.delivery.release.artifact import PRODUCT, sha256
+from quilt_cfn.delivery.release.artifact import (
+    sha256,
+)
 from quilt_cfn.errors import UserError
 from tests.delivery.publish.artifacts import POOL, artifact, published
 from tests.delivery.publish.proxy import Answer, Proxy

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quilt_cfn.delivery.product import PRODUCT
 from quilt_cfn.delivery.publish.plan import latest_key, version_key
 from quilt_cfn.delivery.publish.readers import Readers, deadline
 from quilt_cfn.delivery.publish.verify import Verification, verify
@@ -27,7 +28,6 @@ from quilt_cfn.delivery.release.artifact import (
     LARGEST_SIGNATURE,
     LARGEST_SUMS,
     MANIFEST,
-    PRODUCT,
     PROVENANCE,
     SIGNATURE,
     SUMS,

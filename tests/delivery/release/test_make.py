@@ -15,7 +15,7 @@ import yaml
 
 from quilt_cfn.cloudformation.template.read import read_template
 from quilt_cfn.cloudformation.template.write import to_compact_json
-from quilt_cfn.delivery.release import gates, make
+from quilt_cfn.delivery.release import make
 from quilt_cfn.delivery.release.artifact import MANIFEST, RELEASES, SUMS, compose, read_artifact, read_released
 from quilt_cfn.delivery.release.diagram import DIAGRAM
 from quilt_cfn.editions import EDITIONS, IMAGE_FACTORY, LARGEST_TEMPLATE, TEMPLATE_FILES
@@ -29,8 +29,8 @@ def test_a_release_is_a_folder_with_every_template_in_both_formats_and_its_hashe
     folder = checkout.root / RELEASES / VERSION
     artifact = read_artifact(folder)
     templates = {name for file in TEMPLATE_FILES.values() for name in (file, file.replace("yaml", "json"))}
-    others = {"diagram.png", "sbom.cdx.json"}
-    assert set(artifact.contents) == templates | {Path(document).name for document in gates.DOCUMENTS} | others
+    others = {"launch.html", "guide.html", "CHANGELOG.md", "diagram.png", "sbom.cdx.json"}
+    assert set(artifact.contents) == templates | others
     for file in TEMPLATE_FILES.values():
         reviewed = checkout.root / "templates" / file
         assert artifact.contents[file] == reviewed.read_bytes()
@@ -109,14 +109,13 @@ def test_the_command_refuses_to_run_with_code_that_is_not_the_checkouts_own(chec
 
 def test_a_draft_is_made_of_what_there_is_and_says_everywhere_that_it_is_one(checkout):
     checkout.without_digests("catalog")
-    for file in ("docs/guide/cost.md", DIAGRAM):
-        (checkout.root / file).unlink()
+    (checkout.root / DIAGRAM).unlink()
     checkout.edit("tests/test_it.py", lambda text: f"{text}    assert 0\n")
     checkout.edit("CHANGELOG.md", lambda text: text.replace(f"{VERSION} (2026-11-30)", f"{VERSION} (unreleased)"))
     checkout.commit()
     printed = checkout.release(draft=True)
     warnings = [line for line in printed if line.startswith("warning: ")]
-    for missing in ("The image catalog, ", "There is no docs/guide/cost.md, ", "There is no architecture diagram."):
+    for missing in ("The image catalog, ", "There is no architecture diagram."):
         assert sum(missing in warning for warning in warnings) == 1
     assert f"{DRAFT} is a draft in {RELEASES / DRAFT}: " in "\n".join(printed)
     artifact = read_artifact(checkout.root / RELEASES / DRAFT)
@@ -129,8 +128,9 @@ def test_a_draft_is_made_of_what_there_is_and_says_everywhere_that_it_is_one(che
     # Image Builder's own versions are three numbers, whatever the name beside them says.
     of_image_builder = re.compile(rf"(?m)^ +Version: '?{re.escape(VERSION)}'?$")
     for name, content in artifact.contents.items():
-        if name.endswith(("md", "yaml")):
+        if name.endswith(("html", "md", "yaml")):
             assert DRAFT.encode() in content, name
+        if name.endswith(("html", "yaml")):
             rest = of_image_builder.sub("", content.decode()) if name == IMAGE_FACTORY.file else content.decode()
             assert not re.search(rf"{re.escape(VERSION)}(?!-draft)", rest), name
 
