@@ -26,7 +26,7 @@ from quilt_cfn.delivery.release.artifact import RELEASES, read_released
 from quilt_cfn.editions import MARKETPLACE
 from quilt_cfn.inputs.release import DIGEST, read_release
 from tests.delivery.images.registry import Registry, serve_registry
-from tests.delivery.marketplace.checkouts import AMI, VENDOR, png
+from tests.delivery.marketplace.checkouts import AMI, VENDOR
 from tests.delivery.publish.conftest import s3_server
 from tests.delivery.publish.servers import aws_variables
 
@@ -157,10 +157,6 @@ def write_machine_image(clone: Clone) -> None:
     clone.write(LISTING, "access_role", VENDOR["ami.access_role"])
 
 
-def write_diagram(clone: Clone) -> None:
-    (clone.root / "marketplace/diagram.png").write_bytes(png())
-
-
 def write_hash(clone: Clone) -> None:
     found = re.search(r"SHA256SUMS has the SHA-256 ([0-9a-f]{64}): add it to (\S+)", clone.output("make release"))
     assert found
@@ -175,7 +171,6 @@ EDITS: Mapping[str, Callable[[Clone], None]] = {
     f"Write the number into `{RELEASE}` as `version`, and head": write_version,
     f"Write the images that you built into `{RELEASE}`: `name` with a tag that never moves; remove": write_images,
     f"Write the ID into `{RELEASE}` as `ami.id`, and the role": write_machine_image,
-    "Put one into `marketplace/diagram.png`; a picture that somebody supplies will do": write_diagram,
     "Add the hash that it prints to `HASHES` in `tests/delivery/publish/test_released.py`": write_hash,
 }
 """What the page says -> what the stranger does about it."""

@@ -53,9 +53,8 @@ SUBMISSION = Family(
             _REFUSED,
             "A delivery option with a template needs an architecture diagram: a PNG of exactly the size that AWS asks "
             "for. The seller guide says 1100 x 700 pixels on one page and 1560 x 878 on another, so the size is "
-            "diagram in marketplace/listing.yaml. The file is marketplace/diagram.png, also where somebody supplies "
-            "the picture, and a release keeps the one that it was made with: quilt-cfn release refuses any other, and "
-            "quilt-cfn release --draft says what is wrong with it.",
+            "diagram in marketplace/listing.yaml. A release draws diagram.png of its template in that size, and keeps "
+            "it: whoever changes the size makes the next version.",
             _TEMPLATES,
         ),
         Explanation(

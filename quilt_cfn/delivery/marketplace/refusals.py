@@ -25,7 +25,7 @@ from quilt_cfn.cloudformation.template.read import ParsedTemplate
 from quilt_cfn.delivery.marketplace import text_limits
 from quilt_cfn.delivery.marketplace.image_parameter import image_sources
 from quilt_cfn.delivery.publish.stores.locations import bucket_and_prefix
-from quilt_cfn.delivery.release.diagram import DIAGRAM, diagram_fault, diagram_remedy
+from quilt_cfn.delivery.release.diagram import DIAGRAM, diagram_fault
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.finding import QUILT_CFN, Finding
 from quilt_cfn.inputs.changelog import CHANGELOG
@@ -173,11 +173,9 @@ def _urls(draft: Draft) -> Iterator[Finding]:
 
 
 def _diagram(draft: Draft) -> Iterator[Finding]:
-    size = draft.listing.diagram
-    fault = diagram_fault(draft.diagram, size)
+    fault = diagram_fault(draft.diagram, draft.listing.diagram)
     if fault:
-        remedy = f"{diagram_remedy(size)}, and make the next version with it: quilt-cfn release."
-        yield _refusal("M24", DIAGRAM, f"{fault} {remedy}")
+        yield _refusal("M24", DIAGRAM, f"{fault} Make the next version, which draws one: quilt-cfn release.")
 
 
 def _template(listing: Listing, option: DeliveryOption, template: ParsedTemplate) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The architecture diagram of a version: AWS Marketplace takes none without a PNG of the size that it asks for.
+"""The pictures of a version, drawn of its templates; AWS Marketplace wants one as PNG, of the size that it asks for.
 
 The size is ``diagram`` in listing.yaml, because AWS's guide names different ones. Rule M24 explains it.
 """
@@ -6,13 +6,30 @@ The size is ``diagram`` in listing.yaml, because AWS's guide names different one
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from quilt_cfn.cloudformation.describe.diagram import picture
+from quilt_cfn.cloudformation.launch import evaluate, values_for
+from quilt_cfn.editions import EDITIONS, MARKETPLACE
+from quilt_cfn.inputs.contract import read_contract
 from quilt_cfn.inputs.listing import LISTING
 
-DIAGRAM = "marketplace/diagram.png"
-"""Where the architecture diagram of a checkout is, seen from its top folder."""
+DIAGRAM = "diagram.png"
+"""The architecture diagram for AWS Marketplace, in the folder of a version."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def pictures(editions: Mapping[str, Mapping[str, Any]], size: tuple[int, int]) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of each picture of a version: name of an edition -> its template, with the documented values."""
+    contract = read_contract()
+    for name, template in editions.items():
+        launch = evaluate(template, values_for(template, contract.parameter_sets["documented"]))
+        drawn = picture(launch, contract.for_template(EDITIONS[name].file))
+        yield f"diagram-{name}.svg", drawn.svg().encode()
+        if name == MARKETPLACE.name:
+            yield DIAGRAM, drawn.png(*size)
 
 
 def diagram_fault(diagram: bytes | None, size: tuple[int, int]) -> str | None:
@@ -28,11 +45,6 @@ def diagram_fault(diagram: bytes | None, size: tuple[int, int]) -> str | None:
     if found != size:
         return f"The architecture diagram has {_pixels(found)}, not the {size[0]} x {size[1]} of {LISTING}."
     return None if _is_whole(diagram) else "The architecture diagram is a damaged PNG."
-
-
-def diagram_remedy(size: tuple[int, int]) -> str:
-    """What to do about a diagram that there is not, or that is not as it has to be: the beginning of a sentence."""
-    return f"Put a PNG of {_pixels(size)} into {DIAGRAM}; a picture that somebody supplies will do"
 
 
 def png_size(content: bytes) -> tuple[int, int] | None:

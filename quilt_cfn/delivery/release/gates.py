@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 from quilt_cfn.delivery.release.artifact import MANIFEST, RELEASES, read_manifest, released_versions
 from quilt_cfn.delivery.release.checkout import git, last_line, read
-from quilt_cfn.delivery.release.diagram import DIAGRAM, diagram_fault, diagram_remedy
 from quilt_cfn.delivery.site.navigation import GUIDE
 from quilt_cfn.delivery.site.pages import read_pages
 from quilt_cfn.editions import LARGEST_TEMPLATE, TEMPLATE_FILES
@@ -47,10 +46,6 @@ class Candidate(NamedTuple):
     """Name -> content of each template that the code builds of ``release``."""
     templates: Mapping[str, bytes]
     """The same of what would be released, which for a draft has another version."""
-    diagram: bytes | None
-    """The content of the diagram, if there is any."""
-    diagram_size: tuple[int, int]
-    """The size that listing.yaml wants: width and height in pixels."""
 
 
 def in_the_way(candidate: Candidate) -> list[UserError]:
@@ -72,7 +67,6 @@ def not_supplied(candidate: Candidate) -> list[UserError]:
     return [
         *_images(candidate.release),
         *_machine_image(candidate),
-        *_diagram(candidate),
     ]
 
 
@@ -195,13 +189,6 @@ def _machine_image(candidate: Candidate) -> Iterator[UserError]:
         document = read_manifest(manifest, str(RELEASES / version / MANIFEST)).document if manifest else {}
         if document.get("ami", {}).get("id") == ami:
             yield UserError(f"{ami}, ami.id in {IN_CHECKOUT}, is the image of {version}: it boots no other.", make)
-
-
-def _diagram(candidate: Candidate) -> Iterator[UserError]:
-    size = candidate.diagram_size
-    fault = diagram_fault(candidate.diagram, size)
-    if fault:
-        yield UserError(fault, f"{diagram_remedy(size)}. Commit it: git add {DIAGRAM}")
 
 
 def failed_tests(root: Path, python: str) -> Iterator[UserError]:

@@ -22,14 +22,13 @@ from quilt_cfn.cloudformation.facts.quotas import TEMPLATE_INLINE
 from quilt_cfn.cloudformation.template.write import to_compact_json, to_yaml
 from quilt_cfn.delivery.release import gates
 from quilt_cfn.delivery.release.artifact import RELEASES, SUMS, Artifact, compose, released_versions, sha256
-from quilt_cfn.delivery.release.checkout import git, read
+from quilt_cfn.delivery.release.checkout import git
 from quilt_cfn.delivery.release.diagram import DIAGRAM
 from quilt_cfn.delivery.release.reading import reading
 from quilt_cfn.editions import EDITIONS, TEMPLATE_FILES
 from quilt_cfn.errors import UserError
 from quilt_cfn.files import write_to_disk
 from quilt_cfn.inputs.changelog import changelog_entry, read_changelog
-from quilt_cfn.inputs.listing import LISTING, read_listing
 from quilt_cfn.inputs.release import DRAFT, IN_CHECKOUT, Release, read_release
 from quilt_cfn.stack import BUILDERS
 from quilt_cfn.stack.compact import without_script_comments
@@ -82,13 +81,11 @@ def plan_release(root: Path, draft: bool = False, python: str = sys.executable) 
     reviewed = _templates(release)
     made = release._replace(version=_next_draft(release.version, root)) if draft else release
     templates = _templates(made) if draft else reviewed
-    diagram, size = read(root / DIAGRAM), read_listing(root / LISTING).diagram
-    candidate = gates.Candidate(root, release, draft, changelog, reviewed, templates, diagram, size)
+    candidate = gates.Candidate(root, release, draft, changelog, reviewed, templates)
     missing = gates.not_supplied(candidate)
     _refuse([*gates.in_the_way(candidate), *(() if draft else missing)], made.version, draft)
     released = _date(root, changelog, release.version)
-    picture = {Path(DIAGRAM).name: diagram} if diagram is not None else {}
-    files = {**templates, **reading(root, made, released, templates), **picture}
+    files = {**templates, **reading(root, made, released, templates)}
     artifact = _artifact(made, files, commit, released)
     if not draft:
         _refuse([*gates.failed_tests(root, python), *gates.uncommitted(root)], made.version, draft)
@@ -142,7 +139,7 @@ def _artifact(release: Release, files: Mapping[str, bytes], commit: str, release
     from quilt_cfn.delivery.release.sbom import bill_of_materials  # late: imports cyclonedx
 
     contents = {**files, BILL_OF_MATERIALS: bill_of_materials(release, released)}
-    return compose(_facts(release, released, commit, Path(DIAGRAM).name in contents), contents)
+    return compose(_facts(release, released, commit), contents)
 
 
 def _date(root: Path, changelog: str, version: str) -> str:
@@ -180,7 +177,7 @@ def _made(name: str, artifact: Artifact) -> str:
     return f"{name}: {file} and {compact}, which has {size:,} bytes and {fits}"
 
 
-def _facts(release: Release, released: str, commit: str, has_diagram: bool) -> dict[str, Any]:
+def _facts(release: Release, released: str, commit: str) -> dict[str, Any]:
     return {
         "version": release.version,
         "draft": bool(DRAFT.fullmatch(release.version)),
@@ -189,7 +186,7 @@ def _facts(release: Release, released: str, commit: str, has_diagram: bool) -> d
         "editions": {
             name: {"yaml": edition.file, "json": _json_name(edition.file)} for name, edition in EDITIONS.items()
         },
-        "diagram": Path(DIAGRAM).name if has_diagram else None,
+        "diagram": DIAGRAM,
         "images": {name: {"name": image.name, "digest": image.digest} for name, image in release.images.items()},
         "database": {"postgres": release.postgres},
         "ami": {"default": release.ami_default, "id": release.ami_id},

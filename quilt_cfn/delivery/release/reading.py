@@ -1,4 +1,4 @@
-"""What people read in the folder of a version: the launch page, the guide, the changelog.
+"""What people read in the folder of a version: the launch page, the guide, the changelog, the pictures.
 
 All of it is made of the checkout and of the released templates, and is the same bytes on every machine.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from quilt_cfn.delivery.product import GUIDE, LAUNCH_PAGE
+from quilt_cfn.delivery.release.diagram import pictures
 from quilt_cfn.delivery.site import navigation
 from quilt_cfn.delivery.site.guide import Version, anchor, guide
 from quilt_cfn.delivery.site.launch_page.page import launch_page
@@ -18,6 +19,7 @@ from quilt_cfn.delivery.site.pages import read_pages
 from quilt_cfn.editions import EDITIONS
 from quilt_cfn.inputs.changelog import CHANGELOG, read_changelog
 from quilt_cfn.inputs.contract import read_contract
+from quilt_cfn.inputs.listing import LISTING, read_listing
 from quilt_cfn.inputs.release import DRAFT, Release
 
 
@@ -43,7 +45,8 @@ def reading(root: Path, release: Release, date: str, templates: Mapping[str, byt
         GUIDE: guide(pages, Version(release.version, date, draft, beside)),
         CHANGELOG.name: warning + _with_links_to_the_guide(read_changelog(root)),
     }
-    return {name: text.encode() for name, text in texts.items()}
+    drawn = pictures(editions, read_listing(root / LISTING).diagram)
+    return {**{name: text.encode() for name, text in texts.items()}, **dict(drawn)}
 
 
 def _with_links_to_the_guide(changelog: str) -> str:

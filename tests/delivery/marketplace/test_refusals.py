@@ -170,8 +170,8 @@ def test_a_url_is_https_and_that_of_one_version(draft, field, url, violation):
 )
 def test_the_diagram_is_a_png_of_the_size_in_the_listing(draft, diagram, fault):
     ((rule, file, message),) = refused(draft._replace(diagram=diagram))
-    assert (rule, file) == ("M24", "marketplace/diagram.png")
-    assert message.startswith(f"{fault} Put a PNG of 1100 x 700 pixels into marketplace/diagram.png; a picture that")
+    assert (rule, file) == ("M24", "diagram.png")
+    assert message.startswith(f"{fault} Make the next version, which draws one")
     assert message.endswith(": quilt-cfn release.")
     assert refused(with_listing(draft._replace(diagram=png(1560, 878)), diagram=(1560, 878))) == []
 

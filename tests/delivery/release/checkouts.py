@@ -20,10 +20,9 @@ import yaml
 
 import quilt_cfn
 from quilt_cfn.delivery.release import gates, make
-from quilt_cfn.delivery.release.diagram import DIAGRAM
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs.release import read_release
-from tests.delivery.marketplace.checkouts import AMI, png
+from tests.delivery.marketplace.checkouts import AMI
 
 HERE = Path(__file__).resolve().parents[3]
 COPIED = ("quilt_cfn", "templates", "marketplace", "docs", "CHANGELOG.md", ".gitignore", "setup.cfg")
@@ -151,12 +150,6 @@ def make_checkout(root: Path) -> Checkout:
         "CHANGELOG.md", lambda text: text.replace("\n## ", f"\n## {VERSION} (2026-11-30)\n\n- News.\n\n## ", 1)
     )
     checkout.edit(RELEASE, complete)
-    import re  # TEMPORARY
-
-    for name in re.findall(r"\S+\.md", (root / "docs/guide/navigation.yaml").read_text()):
-        if not (root / "docs/guide" / name).exists():
-            (root / "docs/guide" / name).write_text("# To come\n")
-    (root / DIAGRAM).write_bytes(png())
     (root / "tests").mkdir()
     (root / "tests/test_it.py").write_text(PASSING)
     checkout.git("init", "--quiet")

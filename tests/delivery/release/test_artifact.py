@@ -120,13 +120,13 @@ def test_a_folder_in_a_released_folder_is_refused_with_its_name(tmp_path):
 
 def test_sums_that_were_made_anew_do_not_cover_up_an_edited_file(tmp_path):
     folder = write_folder(SMALL, tmp_path / "1.0.0")
-    edited = SMALL.contents["guide.html"] + b"more\n"
-    (folder / "guide.html").write_bytes(edited)
-    old, new = sha256(SMALL.contents["guide.html"]), sha256(edited)
+    edited = SMALL.contents["launch.html"] + b"more\n"
+    (folder / "launch.html").write_bytes(edited)
+    old, new = sha256(SMALL.contents["launch.html"]), sha256(edited)
     (folder / SUMS).write_bytes((folder / SUMS).read_bytes().replace(old.encode(), new.encode()))
     with pytest.raises(UserError) as error:
         read_artifact(folder)
-    assert "guide.html" in error.value.what
+    assert "launch.html" in error.value.what
     assert SUMS in error.value.what
 
 
@@ -181,7 +181,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
         (["editions", "registry"], "quilt-registry.yaml", "its editions don't name their templates"),
         (["editions", "registry"], {"yaml": "quilt-registry.yaml"}, "its editions don't name their templates"),
         (["editions", "registry", "yaml"], "other.yaml", "its editions don't name their templates"),
-        (["editions", "registry", "yaml"], ["guide.html"], "its editions don't name their templates"),
+        (["editions", "registry", "yaml"], ["launch.html"], "its editions don't name their templates"),
         (["diagram"], "other.png", "its diagram is not one of its files"),
         (["diagram"], ["diagram.png"], "its diagram is not one of its files"),
     ],

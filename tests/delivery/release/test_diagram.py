@@ -1,4 +1,4 @@
-"""The architecture diagram is a PNG of the size that the listing says, and its size is in its header."""
+"""A release draws its pictures; the one for AWS Marketplace is a PNG of the size that the listing says."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quilt_cfn.delivery.release.diagram import diagram_fault, png_size
+from quilt_cfn.delivery.release.diagram import diagram_fault, pictures, png_size
 from tests.delivery.marketplace.checkouts import png, png_header
+
+
+@pytest.mark.parametrize("size", [(1100, 700), (1560, 878)])
+def test_a_version_has_a_picture_of_each_edition_and_one_in_the_size_of_the_listing(templates, size):
+    drawn = dict(pictures(templates, size))
+    assert drawn.keys() == {"diagram.png", *(f"diagram-{name}.svg" for name in templates)}
+    assert diagram_fault(drawn["diagram.png"], size) is None
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,10 @@ import pytest
 from quilt_cfn.cloudformation.checks.check import Subject
 from quilt_cfn.delivery.release import gates
 from quilt_cfn.delivery.release.artifact import MANIFEST, RELEASES, compose
-from quilt_cfn.delivery.release.diagram import DIAGRAM
 from quilt_cfn.editions import TEMPLATE_FILES
 from quilt_cfn.errors import UserError
 from quilt_cfn.inputs import subjects
-from tests.delivery.marketplace.checkouts import AMI, png
+from tests.delivery.marketplace.checkouts import AMI
 from tests.delivery.release.checkouts import DRAFT, HERE, PASSING, VERSION, Checkout
 
 
@@ -122,32 +121,6 @@ def test_what_is_missing_in_the_release_file_is_refused_with_the_command_that_ma
     assert sum(LACKING[lack][0] in warning for warning in warnings) == 1, "a draft is made, and says it"
 
 
-@pytest.mark.parametrize(
-    ("diagram", "sentence"),
-    [
-        (None, "There is no architecture diagram."),
-        (b"<svg/>", "The architecture diagram is not a PNG."),
-        (png(1560, 878), "The architecture diagram has 1560 x 878 pixels, not the 1100 x 700 of marketplace/listing.y"),
-    ],
-)
-def test_a_diagram_that_aws_marketplace_would_not_take_is_refused_with_what_to_put_there(checkout, diagram, sentence):
-    (checkout.root / DIAGRAM).unlink()
-    if diagram is not None:
-        (checkout.root / DIAGRAM).write_bytes(diagram)
-    checkout.commit()
-    error = checkout.refusal()
-    assert sentence in error
-    assert f"Put a PNG of 1100 x 700 pixels into {DIAGRAM}; a picture that somebody supplies will do." in error
-    assert f"git add {DIAGRAM}" in error
-    assert f"warning: {sentence}" in "\n".join(checkout.release(draft=True))
-
-
-def test_the_size_of_the_diagram_is_that_of_the_listing(checkout):
-    checkout.edit("marketplace/listing.yaml", lambda text: text.replace("diagram: 1100 x 700", "diagram: 1560 x 878"))
-    checkout.commit()
-    assert "The architecture diagram has 1100 x 700 pixels, not the 1560 x 878 of" in checkout.refusal()
-
-
 def test_the_machine_image_of_another_version_is_refused(checkout):
     facts = {"version": "7.8.8", "released": "2026-11-29", "commit": "0" * 40, "editions": {}, "ami": {"id": AMI}}
     earlier = checkout.root / RELEASES / "7.8.8"
@@ -210,8 +183,7 @@ def test_everything_that_is_in_the_way_is_listed_at_once_and_no_test_is_run(chec
     checkout.edit("templates/quilt-registry.yaml", lambda text: text + "# by hand\n")
     checkout.edit("CHANGELOG.md", lambda text: text.replace(f"{VERSION} (2026-11-30)", f"{VERSION} (unreleased)"))
     checkout.edit("tests/test_it.py", lambda text: "import pathlib\n\npathlib.Path('ran').touch()\n")
-    for file in ("docs/guide/cost.md", DIAGRAM):
-        (checkout.root / file).unlink()
+    (checkout.root / "docs/guide/cost.md").unlink()
     first, *lines = checkout.refusal().replace(" Fix what", "\nFix what").split("\n")
     assert first == f"{VERSION} can't be released:"
     beginnings = (
@@ -223,7 +195,6 @@ def test_everything_that_is_in_the_way_is_listed_at_once_and_no_test_is_run(chec
         "  Nobody has confirmed the image catalog, docker.io/quiltdata/catalog:2.9",
         "  The image nginx, docker.io/library/nginx:",
         "  marketplace/release.yaml has no ami.id",
-        "  There is no architecture diagram. Put a PNG of",
         "Fix what is listed and run quilt-cfn release again; nothing was written.",
     )
     for line, beginning in zip(lines, beginnings, strict=True):

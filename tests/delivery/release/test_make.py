@@ -17,7 +17,7 @@ from quilt_cfn.cloudformation.template.read import read_template
 from quilt_cfn.cloudformation.template.write import to_compact_json
 from quilt_cfn.delivery.release import make
 from quilt_cfn.delivery.release.artifact import MANIFEST, RELEASES, SUMS, compose, read_artifact, read_released
-from quilt_cfn.delivery.release.diagram import DIAGRAM
+from quilt_cfn.delivery.release.diagram import diagram_fault
 from quilt_cfn.editions import EDITIONS, IMAGE_FACTORY, LARGEST_TEMPLATE, TEMPLATE_FILES
 from quilt_cfn.errors import UserError
 from quilt_cfn.stack.compact import without_script_comments
@@ -29,7 +29,8 @@ def test_a_release_is_a_folder_with_every_template_in_both_formats_and_its_hashe
     folder = checkout.root / RELEASES / VERSION
     artifact = read_artifact(folder)
     templates = {name for file in TEMPLATE_FILES.values() for name in (file, file.replace("yaml", "json"))}
-    others = {"launch.html", "guide.html", "CHANGELOG.md", "diagram.png", "sbom.cdx.json"}
+    pictures = {"diagram.png", *(f"diagram-{name}.svg" for name in EDITIONS)}
+    others = {"launch.html", "guide.html", "CHANGELOG.md", "sbom.cdx.json"} | pictures
     assert set(artifact.contents) == templates | others
     for file in TEMPLATE_FILES.values():
         reviewed = checkout.root / "templates" / file
@@ -95,6 +96,16 @@ def test_a_checkout_without_git_is_refused(checkout):
         checkout.release()
 
 
+def test_a_release_has_a_picture_of_each_edition_and_one_as_aws_marketplace_wants_it(released):
+    checkout, _ = released
+    contents = read_artifact(checkout.root / RELEASES / VERSION).contents
+    assert diagram_fault(contents["diagram.png"], (1100, 700)) is None
+    for name in EDITIONS:
+        assert VERSION in contents[f"diagram-{name}.svg"].decode()
+    assert b"RegistryUser" in contents["diagram-registry.svg"]
+    assert b"RegistryUser" not in contents["diagram-marketplace.svg"]
+
+
 def test_the_command_refuses_to_run_with_code_that_is_not_the_checkouts_own(checkout):
     done = subprocess.run(
         [Path(sys.executable).with_name("quilt-cfn"), "release"],
@@ -109,18 +120,16 @@ def test_the_command_refuses_to_run_with_code_that_is_not_the_checkouts_own(chec
 
 def test_a_draft_is_made_of_what_there_is_and_says_everywhere_that_it_is_one(checkout):
     checkout.without_digests("catalog")
-    (checkout.root / DIAGRAM).unlink()
     checkout.edit("tests/test_it.py", lambda text: f"{text}    assert 0\n")
     checkout.edit("CHANGELOG.md", lambda text: text.replace(f"{VERSION} (2026-11-30)", f"{VERSION} (unreleased)"))
     checkout.commit()
     printed = checkout.release(draft=True)
     warnings = [line for line in printed if line.startswith("warning: ")]
-    for missing in ("The image catalog, ", "There is no architecture diagram."):
-        assert sum(missing in warning for warning in warnings) == 1
+    assert sum("The image catalog, " in warning for warning in warnings) == 1
     assert f"{DRAFT} is a draft in {RELEASES / DRAFT}: " in "\n".join(printed)
     artifact = read_artifact(checkout.root / RELEASES / DRAFT)
     document = artifact.manifest.document
-    assert (document["version"], document["draft"], document["diagram"]) == (DRAFT, True, None)
+    assert (document["version"], document["draft"], document["diagram"]) == (DRAFT, True, "diagram.png")
     assert document["released"] == checkout.git("show", "--no-patch", "--format=%cs")
     assert json.loads(artifact.contents["sbom.cdx.json"])["metadata"]["component"]["version"] == DRAFT
     for edition in EDITIONS.values():
