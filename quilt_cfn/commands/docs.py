@@ -89,7 +89,7 @@ def pages(templates: Path) -> dict[str, str]:
 
 def _blocks(editions: dict[str, dict[str, Any]]) -> dict[str, Callable[[], str]]:
     """The blocks of the guide's pages that are made from the templates: name -> what makes the Markdown of it."""
-    from quilt_cfn.cloudformation.describe import cost, rules, tables, timeline
+    from quilt_cfn.cloudformation.describe import cost, deployment_role, rules, tables, timeline
     from quilt_cfn.commands.explanations import FAMILIES
 
     launches = _with_every_option(editions)
@@ -99,6 +99,7 @@ def _blocks(editions: dict[str, dict[str, Any]]) -> dict[str, Callable[[], str]]
         "bucket": lambda: tables.properties(editions, "Bucket"),
         "outputs": lambda: tables.outputs(launches),
         "ports": lambda: tables.ports(launches),
+        "permissions": lambda: deployment_role.table(editions[REGISTRY.name], "quilt"),
         "policies": lambda: tables.policies(launches),
         "checks": lambda: rules.summary(FAMILIES),
         "cost": lambda: cost.table(_sizes(editions)),

@@ -25,6 +25,7 @@ PAGES = [
     "docs/guide/lifecycle.md",
     "docs/guide/monitoring.md",
     "docs/guide/parameters.md",
+    "docs/guide/permissions.md",
     "docs/guide/resources.md",
     "docs/guide/security.md",
     "docs/guide/time.md",

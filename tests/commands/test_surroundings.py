@@ -54,6 +54,7 @@ EXIT_CODES = {
     "marketplace submit": 2,
     "marketplace validate": 2,
     "marketplace plan": 0,
+    "permissions": 0,
     "publish": 0,
     "rehearse": 0,  # which prints the plan
     "release": 2,  # this checkout has no commit

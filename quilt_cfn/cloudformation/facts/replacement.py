@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from quilt_cfn.cloudformation.facts.package_data import file_of
 
@@ -97,16 +97,25 @@ class CreateOnly(NamedTuple):
 @cache
 def create_only(resource_type: str) -> CreateOnly | None:
     """The properties of a type that can't be changed in place, by its schema; None if cfn-lint has no schema of it."""
-    schema_id = _schemas().get(resource_type)
-    if schema_id is None:
+    found = schema(resource_type)
+    if found is None:
         return None
-    schema = json.loads(file_of("cfnlint", f"data/schemas/resources/{schema_id}.json").read_text(encoding="utf-8"))
     return CreateOnly(
         *(
-            frozenset(pointer.removeprefix("/properties/") for pointer in schema.get(kind, []))
+            frozenset(pointer.removeprefix("/properties/") for pointer in found.get(kind, []))
             for kind in ("createOnlyProperties", "conditionalCreateOnlyProperties")
         )
     )
+
+
+def schema(resource_type: str) -> dict[str, Any] | None:
+    """The schema of a resource type; None if cfn-lint has none of it."""
+    schema_id = _schemas().get(resource_type)
+    if schema_id is None:
+        return None
+    file = file_of("cfnlint", f"data/schemas/resources/{schema_id}.json")
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 @cache
