@@ -11,6 +11,7 @@ from typing import Any
 
 from quilt_cfn.commands import one_template
 from quilt_cfn.commands.arguments import add_command
+from quilt_cfn.editions import TEMPLATE_FILES
 
 _STACK = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 
@@ -43,12 +44,14 @@ def run(options: argparse.Namespace) -> int:
     from quilt_cfn.files import write_atomically
     from quilt_cfn.text import shown
 
-    template = one_template.read(options).launch.template
+    one = one_template.read(options)
+    template = one.launch.template
     unknown = unknown_types(template)
     if unknown:
         names = ", ".join(map(shown, unknown))
         print(f"quilt-cfn: nobody says what CloudFormation calls for {names}: add it by hand.", file=sys.stderr)
-    made = files(template, options.stack_name)
+    prefix = f"deployment-role-{one.name}" if one.name in TEMPLATE_FILES else "deployment-role"
+    made = files(template, options.stack_name, prefix)
     if not options.output:
         print(json.dumps({name.removesuffix(".json"): json.loads(text) for name, text in made.items()}, indent=2))
         return 0

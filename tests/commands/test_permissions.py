@@ -12,7 +12,7 @@ from quilt_cfn.cli import main
 def test_it_prints_every_policy_by_its_name(capsys):
     assert main(["permissions", "marketplace", "--stack-name", "shop"]) == 0
     made = json.loads(capsys.readouterr().out)
-    assert [*made] == ["deployment-role-1", "deployment-role-2", "deployment-role-trust"]
+    assert [*made] == [f"deployment-role-marketplace-{each}" for each in (1, 2, "trust")]
     assert "arn:aws:iam::*:role/shop-*" in json.dumps(made)
 
 
@@ -20,7 +20,7 @@ def test_it_writes_a_file_for_each_and_again_changes_nothing(capsys, tmp_path):
     for word in ("written", "unchanged"):
         assert main(["permissions", "registry", "--output", str(tmp_path / "role")]) == 0
         assert all(line.endswith(word) for line in capsys.readouterr().out.splitlines())
-    assert json.loads((tmp_path / "role" / "deployment-role-1.json").read_text())["Version"] == "2012-10-17"
+    assert json.loads((tmp_path / "role" / "deployment-role-registry-1.json").read_text())["Version"] == "2012-10-17"
 
 
 @pytest.mark.parametrize("name", ["1stack", "a_b", "a" * 129, "a*"])

@@ -33,6 +33,7 @@ TRUST = {
 _SERVICE_LINKED = {
     "AWS::AutoScaling::AutoScalingGroup": "autoscaling.amazonaws.com",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "elasticloadbalancing.amazonaws.com",
+    "AWS::ImageBuilder::ImagePipeline": "imagebuilder.amazonaws.com",
     "AWS::RDS::DBInstance": "rds.amazonaws.com",
 }
 """Type -> the service that makes a role of its own in an account that has none:
@@ -49,7 +50,13 @@ _PARAMETER_TYPES = {
 """Beginning of a parameter's type -> what CloudFormation calls to validate its value:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html"""
 
-_IAM_NAMES = (("InstanceProfile", "instance-profile"), ("Role", "role"), ("AccessKey", "user"), ("User", "user"))
+_IAM_NAMES = (
+    ("InstanceProfile", "instance-profile"),
+    ("Role", "role"),
+    ("AccessKey", "user"),
+    ("User", "user"),
+    ("LoginProfile", "user"),
+)
 """What is in the name of an action of IAM -> what its resource is; the first that fits."""
 
 
@@ -107,7 +114,7 @@ def _statements(template: Mapping[str, Any], stack: str) -> Iterator[dict[str, A
         for beginning, more in _PARAMETER_TYPES.items():
             actions |= set(more if as_text(dict_or_empty(declared).get("Type")).startswith(beginning) else ())
     iam = {action for action in actions if action.startswith("iam:")}
-    groups = {action for action in iam if "Group" in action}  # no template of groups is known here
+    groups = {action for action in iam if "Group" in action and not action.endswith("ForUser")}
     for services in _grouped(actions - iam):
         yield {"Effect": "Allow", "Action": services, "Resource": "*"}
     confined: dict[str, list[str]] = {}

@@ -1,4 +1,5 @@
-"""What people read in the folder of a version: the launch page, the guide, the changelog, the pictures.
+"""What people read in the folder of a version: the launch page, the guide, the changelog, the pictures, the policies of
+a deployment role.
 
 All of it is made of the checkout and of the released templates, and is the same bytes on every machine.
 """
@@ -10,6 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from quilt_cfn.cloudformation.describe.deployment_role import files
 from quilt_cfn.delivery.product import GUIDE, LAUNCH_PAGE
 from quilt_cfn.delivery.release.diagram import pictures
 from quilt_cfn.delivery.site import navigation
@@ -21,6 +23,9 @@ from quilt_cfn.inputs.changelog import CHANGELOG, read_changelog
 from quilt_cfn.inputs.contract import read_contract
 from quilt_cfn.inputs.listing import LISTING, read_listing
 from quilt_cfn.inputs.release import DRAFT, Release
+
+STACK = "quilt"
+"""The name of the stack for which the policies are; the guide says how to make them for another one."""
 
 
 def reading(root: Path, release: Release, date: str, templates: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -45,6 +50,8 @@ def reading(root: Path, release: Release, date: str, templates: Mapping[str, byt
         GUIDE: guide(pages, Version(release.version, date, draft, beside)),
         CHANGELOG.name: warning + _with_links_to_the_guide(read_changelog(root)),
     }
+    for name, template in editions.items():
+        texts |= files(template, STACK, f"deployment-role-{name}")
     drawn = pictures(editions, read_listing(root / LISTING).diagram)
     return {**{name: text.encode() for name, text in texts.items()}, **dict(drawn)}
 

@@ -31,6 +31,11 @@ def test_a_release_is_a_folder_with_every_template_in_both_formats_and_its_hashe
     templates = {name for file in TEMPLATE_FILES.values() for name in (file, file.replace("yaml", "json"))}
     pictures = {"diagram.png", *(f"diagram-{name}.svg" for name in EDITIONS)}
     others = {"launch.html", "guide.html", "CHANGELOG.md", "sbom.cdx.json"} | pictures
+    others |= {
+        name
+        for name in artifact.contents
+        if re.fullmatch(r"deployment-role-(registry|marketplace)-(\d|trust)\.json", name)
+    }
     assert set(artifact.contents) == templates | others
     for file in TEMPLATE_FILES.values():
         reviewed = checkout.root / "templates" / file
@@ -94,6 +99,15 @@ def test_a_checkout_without_git_is_refused(checkout):
     shutil.rmtree(checkout.root / ".git")
     with pytest.raises(UserError, match=r"Run this in a git checkout\."):
         checkout.release()
+
+
+def test_a_release_has_the_policies_of_a_role_that_launches_each_edition(released):
+    checkout, _ = released
+    contents = read_artifact(checkout.root / RELEASES / VERSION).contents
+    for name in EDITIONS:
+        policy, trust = (json.loads(contents[f"deployment-role-{name}-{each}.json"]) for each in (1, "trust"))
+        assert policy["Statement"][0]["Effect"] == "Allow"
+        assert trust["Statement"][0]["Principal"] == {"Service": "cloudformation.amazonaws.com"}
 
 
 def test_a_release_has_a_picture_of_each_edition_and_one_as_aws_marketplace_wants_it(released):
