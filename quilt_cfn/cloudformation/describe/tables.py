@@ -37,7 +37,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attri
 def parameters(templates: Templates) -> str:
     """Every field of the form by its group, with what it accepts and what it is without a value."""
     return "\n\n".join(
-        f"### {group}\n\n" + _table(("Field", "What to fill in", "What is accepted"), rows)
+        f"## {group}\n\n" + _table(("Field", "What to fill in", "What is accepted"), rows)
         for group, rows in _form(templates).items()
     )
 

@@ -134,6 +134,8 @@ def render(
             token.attrs["src"] = picture(normpath(str(token.attrs["src"])))
         elif token.type in ("html_block", "html_inline"):
             token.content = _rewritten(token.content, address, picture)
+        elif token.type in ("th_open", "td_open") and token.attrs.pop("style", None) == "text-align:right":
+            token.attrs["class"] = "right"  # the pages' policy allows no styles in the HTML
         elif token.type == "heading_open":
             heading = next(headings)
             token.attrs["id"] = anchor(heading.anchor)
@@ -147,7 +149,7 @@ def render(
     html = str(markdown.renderer.render(tokens, markdown.options, {}))
     # A box that scrolls has to be reached by keyboard: https://www.w3.org/WAI/WCAG22/Understanding/keyboard.html
     html = html.replace("<table>", '<div class="table" role="group" aria-label="Table" tabindex="0">\n<table>')
-    html = html.replace("</table>", "</table>\n</div>").replace("<th>", '<th scope="col">')
+    html = re.sub("<th(?=[ >])", '<th scope="col"', html.replace("</table>", "</table>\n</div>"))
     # Where nothing stands over the first column, its cells are what the rows are called.
     return html.replace('<th scope="col"></th>', "<td></td>")
 
