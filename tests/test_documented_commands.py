@@ -42,7 +42,6 @@ OF_THE_CLI_ALONE = {"s3": None, "cloudformation deploy": DeployCommand, "ecr get
 """Commands that are no operations of an API -> what says which options they have."""
 
 NO_SHELL: Mapping[str, Mapping[str, str]] = {
-    "README.md": {"release.yaml ": "a diagram"},
     "docs/architecture.md": {"release.yaml ": "a diagram", "cli ": "a diagram"},
     "docs/guide/decisions.md": {"{": "a statement of a policy"},
     "docs/guide/monitoring.md": {"fields ": "a query of CloudWatch Logs", "filter ": "a query of CloudWatch Logs"},
@@ -85,6 +84,10 @@ EXECUTED: Mapping[str, Mapping[str, str]] = {
         "quilt-cfn check variant.yaml": "tests/commands/test_check.py::"
         "test_a_variant_of_an_edition_is_checked_with_its_contract_in_the_regions_that_are_named",
         "quilt-cfn check --explain": "tests/commands/test_check.py::test_a_rule_is_explained",
+        "quilt-cfn diagram": "tests/commands/test_diagram.py",
+        "quilt-cfn cost": "tests/commands/test_cost.py::test_the_table_fits_a_terminal_and_ends_in_its_total",
+        "quilt-cfn timeline": "tests/commands/test_timeline.py::test_every_line_fits_a_terminal",
+        "quilt-cfn permissions": "tests/commands/test_permissions.py::test_it_prints_every_policy_by_its_name",
         "quilt-cfn docs": "tests/commands/test_docs.py::test_a_second_run_changes_nothing",
         "quilt-cfn images resolve": "tests/delivery/images/test_resolve.py::test_as_a_command",
         "quilt-cfn images check": "tests/delivery/images/test_resolve.py::test_as_a_command",
