@@ -239,19 +239,22 @@ def table(launches: Mapping[str, Launch]) -> str:
     """
     estimates = {name: estimate(launch) for name, launch in launches.items()}
     lines = [
-        f"| Part | Unit | {' | '.join(f'{name}: what | quantity | USD' for name in launches)} |",
-        f"|---|---|{'---|---:|---:|' * len(launches)}",
+        f"| Part | What | Quantity | {' | '.join(f'USD, {name}' for name in launches)} |",
+        f"|---|---|---|{'---:|' * len(launches)}",
     ]
     for row in zip(*(each.items for each in estimates.values()), strict=True):
-        cells = " | ".join(f"{item.what} | {_figure(item.quantity)} | {_usd(item.usd)}" for item in row)
-        lines.append(f"| {row[0].part} | {row[0].unit} | {cells} |")
-    totals = " | ".join(f"**all with a known price** | | **{each.total:,.2f}**" for each in estimates.values())
-    lines += [f"| **Total** | a month | {totals} |", "", "Where the prices are from:", ""]
+        what = " or ".join(dict.fromkeys(item.what for item in row))
+        quantity = " or ".join(dict.fromkeys(_figure(item.quantity) for item in row))
+        amounts = " | ".join(_usd(item.usd) for item in row)
+        lines.append(f"| {row[0].part} | {what} | {quantity} {row[0].unit} | {amounts} |")
+    totals = " | ".join(f"**{each.total:,.2f}**" for each in estimates.values())
+    lines += [f"| **Total** | all with a known price | a month | {totals} |", "", "Where the prices are from:", ""]
     used = {item.price: item for each in estimates.values() for item in each.items if item.price}
     lines += ["| Price of | USD | For one | True on | Grade | Source |", "|---|---:|---|---|---|---|"]
     for each in used:
         assert each
-        source = f"<{each.source}>" if each.source.startswith("https:") else each.source
+        name = "/".join(each.source.split("/")[3:5])
+        source = f"[{name}]({each.source})" if each.source.startswith("https:") else each.source
         lines.append(f"| `{each.key}` | {each.usd:g} | {each.unit} | {each.date} | {each.grade} | {source} |")
     lines += ["", *(f"- Grade {grade}: {meaning}." for grade, meaning in GRADES.items())]
     return "\n".join(lines)

@@ -87,7 +87,7 @@ def test_an_unknown_price_is_in_no_total(documented_launch):
 
 def test_the_table_says_where_each_price_is_from(documented_launch):
     text = table({"small": documented_launch})
-    assert "| Database | hours | db.t3.small, postgres | 730 | 26.28 |" in text
+    assert "| Database | db.t3.small, postgres | 730 hours | 26.28 |" in text
     assert "| `rds-postgres/db.t3.small` | 0.036 | hour | 2026-05-03 | C | a quarter of db.t3.large" in text
 
 
