@@ -55,6 +55,15 @@ def test_an_instance_is_its_hours_and_its_disks():
     }
 
 
+def test_a_group_costs_as_much_as_the_instances_that_it_wants():
+    template = {"LaunchTemplateData": {"InstanceType": "m5.large", "ImageId": "ami-1"}}
+    group = {"LaunchTemplate": {"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"}, "DesiredCapacity": "3"}
+    servers = launched(
+        Template=("AWS::EC2::LaunchTemplate", template), Servers=("AWS::AutoScaling::AutoScalingGroup", group)
+    )
+    assert amounts(servers)["Instance: m5.large, Linux, on demand"] == (3 * 730, "ec2/m5.large")
+
+
 def test_an_internal_load_balancer_has_no_public_address():
     balancer = {"Type": "network", "Subnets": ["a", "b"]}
     public = launched(Balancer=("AWS::ElasticLoadBalancingV2::LoadBalancer", balancer))

@@ -84,6 +84,15 @@ def test_a_port_says_who_where_and_why(row):
     assert row in tables.ports(LAUNCHES).splitlines()
 
 
+def test_a_rule_that_only_keeps_ec2_from_adding_its_own_is_no_port():
+    closed = {"IpProtocol": "-1", "CidrIp": "127.0.0.1/32"}
+    group = {
+        "Type": "AWS::EC2::SecurityGroup",
+        "Properties": {"GroupDescription": "x", "SecurityGroupEgress": [closed]},
+    }
+    assert tables.ports({"shop": evaluate({"Resources": {"Shop": group}}, {})}).splitlines()[2:] == []
+
+
 def test_what_only_one_edition_has_says_so_and_what_stays_too():
     assert "| `S3::Bucket` | 1 | `Goods` (only in *shop*; stays) |" in tables.resources(LAUNCHES).splitlines()
     assert "| `EC2::SecurityGroup` | 1 | `Shop` |" in tables.resources(LAUNCHES).splitlines()

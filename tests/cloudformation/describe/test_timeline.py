@@ -83,6 +83,22 @@ def test_another_class_of_database_is_in_place(before):
     assert [(step.resource, step.what) for step in found.steps] == [("Database", "updated")]
 
 
+def test_what_waits_for_a_change_by_way_of_something_unchanged_waits_for_it():
+    def stack(size: str):
+        return launched(
+            First={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": size}},
+            Between={"Type": "AWS::SNS::Topic", "DependsOn": "First"},
+            Last={
+                "Type": "AWS::SSM::Parameter",
+                "DependsOn": "Between",
+                "Properties": {"Type": "String", "Value": size},
+            },
+        )
+
+    found = update_timeline(stack("1"), stack("2"))
+    assert [(step.resource, step.after) for step in found.path] == [("First", ()), ("Last", ("First",))]
+
+
 def test_what_can_not_be_changed_is_replaced(before):
     steps = {step.resource: step.what for step in updated(before, VpcCidr="10.99.0.0/16").steps}
     assert steps["Vpc"] == "replaced: created"

@@ -118,6 +118,14 @@ def test_of_several_tiers_the_first_that_is_not_free_counts(price_list, checkout
     assert refreshed(checkout)[1].usd == 0.0208
 
 
+def test_requests_are_charged_by_ten_thousand_and_answered_by_one(price_list, checkout):
+    old = OLD[0]._replace(key="secret-requests", unit="10 000 requests", usd=0.04)
+    (checkout / FILE).write_text(written([old]), encoding="utf-8")
+    usage = {"usagetype": "USE1-AWSSecretsManagerAPIRequest", "servicecode": "AWSSecretsManager"}
+    price_list.pages = [answer(product(tiers={"0": "0.0000050000"}, unit="API Requests", **usage))]
+    assert refreshed(checkout)[1].usd == pytest.approx(0.05)
+
+
 REFUSED = {
     "nothing": ([answer()], "has no such thing there"),
     "another usage type": ([answer(product(usagetype="UnusedBox:t3.small"))], "has no such thing there"),

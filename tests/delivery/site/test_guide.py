@@ -110,6 +110,12 @@ def test_a_picture_follows_light_and_dark(open_page, folder):
     assert light != dark
 
 
+def test_figures_stand_at_the_right_without_a_style_in_the_html(pages):
+    cost = site(pages)["cost.html"]
+    assert re.search(r'<td class="right">[0-9.]+</td>', cost)
+    assert re.search(r'<th scope="col" class="right">USD, small</th>', cost)
+
+
 BROKEN = {
     "there is no such page": "# Cost\n\n[Gone](gone.md)\n",
     "has no such heading": "# Cost\n\n[There](start.md#nowhere)\n",
