@@ -129,7 +129,11 @@ EXECUTED: Mapping[str, Mapping[str, str]] = {
     "docs/guide/mail.md": {
         "openssl s_client ": "takes Amazon SES; tests/boot/test_mail.py speaks to a mail service so"
     },
-    "docs/guide/people.md": {"quilt ": "takes the quilt command and a registry", "pip ": "takes PyPI"},
+    "docs/guide/people.md": {
+        "quilt ": "takes the quilt command and a registry",
+        "python3.9 ": "takes Python 3.9",
+        "~/quilt/bin/pip ": "takes PyPI",
+    },
     "docs/guide/instance.md": {"docker rm ": BY_HAND, "./start.sh": BY_HAND},
     "docs/guide/rotation.md": {
         "docker rm ": BY_HAND,

@@ -13,7 +13,7 @@ from tests.documents import GUIDE, Page, guide
 
 HAND_WRITTEN = (
     *("instance", "rotation", "uploads", "upgrade", "cluster", "backup", "recovery", "removal", "security"),
-    "open-source",
+    *("open-source", "certificate", "mail", "dns", "launch", "first-administrator", "people"),
 )
 OTHER_NAMES = {"BucketOwnerEnforced": "a setting of S3"}
 """Name that looks like one of ours -> what it is."""

@@ -143,6 +143,14 @@ TOPICS = (
     topic("create the first administrator", "first-administrator.md > What it asks", "Username", "Email", "Password"),
     topic("try the account in the catalog", "first-administrator.md > Log in", "CatalogUrl", "log in"),
     topic("how people get accounts", "people.md > Invite somebody", "quilt user create", "sends a mail"),
+    topic(
+        "what invited people do",
+        "people.md > What an invited person does",
+        r"quilt config example quilt login example",
+        r"quilt build example:ada/weather weather quilt push example:ada/weather --team",
+        "Python 3.9 or older",
+    ),
+    topic("how long an invitation is good", "people.md > Invite somebody", "once and for .24 hours"),
     topic("why sign-up is off", "people.md > Why nobody can sign up", "DISABLE_SIGNUP"),
     topic("all data is in the bucket", "security.md > The packages in S3", "`PackageBucket`, and nowhere else"),
     topic(
