@@ -12,6 +12,7 @@ from typing import Any
 from quilt_cfn.commands import one_template
 from quilt_cfn.commands.arguments import add_command
 from quilt_cfn.editions import TEMPLATE_FILES
+from quilt_cfn.errors import UserError
 
 _STACK = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 
@@ -51,7 +52,11 @@ def run(options: argparse.Namespace) -> int:
         names = ", ".join(map(shown, unknown))
         print(f"quilt-cfn: nobody says what CloudFormation calls for {names}: add it by hand.", file=sys.stderr)
     prefix = f"deployment-role-{one.name}" if one.name in TEMPLATE_FILES else "deployment-role"
-    made = files(template, options.stack_name, prefix)
+    try:
+        made = files(template, options.stack_name, prefix)
+    except ValueError as many:
+        what = f"A role for {shown(one.name)} would need {many}."
+        raise UserError(what, "Launch it as an administrator, or divide the template.") from None
     if not options.output:
         print(json.dumps({name.removesuffix(".json"): json.loads(text) for name, text in made.items()}, indent=2))
         return 0

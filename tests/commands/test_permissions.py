@@ -33,3 +33,9 @@ def test_a_type_of_which_nothing_is_known_is_named(capsys, tmp_path):
     (tmp_path / "t.yaml").write_text("Resources: {Thing: {Type: 'Custom::Thing'}, Topic: {Type: 'AWS::SNS::Topic'}}")
     assert main(["permissions", str(tmp_path / "t.yaml")]) == 0
     assert "nobody says what CloudFormation calls for Custom::Thing: add it by hand." in capsys.readouterr().err
+
+
+def test_a_template_that_needs_more_policies_than_a_role_may_have_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr("quilt_cfn.cloudformation.describe.deployment_role.MOST_POLICIES", 1)
+    assert main(["permissions", "registry"]) == 2
+    assert "A role for registry would need 2 policies, and a role may have 1." in capsys.readouterr().err

@@ -8,11 +8,13 @@ with the stack's, because CloudFormation makes them so; most other services give
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from quilt_cfn.cloudformation.analysis.parameter_use import ref_target
 from quilt_cfn.cloudformation.facts.handler_permissions import permissions
+from quilt_cfn.cloudformation.facts.iam_actions import arns_of, glob
 from quilt_cfn.cloudformation.template.coerce import as_list, as_text, dict_or_empty, map_at
 from quilt_cfn.cloudformation.template.walk import entries
 
@@ -31,33 +33,47 @@ TRUST = {
 """Who may take the role on."""
 
 _SERVICE_LINKED = {
-    "AWS::AutoScaling::AutoScalingGroup": "autoscaling.amazonaws.com",
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": "elasticloadbalancing.amazonaws.com",
-    "AWS::ImageBuilder::ImagePipeline": "imagebuilder.amazonaws.com",
-    "AWS::RDS::DBInstance": "rds.amazonaws.com",
+    "AWS::AutoScaling::": "autoscaling.amazonaws.com",
+    "AWS::EC2::FlowLog": "delivery.logs.amazonaws.com",
+    "AWS::ElasticLoadBalancing": "elasticloadbalancing.amazonaws.com",
+    "AWS::ImageBuilder::": "imagebuilder.amazonaws.com",
+    "AWS::RDS::": "rds.amazonaws.com",
 }
-"""Type -> the service that makes a role of its own in an account that has none:
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html"""
+"""Beginning of a type -> the service that makes a role of its own in an account that has none:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html,
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/using-service-linked-roles-cwl.html"""
 
 _DATA = ("s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:PutObjectAcl")
-"""What the handler of buckets names for options that copy or read objects: a role that launches needs no data."""
+"""What handlers name for options that copy or read objects: a role that launches needs no data."""
+_READ = {"s3:GetObject", "s3:GetObjectVersion"}
+"""What it needs if a property names an object, such as the code of a function."""
 
 _PARAMETER_TYPES = {
-    "AWS::SSM::Parameter::": ("ssm:GetParameters",),
-    "AWS::EC2::KeyPair::": ("ec2:DescribeKeyPairs",),
-    "AWS::EC2::Image::": ("ec2:DescribeImages",),
+    "AWS::SSM::Parameter::": "ssm:GetParameters",
+    "AWS::EC2::AvailabilityZone::": "ec2:DescribeAvailabilityZones",
+    "AWS::EC2::Image::": "ec2:DescribeImages",
+    "AWS::EC2::Instance::": "ec2:DescribeInstances",
+    "AWS::EC2::KeyPair::": "ec2:DescribeKeyPairs",
+    "AWS::EC2::SecurityGroup::": "ec2:DescribeSecurityGroups",
+    "AWS::EC2::Subnet::": "ec2:DescribeSubnets",
+    "AWS::EC2::VPC::": "ec2:DescribeVpcs",
+    "AWS::EC2::Volume::": "ec2:DescribeVolumes",
+    "AWS::Route53::HostedZone::": "route53:ListHostedZones",
 }
-"""Beginning of a parameter's type -> what CloudFormation calls to validate its value:
+"""What is in a parameter's type -> what CloudFormation calls to validate its value:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html"""
 
-_IAM_NAMES = (
-    ("InstanceProfile", "instance-profile"),
-    ("Role", "role"),
-    ("AccessKey", "user"),
-    ("User", "user"),
-    ("LoginProfile", "user"),
-)
-"""What is in the name of an action of IAM -> what its resource is; the first that fits."""
+_NAMED = {
+    "group": ("AWS::IAM::Group",),
+    "instance-profile": ("AWS::IAM::InstanceProfile",),
+    "policy": ("AWS::IAM::ManagedPolicy",),
+    "role": ("AWS::IAM::Role",),
+    "user": ("AWS::IAM::User",),
+}
+"""Kind in an ARN of IAM -> the types of it to which CloudFormation gives a name that begins with the stack's."""
+_WHOLE = 25
+"""Characters of a stack's name that stay in a name of 64, whatever the logical ID: half of what 13 random ones leave:
+https://github.com/aws-cloudformation/cloudformation-cli-java-plugin/blob/master/src/main/java/software/amazon/cloudformation/resource/IdentifierUtils.java"""
 
 
 def deployment_policies(template: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:
@@ -109,35 +125,59 @@ def _types(template: Mapping[str, Any]) -> set[str]:
 
 def _statements(template: Mapping[str, Any], stack: str) -> Iterator[dict[str, Any]]:
     types = _types(template)
-    actions = {action for each in types for action in permissions(each) or ()} - {"iam:PassRole", _MAKE_ROLE, *_DATA}
+    actions = {action for each in types for action in permissions(each) or ()} - {*_DATA, "iam:PassRole", _MAKE_ROLE}
+    actions |= _READ if _reads_objects(template) else set()
     for declared in map_at(template, "Parameters").values():
-        for beginning, more in _PARAMETER_TYPES.items():
-            actions |= set(more if as_text(dict_or_empty(declared).get("Type")).startswith(beginning) else ())
-    iam = {action for action in actions if action.startswith("iam:")}
-    groups = {action for action in iam if "Group" in action and not action.endswith("ForUser")}
-    for services in _grouped(actions - iam):
-        yield {"Effect": "Allow", "Action": services, "Resource": "*"}
+        written = as_text(dict_or_empty(declared).get("Type"))
+        actions |= {action for part, action in _PARAMETER_TYPES.items() if part in written}
+    actions -= {each for pattern in actions if "*" in pattern for each in actions - {pattern} if _has(pattern, each)}
     confined: dict[str, list[str]] = {}
-    for action in sorted(iam - groups):
-        confined.setdefault(next((kind for part, kind in _IAM_NAMES if part in action), ""), []).append(action)
-    for kind, names in confined.items():
-        if kind and any(each.startswith("AWS::IAM::") for each in types):
-            yield {"Effect": "Allow", "Action": names, "Resource": f"arn:aws:iam::*:{kind}/{stack}-*"}
+    for action in sorted(each for each in actions if each.startswith("iam:") and arns_of(each)):
+        confined.setdefault((arns_of(action) or ())[0][0], []).append(action)
+    for services in _grouped(actions.difference(*confined.values())):
+        yield {"Effect": "Allow", "Action": services, "Resource": "*"}
+    for kind, names in sorted(confined.items()):
+        if kind not in _NAMED or types.intersection(_NAMED[kind]):
+            yield {"Effect": "Allow", "Action": names, "Resource": _arn(template, kind, stack)}
     passed = sorted(_services_of_roles(template))
     if passed:
-        condition = {"StringEquals": {"iam:PassedToService": passed}}
-        yield _allow("iam:PassRole", f"arn:aws:iam::*:role/{stack}-*", condition)
-    linked = sorted(service for each, service in _SERVICE_LINKED.items() if each in types)
-    if linked:
-        condition = {"StringEquals": {"iam:AWSServiceName": linked}}
+        condition: dict[str, Any] = {"StringEquals": {"iam:PassedToService": passed}}
+        yield _allow("iam:PassRole", _arn(template, "role", stack), condition)
+    linked = sorted({service for each in types for start, service in _SERVICE_LINKED.items() if each.startswith(start)})
+    makers = {each for each in types if _MAKE_ROLE in (permissions(each) or ())}
+    others = [each for each in makers if not each.startswith(tuple(_SERVICE_LINKED))]
+    if linked or others:
+        # A schema does not say whose role its handlers make: the ARN alone keeps it to roles of services.
+        condition = {} if others else {"StringEquals": {"iam:AWSServiceName": linked}}
         yield _allow(_MAKE_ROLE, "arn:aws:iam::*:role/aws-service-role/*", condition)
+
+
+def _has(pattern: str, action: str) -> bool:
+    return glob(pattern, ignore_case=True).fullmatch(action) is not None
+
+
+def _arn(template: Mapping[str, Any], kind: str, stack: str) -> str:
+    """Of what IAM has of a kind, what the stack makes; all of it if the template gives names or paths itself."""
+    of_kind = (dict_or_empty(each) for each in map_at(template, "Resources").values())
+    own = [dict_or_empty(each.get("Properties")) for each in of_kind if each.get("Type") in _NAMED.get(kind, ())]
+    given = any((key == "Path" and value != "/") or key.endswith("Name") for each in own for key, value in each.items())
+    stack = re.sub("-+", "-", stack)
+    start = f"{stack}-" if len(stack) <= _WHOLE else stack[:_WHOLE]
+    return f"arn:aws:iam::*:{kind}/{'' if given or kind not in _NAMED else start}*"
+
+
+def _reads_objects(template: Mapping[str, Any]) -> bool:
+    """Whether a property names an object in S3 that the service reads: code, a definition, a document."""
+    keys = {path[-1] for path, _ in entries(map_at(template, "Resources"), ()) if path}
+    return bool(keys & {"BodyS3Location", "CodeUri", "DefinitionS3Location", "S3Bucket", "Uri"})
 
 
 _MAKE_ROLE = "iam:CreateServiceLinkedRole"
 
 
 def _allow(action: str, resource: str, condition: dict[str, Any]) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": [action], "Resource": resource, "Condition": condition}
+    allowed = {"Effect": "Allow", "Action": [action], "Resource": resource}
+    return {**allowed, "Condition": condition} if condition else allowed
 
 
 def _grouped(actions: Iterable[str]) -> list[list[str]]:

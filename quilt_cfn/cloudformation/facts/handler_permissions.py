@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-sc
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
-from quilt_cfn.cloudformation.facts.iam_actions import is_action
+from quilt_cfn.cloudformation.facts.iam_actions import actions_matching, is_action
 from quilt_cfn.cloudformation.facts.replacement import schema
 
 BY_HAND = {
@@ -25,16 +26,37 @@ BY_HAND = {
 """Type -> actions, of types whose schema names none."""
 
 
+NARROWER = {
+    # https://docs.aws.amazon.com/autoscaling/ec2/userguide/create-mixed-instances-group-attribute-based-instance-type-selection.html
+    "ec2:Get*": ("ec2:GetInstanceTypesFromInstanceRequirements",),
+    # https://docs.aws.amazon.com/autoscaling/ec2/userguide/using-systems-manager-parameters.html
+    "ssm:Get*": ("ssm:GetParameters",),
+}
+"""Pattern in the schema of Auto Scaling groups -> what these options of a group take. What else the pattern matches
+reads passwords, consoles and secrets."""
+
+
 @cache
 def permissions(resource_type: str) -> frozenset[str] | None:
     """The actions with which resources of a type are created, read, updated, tagged and deleted; None if unknown.
 
+    ``Describe*`` and ``List*`` of a service stay patterns, which read no data; other patterns become what they match.
     What a schema names and IAM does not know is left out: some have misspelt or withdrawn actions.
     """
-    found = schema(resource_type)
-    handlers = (found or {}).get("handlers", {})
-    named = {action for handler in handlers.values() for action in handler.get("permissions", ())}
-    named |= set((found or {}).get("tagging", {}).get("permissions", ()) if named else ())
+    found = schema(resource_type) or {}
+    named = {each for handler in found.get("handlers", {}).values() for each in handler.get("permissions", ())}
+    named |= set(found.get("tagging", {}).get("permissions", ()) if named else ())
     named |= set(BY_HAND.get(resource_type, ()))
-    known = frozenset(action for action in named if "*" not in action and is_action(action))
-    return known or None
+    return frozenset(_known(named)) or None
+
+
+def _known(named: Iterable[str]) -> set[str]:
+    known: set[str] = set()
+    for each in named:
+        service, _, name = each.partition(":")
+        action = f"{service.lower()}:{name[:1].upper()}{name[1:]}"  # some schemas have Iam:PassRole and iam:listUsers
+        if "*" not in action or name in ("Describe*", "List*"):
+            known |= {action} if is_action(action) else set()
+        else:
+            known |= set(NARROWER.get(action) or actions_matching(action))
+    return known

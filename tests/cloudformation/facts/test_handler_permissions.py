@@ -28,4 +28,20 @@ def test_every_type_of_ours_is_known_and_every_action_exists(all_templates):
     for each in types:
         found = permissions(each)
         assert found, each
-        assert all(is_action(action) and "*" not in action for action in found)
+        assert all(is_action(action) for action in found)
+        assert {action.partition(":")[2] for action in found if "*" in action} <= {"Describe*", "List*"}
+
+
+def test_a_group_may_describe_all_that_its_handlers_describe_but_read_no_password_and_no_parameter_by_path():
+    found = permissions("AWS::AutoScaling::AutoScalingGroup")
+    assert found
+    assert {"autoscaling:Describe*", "ec2:Describe*", "elasticloadbalancing:Describe*", "ssm:GetParameters"} <= found
+    assert not {each for each in found if each.startswith(("ec2:GetPassword", "ec2:GetConsole", "ssm:GetParameter*"))}
+
+
+def test_other_patterns_become_what_they_match():
+    assert {"lambda:invokefunction", "sqs:sendmessage"} <= (permissions("AWS::SecurityLake::DataLake") or set())
+
+
+def test_names_are_written_as_iam_writes_them():
+    assert "iam:ListUsers" in (permissions("AWS::IAM::User") or ())
