@@ -76,6 +76,7 @@ def read_pages(folder: Path) -> Pages:
 
     Each page begins with a title.
     """
+    _require_packages()
     sections = read_navigation(folder)
     pages = {name: _read(folder, name, title) for section in sections for title, name in section.pages}
     pictures: dict[str, bytes] = {}
@@ -165,6 +166,17 @@ def slug(text: str) -> str:
     https://docs.github.com/en/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#section-links
     """
     return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+
+
+def _require_packages() -> None:
+    try:  # late: they are in an optional extra, and may be missing
+        import jinja2  # noqa: F401
+        import markdown_it  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"The guide takes the package {error.name}, which is not installed.",
+            "Install it: pip install 'quilt-cfn[publish]'",
+        ) from None
 
 
 def _read(folder: Path, name: str, title: str) -> Page:

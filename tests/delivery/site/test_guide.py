@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from html import unescape
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.browser import axe_violations, overflow
 
 SOURCE = Path(__file__).resolve().parents[3] / "docs" / "guide"
 VERSION = Version("7.8.9", "2026-11-30", False, {"launch.html": "launches", "quilt-registry.yaml": "the template"})
+COLOURS = ("backgroundColor", "color")
 LOOKS = [
     {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"},
@@ -108,6 +110,27 @@ def test_a_picture_follows_light_and_dark(open_page, folder):
     shown = "document.querySelector('picture img').currentSrc"
     light, dark = (open_page(folder / "index.html", color_scheme=each).evaluate(shown) for each in ("light", "dark"))
     assert light != dark
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_what_is_printed_is_the_text_and_no_list_of_pages(open_page, single, folder, width):
+    for file in (single, folder / "cost.html"):
+        page = open_page(file, viewport={"width": width, "height": 900}, color_scheme="dark")
+        page.emulate_media(media="print")
+        assert page.locator("main h1").is_visible()
+        for hidden in (".skip", ".beside", ".contents", ".turn"):
+            for each in page.locator(hidden).all():
+                assert not each.is_visible(), f"{hidden} in {file.name}"
+        white, black = (page.evaluate(f"getComputedStyle(document.documentElement).{each}") for each in COLOURS)
+        assert (white, black) == ("rgb(255, 255, 255)", "rgb(0, 0, 0)")
+
+
+@pytest.mark.parametrize("package", ["jinja2", "markdown_it"])
+def test_without_the_packages_of_the_extra_a_sentence_says_what_to_install(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError, match=f"takes the package {package}, which is not installed") as error:
+        read_pages(SOURCE)
+    assert error.value.next_step == "Install it: pip install 'quilt-cfn[publish]'"
 
 
 def test_figures_stand_at_the_right_without_a_style_in_the_html(pages):
