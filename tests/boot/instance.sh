@@ -23,12 +23,13 @@ if [ "${2:-}" != inside ]; then
     if [ "$BAKED" ]; then
         tar --extract --xattrs --xattrs-include="*" --file "$BAKED" --directory "$folder/disk/upper"
     else
-        # Amazon Linux has nothing of what people and programs have left on this computer, and no Docker.
+        # Amazon Linux has nothing of what people and programs have left on this computer, no Docker, and no browser,
+        # whose settings have a token.
         hidden=()
         for path in /*; do
             [[ $path = /@(bin|boot|dev|etc|lib*|proc|run|sbin|sys|usr|var) || ! -d $path ]] || hidden+=("$path")
         done
-        hidden+=(/etc/ssh /etc/ssl/private /var/lib/{amazon,cloud,containers,docker} /var/{cache,log,spool,tmp})
+        hidden+=(/etc/chromium.d /etc/ssh /etc/ssl/private /var/lib/{amazon,cloud,containers,docker} /var/{cache,log,spool,tmp})
         # A device of this number hides what is below: https://docs.kernel.org/filesystems/overlayfs.html
         for path in "${hidden[@]}" "$docker" /usr/bin/docker /usr/local/bin/docker; do
             [ ! -e "$path" ] || [ -e "$folder/disk/upper$path" ] || {

@@ -338,6 +338,10 @@ def test_what_is_no_file_is_a_sentence_and_stays_what_it_is(ours, odd, name, act
         assert codes == {"pipe": 2, "device": 2, "folder": 0, "socket": 2}
         shutil.rmtree(odd["folder"])
         odd["folder"].mkdir()
+    elif name == "permissions" and action.dest == "output":
+        assert codes == {"pipe": 2, "device": 2, "folder": 0, "socket": 2}
+        shutil.rmtree(odd["folder"])
+        odd["folder"].mkdir()
     elif name == "check-image":
         assert codes == {"pipe": 2, "device": 2, "folder": 1, "socket": 2}
     else:

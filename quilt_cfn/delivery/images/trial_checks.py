@@ -229,7 +229,7 @@ def start(trial: Trial) -> str:
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         for name in ("registry", "catalog", "registry-nginx"):
-            if not trial.docker.runs(name):
+            if not trial.docker.runs(name) or trial.docker.restarts(name):
                 raise Misfit(
                     f"The container {name} ends at once; it said: {trial.docker.logs(name).last_words}. "
                     "Its process has to stay in the foreground with the options and files of start.sh."
