@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ def add_to(commands: Any) -> None:
         run,
         help="estimate what a template costs in a month",
         epilog="Examples: quilt-cfn cost; quilt-cfn cost marketplace --parameters InstanceType=m5.large; "
-        "quilt-cfn cost template.yaml --packages 5000 --format json; quilt-cfn cost --refresh",
+        "quilt-cfn cost template.yaml --packages 5000 --format json; quilt-cfn cost --refresh us-east-1 eu-central-1",
     )
     one_template.add_arguments(parser)
     parser.add_argument("--packages", metavar="GB", type=_amount, help="GB of packages in S3, default: 100")
@@ -33,8 +34,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     parser.add_argument(
         "--refresh",
-        action="store_true",
-        help="ask AWS's price list for all prices of this checkout's table and write them there; estimate nothing",
+        metavar="REGION",
+        nargs="*",
+        help="ask AWS's price list for all prices in these Regions, or in every one, and write them into the table of "
+        "this checkout; estimate nothing",
     )
 
 
@@ -45,10 +48,10 @@ def run(options: argparse.Namespace) -> int:
     With --refresh, ask the AWS Price List API, which takes AWS credentials and the permission pricing:GetProducts. Its
     prices, and nothing else, replace those of quilt_cfn/cloudformation/facts/prices.csv in the checkout.
     """
-    if options.refresh:
+    if options.refresh is not None:
         from quilt_cfn.delivery.prices.refresh import refresh  # late: imports boto3
 
-        return print_lines(refresh(find_own_checkout()))
+        return print_lines(refresh(find_own_checkout(), _regions(options.refresh)))
     from quilt_cfn.cloudformation.describe.cost import Use, estimate
 
     one = one_template.read(options)
@@ -63,33 +66,54 @@ def run(options: argparse.Namespace) -> int:
 
 def _lines(name: str, region: str, found: Estimate) -> Iterator[str]:
     from quilt_cfn.cloudformation.describe.cost import EXCLUDED
-    from quilt_cfn.cloudformation.facts.prices import GRADES
+    from quilt_cfn.cloudformation.facts.prices import GRADES, regions_in_dollars
     from quilt_cfn.text import shown
 
     yield f"{shown(name)} in {region}, in a month of 730 hours"
     yield ""
-    yield f"  {'Part':<14} {'What':<28} {'Quantity':>9} {'Price':>9} {'USD':>8}  Source"
+    yield f"{'Part':<14} {'What':<28} {'Quantity':>8} {'Price':>7} {'USD':>9}  Source"
     sources: dict[str, int] = {}
     for item in found.items:
         price = item.price
         number = sources.setdefault(f"{price.grade}, {price.date}, {price.source}", len(sources) + 1) if price else 0
-        figures = f"{price.usd:>9g} {item.usd:>8.2f}  {price.grade} [{number}]" if price else f"{'unknown':>18}"
-        yield f"  {shown(item.part)[:14]:<14} {shown(item.what)[:28]:<28} {item.quantity:>9,.6g} {figures}"
-    yield f"  {'all with a known price':<63} {found.total:>8,.2f}"
-    if found.unknown:
+        figures = f"{price.usd:>7g} {item.usd:>9,.2f}  {price.grade} [{number}]" if price else f"{'unknown':>17}"
+        yield f"{shown(item.part)[:14]:<14} {shown(item.what)[:28]:<28} {item.quantity:>8,.6g} {figures}"
+    yield f"{'all with a known price':<60} {found.total:>9,.2f}"
+    for other in dict.fromkeys(item.region for item in found.unknown):
         yield ""
-        yield f"Unknown, because no source says it for {region}: quilt-cfn cost --refresh asks AWS."
+        if other in regions_in_dollars():
+            yield f"Unknown, because no source says it for {other}. To ask AWS, in a checkout:"
+            yield f"  quilt-cfn cost --refresh {other}"
+        else:
+            yield f"Unknown: AWS's price list has no prices in US dollars for {other}."
     if found.not_estimated:
         yield ""
-        yield f"Not estimated: {', '.join(map(shown, found.not_estimated))}."
+        yield from textwrap.wrap(f"Not estimated: {', '.join(map(shown, found.not_estimated))}.", 80)
     yield ""
     yield "Not included:"
-    yield from (f"  - {each}" for each in EXCLUDED)
+    for each in EXCLUDED:
+        yield from textwrap.wrap(each, 80, initial_indent="  - ", subsequent_indent="    ")
     if sources:
         yield ""
         yield "Sources, each with its grade and the day on which it was true:"
         yield from (f"  [{number}] {source}" for source, number in sources.items())
         yield from (f"  {grade}: {meaning}" for grade, meaning in GRADES.items())
+
+
+def _regions(names: list[str]) -> list[str]:
+    """The Regions whose prices are to be asked for. Raises ``UserError`` for one that AWS's price list can't have."""
+    from quilt_cfn.cloudformation.facts.prices import regions_in_dollars
+    from quilt_cfn.errors import UserError
+    from quilt_cfn.inputs import cli_parameters
+    from quilt_cfn.text import shown
+
+    for name in names:
+        if cli_parameters.region(name) not in regions_in_dollars():
+            raise UserError(
+                f"AWS's price list has no prices in US dollars for {shown(name)}.",
+                "Name other Regions, or none for all.",
+            )
+    return names
 
 
 def _as_json(found: Estimate, use: Any) -> dict[str, Any]:

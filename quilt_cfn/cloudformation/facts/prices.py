@@ -13,6 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from quilt_cfn.cloudformation.facts.availability import regions
+from quilt_cfn.cloudformation.facts.partitions import partition
+
 FILE = Path(__file__).with_name("prices.csv")
 
 GRADES = {
@@ -47,6 +50,13 @@ def price(key: str, region: str) -> Price | None:
 
 
 @cache
+def regions_in_dollars() -> tuple[str, ...]:
+    """The Regions whose prices AWS's price list has in US dollars. China's are in yuan, and in a price list of its own:
+    https://docs.amazonaws.cn/en_us/awsaccountbilling/latest/aboutv2/price-changes.html"""
+    return tuple(each for each in regions() if partition(each) in ("aws", "aws-us-gov"))
+
+
+@cache
 def prices() -> dict[tuple[str, str], Price]:
     """Every price, by key and Region."""
     return {(each.key, each.region): each for each in read(FILE.read_text(encoding="utf-8"))}
@@ -63,5 +73,11 @@ def written(found: Iterable[Price]) -> str:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(Price._fields)
-    rows.writerows((*each[:3], f"{each.usd:.4f}", *each[4:]) for each in found)
+    rows.writerows((*each[:3], _figure(each.usd), *each[4:]) for each in found)
     return out.getvalue()
+
+
+def _figure(usd: float) -> str:
+    """Four decimals, and more where the price has more: AWS's list has ten."""
+    whole, _, decimals = f"{usd:.10f}".rstrip("0").partition(".")
+    return f"{whole}.{decimals:0<4}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from quilt_cfn import aws
-from quilt_cfn.cloudformation.facts.prices import Price, read, written
+from quilt_cfn.cloudformation.facts.prices import Price, read, regions_in_dollars, written
 from quilt_cfn.cloudformation.template.coerce import as_text, dict_or_empty
 from quilt_cfn.delivery.progress import waiting_for
 from quilt_cfn.errors import UserError
@@ -30,7 +30,10 @@ https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-qu
 SOURCE = "AWS Price List API"
 MOST_PAGES = 20
 FACTOR = 100
-"""A price that is so many times the old one, or such a part of it, is taken for another thing's."""
+"""A price that is so many times the old one, or another Region's, or such a part of it, is taken for another
+thing's."""
+HIGHEST = 1000
+"""US dollars: a price that no other one can be compared with is below it."""
 
 
 class Query(NamedTuple):
@@ -44,6 +47,8 @@ class Query(NamedTuple):
     """Which units the answer may have."""
     attributes: Mapping[str, str] = {}
     """Attribute -> the value that a product has to have; the API filters by it."""
+    regional: bool = True
+    """Whether the product is of a Region; others have none in the price list."""
 
 
 _HOURS, _GB_MONTHS = ("Hrs",), ("GB-Mo",)
@@ -63,7 +68,8 @@ QUERIES = {
     "logs-kept": Query("AmazonCloudWatch", "TimedStorage-ByteHrs", _GB_MONTHS),
     "alarm": Query("AmazonCloudWatch", "CW:AlarmMonitorUsage", ("Alarms",)),
     "metric": Query("AmazonCloudWatch", "CW:MetricMonitorUsage", ("Metrics",)),
-    "dashboard": Query("AmazonCloudWatch", "DashboardsUsageHour", ("Dashboards", "Dashboard-Mo")),
+    # of at most 50 metrics: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_billing.html
+    "dashboard": Query("AmazonCloudWatch", "DashboardsUsageHour-Basic", ("Dashboards",), {"location": "Any"}, False),
 }
 """Key of a price -> how to ask for it; of sizes see ``query``. Usage types are what bills have too."""
 FOR_ONE = {"secret-requests": 10_000}
@@ -80,37 +86,53 @@ def query(key: str) -> Query | None:
     return QUERIES.get(key)
 
 
-def refresh(root: Path) -> Iterator[str]:
-    """Ask for every price that the checkout in ``root`` has; yields a line for each, and at the end what was written.
+def refresh(root: Path, regions: Iterable[str] = ()) -> Iterator[str]:
+    """Ask for every kind of price that the checkout in ``root`` has, and for every size that its templates offer.
 
-    A price that AWS does not answer, or not as asked, stays as it is. Raises ``UserError``, having written nothing,
-    when the API can't be asked at all.
+    They are asked for in these Regions, or in all that have prices in US dollars; yields a line for each, and at the
+    end what was written. A price that AWS does not answer, or not as asked, stays as it is, and those of other Regions
+    stay as well. Raises ``UserError``, having written nothing, when the API can't be asked.
     """
     file = root / FILE
     try:
         old = read(file.read_text(encoding="utf-8"))
     except (OSError, TypeError, ValueError) as error:
         raise UserError(f"{file} could not be read.", f"Restore it: git checkout {FILE}") from error
-    client, found = aws.client("pricing", ENDPOINT_REGION), []
-    for each in old:
-        asked = query(each.key)
-        with waiting_for(f"Asking AWS for {each.key} in {each.region}"):
-            answer = _ask(client, asked, each) if asked else "nothing says how to ask for it"
-        found.append(answer if isinstance(answer, Price) else each)
-        yield f"{each.key} in {each.region}: {_said(each, answer)}"
-    changed = write_atomically(file, written(found).encode())
+    client, found = aws.client("pricing", ENDPOINT_REGION), {(each.key, each.region): each for each in old}
+    units = dict.fromkeys(_sizes(), "hour") | {each.key: each.unit for each in old}
+    for region in dict.fromkeys(regions or regions_in_dollars()):
+        for key, unit in units.items():
+            asked, before = query(key), found.get((key, region))
+            like = before or next((each for each in found.values() if each.key == key), None)
+            with waiting_for(f"Asking AWS for {key} in {region}"):
+                answer = _ask(client, asked, key, region, like) if asked else "nothing says how to ask for it"
+            if not isinstance(answer, str):
+                found[key, region] = Price(key, region, unit, answer, date.today().isoformat(), "A", SOURCE)
+            yield f"{key} in {region}: {_said(before, answer)}"
+    order = {key: place for place, key in enumerate(dict.fromkeys([*(each.key for each in old), *units]))}
+    rows = sorted(found.values(), key=lambda each: (order[each.key], each.region))
+    changed = write_atomically(file, written(rows).encode())
     yield f"{file}: {'written' if changed else 'unchanged'}"
 
 
-def _said(old: Price, answer: Price | str) -> str:
+def _sizes() -> Iterator[str]:
+    """The keys of all sizes that the form offers: what no source said so far is in no table."""
+    from quilt_cfn.stack.choices import DB_INSTANCE_CLASSES, INSTANCE_TYPES  # late: troposphere costs 0.1 s
+
+    yield from (f"ec2/{size}" for size in INSTANCE_TYPES)
+    yield from (f"rds-postgres/{size}" for size in DB_INSTANCE_CLASSES)
+
+
+def _said(old: Price | None, answer: float | str) -> str:
     if isinstance(answer, str):
-        return f"stays {old.usd:g} of {old.date}, because {answer}"
-    return f"is {answer.usd:g}" if answer.usd == old.usd else f"was {old.usd:g}, is {answer.usd:g}"
+        return f"stays {old.usd:g} of {old.date}, because {answer}" if old else f"stays unknown, because {answer}"
+    same = old and abs(answer - old.usd) < 1e-10
+    return f"is {answer:g}" if same else f"was {f'{old.usd:g}' if old else 'unknown'}, is {answer:g}"
 
 
-def _ask(client: Any, asked: Query, old: Price) -> Price | str:
-    """The new price, or why there is none: half a sentence."""
-    wanted = {**asked.attributes, "regionCode": old.region}
+def _ask(client: Any, asked: Query, key: str, region: str, like: Price | None) -> float | str:
+    """The price in US dollars, or why there is none: half a sentence. ``like`` is what it has to resemble."""
+    wanted = {**asked.attributes, **({"regionCode": region} if asked.regional else {})}
     filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in wanted.items()]
     products: list[dict[str, Any]] = []
     token: dict[str, str] = {}
@@ -124,7 +146,7 @@ def _ask(client: Any, asked: Query, old: Price) -> Price | str:
         else:
             return f"AWS's answer has more than {MOST_PAGES} pages"
     except Exception as error:  # of botocore, and what a broken answer raises
-        raise aws.user_error(error, f"AWS's price list could not be asked for {old.key} in {old.region}") from error
+        raise aws.user_error(error, f"AWS's price list could not be asked for {key} in {region}") from error
     prices = {*_prices(products, asked, wanted)}
     if not prices:
         return "AWS's price list has no such thing there"
@@ -133,10 +155,10 @@ def _ask(client: Any, asked: Query, old: Price) -> Price | str:
     (price,) = prices
     if isinstance(price, str):
         return price
-    usd = price * FOR_ONE.get(old.key, 1)
-    if not old.usd / FACTOR < usd < old.usd * FACTOR:
-        return f"AWS's answer, {usd:g}, is too far from it to be the same thing"
-    return Price(old.key, old.region, old.unit, usd, date.today().isoformat(), "A", SOURCE)
+    usd = price * FOR_ONE.get(key, 1)
+    if like and not like.usd / FACTOR < usd < like.usd * FACTOR:
+        return f"AWS's answer, {usd:g}, is too far from {like.usd:g} in {like.region} to be the same thing"
+    return usd if usd < HIGHEST else f"AWS's answer, {usd:g}, is too high to be true"
 
 
 def _product(text: object) -> dict[str, Any]:
@@ -153,6 +175,8 @@ def _prices(products: Iterable[dict[str, Any]], asked: Query, wanted: Mapping[st
         attributes = dict_or_empty(dict_or_empty(product.get("product")).get("attributes"))
         family = dict_or_empty(product.get("product")).get("productFamily")
         has = {**attributes, "productFamily": family}
+        if not asked.regional and attributes.get("regionCode"):
+            continue
         usage = re.sub(r"^[A-Z]{2,4}[0-9]?-", "", as_text(attributes.get("usagetype", "")))
         if usage == asked.usage and all(as_text(has.get(name, "")) == value for name, value in wanted.items()):
             terms = dict_or_empty(dict_or_empty(product.get("terms")).get("OnDemand"))

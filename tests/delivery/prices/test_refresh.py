@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from quilt_cfn import aws
-from quilt_cfn.cloudformation.facts.prices import prices, read, written
+from quilt_cfn.cloudformation.facts.prices import prices, read, regions_in_dollars, written
 from quilt_cfn.delivery.prices.refresh import FILE, query, refresh
 from quilt_cfn.errors import UserError
+from quilt_cfn.stack import choices
 from tests.delivery.prices.answers import product
 
 OLD = read("""\
@@ -67,16 +68,23 @@ def price_list(monkeypatch) -> Iterator[PriceList]:
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path, monkeypatch):
+    """A checkout whose table has one price, and whose templates have one size."""
+    monkeypatch.setattr(choices, "INSTANCE_TYPES", ("t3.small",))
+    monkeypatch.setattr(choices, "DB_INSTANCE_CLASSES", ())
     (tmp_path / FILE).parent.mkdir(parents=True)
     (tmp_path / FILE).write_text(written(OLD), encoding="utf-8")
     return tmp_path
 
 
 def refreshed(checkout) -> tuple[list[str], Any]:
-    lines = [*refresh(checkout)]
+    lines = [*refresh(checkout, ["us-east-1"])]
     (price,) = read((checkout / FILE).read_text(encoding="utf-8"))
     return lines, price
+
+
+def table_of(checkout) -> dict[tuple[str, str], float]:
+    return {(each.key, each.region): each.usd for each in read((checkout / FILE).read_text(encoding="utf-8"))}
 
 
 def answer(*products: dict[str, Any], **more: str) -> dict[str, Any]:
@@ -136,7 +144,7 @@ REFUSED = {
     "another unit": ([answer(product(unit="Quantity"))], "is for Quantity, not for Hrs"),
     "another currency": ([answer(product(currency="CNY"))], "in another currency"),
     "free": ([answer(product(tiers={"0": "0.0000000000"}))], "says that it is free"),
-    "far from the old one": ([answer(product(tiers={"0": "2.5"}))], "too far from it"),
+    "far from the old one": ([answer(product(tiers={"0": "2.5"}))], "too far from 0.02 in us-east-1"),
     "no JSON": ([{"PriceList": ["{"]}], "has no such thing there"),
     "another shape": ([{"PriceList": ["[]", "3", json.dumps({"product": [], "terms": 3})]}], "has no such thing there"),
     "endless": ([answer(NextToken="more")], "more than 20 pages"),
@@ -153,6 +161,81 @@ def test_what_is_not_what_was_asked_for_changes_nothing(price_list, checkout, na
     assert lines[1].endswith("prices.csv: unchanged")
 
 
+def test_a_region_without_a_price_gets_one_and_the_others_keep_theirs(price_list, checkout):
+    price_list.pages = [answer(product(regionCode="eu-central-1", usagetype="EUC1-BoxUsage:t3.small"))]
+    lines = [*refresh(checkout, ["eu-central-1"])]
+    assert lines[0] == "ec2/t3.small in eu-central-1: was unknown, is 0.0208"
+    assert table_of(checkout) == {("ec2/t3.small", "eu-central-1"): 0.0208, ("ec2/t3.small", "us-east-1"): 0.02}
+
+
+def test_the_table_has_the_regions_of_a_price_together(price_list, checkout):
+    (checkout / FILE).write_text(written([OLD[0], OLD[0]._replace(key="nlb")]), encoding="utf-8")
+    price_list.pages = [answer(product(regionCode="eu-central-1", usagetype="EUC1-BoxUsage:t3.small"))]
+    list(refresh(checkout, ["eu-central-1"]))
+    assert [*table_of(checkout)] == [
+        ("ec2/t3.small", "eu-central-1"),
+        ("ec2/t3.small", "us-east-1"),
+        ("nlb", "us-east-1"),
+    ]
+
+
+def test_all_regions_with_prices_in_dollars_are_asked(price_list, checkout):
+    price_list.pages = [answer()]
+    lines = [*refresh(checkout)]
+    filters = [{each["Field"]: each["Value"] for each in asked["Filters"]} for asked in price_list.asked]
+    assert [each["regionCode"] for each in filters] == list(regions_in_dollars())
+    assert {"us-east-1", "eu-central-1", "us-gov-west-1"} <= {*regions_in_dollars()}
+    assert not [each for each in regions_in_dollars() if each.startswith(("cn-", "us-iso"))]
+    assert "ec2/t3.small in eu-central-1: stays unknown, because AWS's price list has no such thing there" in lines
+
+
+def test_a_size_that_no_source_knew_is_asked_for(price_list, checkout, monkeypatch):
+    monkeypatch.setattr(choices, "INSTANCE_TYPES", ())
+    monkeypatch.setattr(choices, "DB_INSTANCE_CLASSES", ("db.m5.large",))
+    database = {"instanceType": "db.m5.large", "databaseEngine": "PostgreSQL", "deploymentOption": "Single-AZ"}
+    found = product(tiers={"0": "0.1780000000"}, usagetype="InstanceUsage:db.m5.large", **database)
+    price_list.pages = [answer(found), answer(product())]
+    lines = [*refresh(checkout, ["us-east-1"])]
+    assert lines[0] == "rds-postgres/db.m5.large in us-east-1: was unknown, is 0.178"
+    assert table_of(checkout)["rds-postgres/db.m5.large", "us-east-1"] == 0.178
+
+
+@pytest.mark.parametrize(("usd", "accepted"), [("999.0", True), ("1000.0", False)])
+def test_a_price_that_nothing_can_be_compared_with_is_below_a_thousand(price_list, checkout, usd, accepted):
+    (checkout / FILE).write_text(written([]), encoding="utf-8")
+    price_list.pages = [answer(product(tiers={"0": usd}))]
+    first, _ = refresh(checkout, ["us-east-1"])
+    assert first.endswith("is 999" if accepted else "is too high to be true")
+    assert bool(table_of(checkout)) is accepted
+
+
+def test_a_new_region_is_compared_with_one_that_is_known(price_list, checkout):
+    price_list.pages = [answer(product(tiers={"0": "2.5"}, regionCode="eu-central-1"))]
+    first, _ = refresh(checkout, ["eu-central-1"])
+    assert "too far from 0.02 in us-east-1" in first
+    assert table_of(checkout) == {("ec2/t3.small", "us-east-1"): 0.02}
+
+
+def test_all_decimals_of_a_price_are_kept(price_list, checkout):
+    price_list.pages = [answer(product(tiers={"0": "0.0239400000"}))]
+    assert refreshed(checkout)[1].usd == 0.02394
+    assert refreshed(checkout)[0][0] == "ec2/t3.small in us-east-1: is 0.02394"
+
+
+def test_a_dashboard_has_no_region_in_the_price_list(price_list, checkout, monkeypatch):
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_billing.html has the usage types."""
+    monkeypatch.setattr(choices, "INSTANCE_TYPES", ())
+    old = OLD[0]._replace(key="dashboard", unit="dashboard-month", usd=2.5)
+    (checkout / FILE).write_text(written([old]), encoding="utf-8")
+    usage = {"usagetype": "DashboardsUsageHour-Basic", "servicecode": "AmazonCloudWatch", "location": "Any"}
+    right = product(tiers={"0": "3.0000000000"}, unit="Dashboards", **usage, regionCode="")
+    regional = product(tiers={"0": "4.0"}, unit="Dashboards", **usage)
+    free = product(tiers={"0": "0.0"}, unit="Dashboards", **usage | {"usagetype": "Global-DashboardsUsageHour-Basic"})
+    price_list.pages = [answer(right, regional, free)]
+    assert refreshed(checkout)[1].usd == 3
+    assert "regionCode" not in {each["Field"] for each in price_list.asked[0]["Filters"]}
+
+
 FAULTS = {
     "throttled": (400, {"__type": "ThrottlingException", "message": "Rate exceeded"}),
     "denied": (400, {"__type": "AccessDeniedException", "message": "no pricing:GetProducts"}),
@@ -166,7 +249,15 @@ def test_what_is_no_answer_is_one_sentence_and_nothing_is_written(price_list, ch
     price_list.pages = [FAULTS[name]]
     before = (checkout / FILE).read_bytes()
     with pytest.raises(UserError, match=r"AWS's price list could not be asked for ec2/t3\.small in us-east-1"):
-        list(refresh(checkout))
+        list(refresh(checkout, ["us-east-1"]))
+    assert (checkout / FILE).read_bytes() == before
+
+
+def test_what_fails_in_the_middle_writes_nothing(price_list, checkout):
+    price_list.pages = [answer(product(regionCode="us-east-2")), FAULTS["throttled"]]
+    before = (checkout / FILE).read_bytes()
+    with pytest.raises(UserError, match="in us-west-2"):
+        list(refresh(checkout, ["us-east-2", "us-west-2"]))
     assert (checkout / FILE).read_bytes() == before
 
 
@@ -186,6 +277,7 @@ def test_without_credentials_it_says_so(price_list, checkout, monkeypatch, tmp_p
 def test_every_price_that_there_is_can_be_asked_for():
     for each in prices().values():
         assert query(each.key), each.key
+        assert each.region in regions_in_dollars()
 
 
 def test_a_table_that_is_none_is_one_sentence(tmp_path):
