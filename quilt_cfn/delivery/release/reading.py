@@ -42,6 +42,8 @@ def reading(root: Path, release: Release, date: str, templates: Mapping[str, byt
         LAUNCH_PAGE: "explains each field, and launches",
         **{edition.file: f"the template of the {name} edition" for name, edition in EDITIONS.items()},
         CHANGELOG.name: "what is new in each version",
+        **{f"diagram-{name}.svg": f"the picture of the {name} edition" for name in EDITIONS},
+        **{f"deployment-role-{name}-1.json": f"the first policy of a role that launches {name}" for name in EDITIONS},
     }
     pages = read_pages(root / navigation.GUIDE)
     warning = f"> Of {release.version}, which is a draft and no release.\n\n" if draft else ""
